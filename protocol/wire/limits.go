@@ -1,0 +1,97 @@
+package wire
+
+// What this implementation speaks.
+const (
+	// Version is the version of the protocol, in bundles, requests and accepts.
+	Version = 1
+	// Suite is the one suite of version 1: MLKEM768-X25519, HKDF-SHA256, export
+	// only, ChaCha20-Poly1305, Ed25519.
+	Suite = 1
+)
+
+// Fixed sizes of the protocol, in bytes.
+const (
+	// FrameHeaderSize is the size of a frame's length and type.
+	FrameHeaderSize = 5
+	// BundleSize is the size of a bundle in clear.
+	BundleSize = 1 + 1 + 4 + 1352 + 1216 + 64
+	// SealedBundleSize is the size of a sealed bundle: nonce, padded bundle, tag.
+	SealedBundleSize = 3072
+	// RequestSize is the size of a request, whatever its kind.
+	RequestSize = 8192
+	// AcceptSize is the size of an accept.
+	AcceptSize = 8192
+	// EnvelopeBytesMax is the size of the largest envelope.
+	EnvelopeBytesMax = 64 << 10
+	// CapabilitySize is the size of a bearer capability.
+	CapabilitySize = 32
+	// RequestTagSize is the size of the tag of a request.
+	RequestTagSize = 16
+	// StampNonceSize is the size of a stamp's nonce.
+	StampNonceSize = 16
+)
+
+// Limits of links, which the protocol fixes.
+const (
+	// LinkCharactersMax bounds a link, prefix included: QR code 13-L, 77 columns.
+	LinkCharactersMax = 420
+	// LinkAddressesMax bounds the inviter's addresses in a link.
+	LinkAddressesMax = 4
+	// LinkCouriersMax bounds the couriers in a link and in a reply path.
+	LinkCouriersMax = 2
+	// LinkKeysMax bounds the transport keys in a link: today and two days more.
+	LinkKeysMax = 3
+	// StampBitsMax bounds the zero bits a card may ask for.
+	StampBitsMax = 8
+	// LinkTextBytesMax bounds the text a link is looked for in.
+	LinkTextBytesMax = 64 << 10
+)
+
+// Limits of a request and an accept, which the protocol fixes.
+const (
+	// NameRunesMax and NameBytesMax bound a person's name.
+	NameRunesMax = 64
+	NameBytesMax = 256
+	// GreetingBytesMax bounds the greeting of a request.
+	GreetingBytesMax = 1024
+	// ReplyPathBytesMax bounds the encoded reply path of a request.
+	ReplyPathBytesMax = 512
+	// ReplyPathKeysMax bounds the transport keys of a reply path: a week.
+	ReplyPathKeysMax = 7
+	// ReplyPathAddressesMax bounds the addresses of a reply path.
+	ReplyPathAddressesMax = 4
+	// HaveEntriesMax bounds the have vector of a repair.
+	HaveEntriesMax = 32
+)
+
+// Limits of an address record, which the protocol fixes.
+const (
+	// RecordAddressesMax bounds each list of addresses of a record.
+	RecordAddressesMax = 8
+	// RecordCouriersMax bounds the couriers of a record.
+	RecordCouriersMax = 4
+	// RecordMailboxesMax bounds the mailboxes of a record: two copies, at most three.
+	RecordMailboxesMax = 3
+	// RecordBytesMax bounds an encoded address record, so that an accept holds one.
+	RecordBytesMax = 4400
+)
+
+// Limits of contents, which the protocol fixes.
+const (
+	// TextBytesMax bounds a text message, in bytes of UTF-8.
+	TextBytesMax = 32 << 10
+	// ContentBytesMax bounds one encoded content.
+	ContentBytesMax = 60 << 10
+	// ContentsPerBodyMax bounds the contents of one body.
+	ContentsPerBodyMax = 1024
+	// ParentsMax bounds the parents of a content.
+	ParentsMax = 3
+	// RangesMax bounds the ranges of a read receipt or of withdrawn messages.
+	RangesMax = 64
+	// VoidsMax bounds the envelopes one void content declares: the window.
+	VoidsMax = 512
+	// TimerSecondsMax bounds a timer: ten years.
+	TimerSecondsMax = 10 * 366 * 24 * 3600
+	// CBORDepthMax bounds the nesting of a content.
+	CBORDepthMax = 6
+)
