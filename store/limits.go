@@ -1,0 +1,53 @@
+package store
+
+import "time"
+
+// Limits of this implementation (none is part of the protocol).
+const (
+	// BatchMax is the most inputs whose effects one Commit may hold.
+	BatchMax = 512
+	// DeleteBatchMax is the most messages that one Commit should erase: each
+	// costs 7–11 ms in the search index of a million messages.
+	DeleteBatchMax = 4
+	// IndexStepMax is the most messages that one IndexStep indexes.
+	IndexStepMax = 256
+	// PageMax is the most items of one page of messages, events or hits.
+	PageMax = 1000
+	// SearchMax is the most hits of one search.
+	SearchMax = 50
+	// ReadMax is how long a View may go on while a deletion waits for it.
+	ReadMax = 100 * time.Millisecond
+	// EventsMax is the most events the log keeps, whoever still wants them.
+	EventsMax = 1_000_000
+	// EventsAgeMax is the longest time the log keeps an event.
+	EventsAgeMax = 30 * 24 * time.Hour
+	// EventsAge is how long the log keeps an event that every consumer has.
+	EventsAge = 7 * 24 * time.Hour
+	// IdempotencyAge is how long the answer to an idempotency key is kept.
+	IdempotencyAge = 48 * time.Hour
+	// TombstoneAge is how long a deleted message is remembered by its HMAC.
+	TombstoneAge = 60 * 24 * time.Hour
+	// ArgonMemoryMin is the least memory, in KiB, of a passphrase's Argon2id.
+	ArgonMemoryMin = 64 << 10
+	// ArgonMemoryMax is the most memory, in KiB, that a header may ask for.
+	ArgonMemoryMax = 1 << 20
+
+	argonTimeMax    = 16
+	argonThreadsMax = 16
+
+	argonTimeDefault    = 3
+	argonMemoryDefault  = 256 << 10 // KiB
+	argonThreadsDefault = 2
+
+	pageBytes           = 4096
+	pagesMax            = 1<<25 - 1 // above, gap clearing is not safe: see clearGap
+	logPagesMax         = 4096      // a longer log is copied into the database: 16 MiB
+	writerCacheKiB      = 4096
+	readerCacheKiB      = 2048
+	connectionMemoryMax = 64 << 20
+	readHardMax         = 10 * time.Second
+	trimEvery           = 1024 // events between two looks for old rows
+	trimStepMax         = 512  // old rows erased at once
+	reserveBytes        = 2 << 20
+	searchScanMax       = 20_000 // messages looked at by one search without the index
+)
