@@ -1,0 +1,135 @@
+package api
+
+import "encoding/json"
+
+// Event is one entry of the event stream. A durable event has a Cursor;
+// ephemeral and control events have none.
+type Event struct {
+	Cursor         string          `json:"cursor,omitempty"`
+	Type           string          `json:"type"`
+	At             *Time           `json:"at,omitempty"`
+	ConversationID string          `json:"conversation_id,omitempty"`
+	Data           json.RawMessage `json:"data,omitempty" doc:"the object as it is now, not as it was; see the type"`
+}
+
+// The types of events, with what their data is. The object is read when the
+// event is delivered, so a replay never shows what was deleted since: Data is
+// then {"id": …} alone.
+const (
+	EventMessageCreated      = "message.created"      // Message
+	EventMessageStatus       = "message.status"       // Message
+	EventMessageDeleted      = "message.deleted"      // Reference
+	EventMessageExpired      = "message.expired"      // Reference
+	EventConversationCreated = "conversation.created" // Conversation
+	EventConversationUpdated = "conversation.updated" // Conversation
+	EventConversationRead    = "conversation.read"    // Conversation
+	EventContactAdded        = "contact.added"        // Contact
+	EventContactUpdated      = "contact.updated"      // Contact
+	EventContactRemoved      = "contact.removed"      // Reference
+	EventContactBlocked      = "contact.blocked"      // Contact
+	EventContactVerified     = "contact.verified"     // Contact
+	EventContactKeyChanged   = "contact.key_changed"  // Contact
+	EventContactRenewed      = "contact.renewed"      // Contact
+	EventContactUnsupported  = "contact.unsupported"  // Contact
+	EventRequestReceived     = "request.received"     // Request
+	EventRequestResolved     = "request.resolved"     // Request
+	EventInviteUsed          = "invite.used"          // Invite
+	EventInviteSecondUse     = "invite.second_use"    // Invite
+	EventInviteExpired       = "invite.expired"       // Invite
+	EventSelfUpdated         = "self.updated"         // Self
+	EventSettingsChanged     = "settings.changed"     // Settings
+	EventTokenCreated        = "token.created"        // Reference
+	EventTokenRevoked        = "token.revoked"        // Reference
+	EventSecurityAlert       = "security.alert"       // Alert
+
+	EventPeerState   = "peer.state"   // PeerState; ephemeral
+	EventTyping      = "typing"       // Reference; ephemeral
+	EventDaemonState = "daemon.state" // DaemonState; ephemeral, also while locked
+
+	EventHello     = "hello"     // Hello; the first of every stream
+	EventHeartbeat = "heartbeat" // nothing; NDJSON only, SSE has comments
+	EventGap       = "gap"       // Gap: take a new snapshot
+	EventBye       = "bye"       // Bye; the last of a stream that the daemon ends
+)
+
+// Reference is the data of an event about something that is gone.
+type Reference struct {
+	ID string `json:"id"`
+}
+
+// Alert is the data of security.alert.
+type Alert struct {
+	Code      string  `json:"code"`
+	ContactID *string `json:"contact_id"`
+}
+
+// PeerState is the data of peer.state.
+type PeerState struct {
+	ContactID string `json:"contact_id"`
+	State     string `json:"state" enum:"live,off"`
+}
+
+// DaemonState is the data of daemon.state.
+type DaemonState struct {
+	State State `json:"state"`
+}
+
+// Hello is the data of the first event of a stream.
+type Hello struct {
+	Cursor      string `json:"cursor" doc:"the newest event there is"`
+	Oldest      string `json:"oldest" doc:"the oldest position that can be resumed from"`
+	Epoch       uint64 `json:"epoch"`
+	HeartbeatMS int64  `json:"heartbeat_ms"`
+	ServerTime  Time   `json:"server_time"`
+}
+
+// Gap says that events before Oldest are no longer there.
+type Gap struct {
+	Oldest string `json:"oldest"`
+	Reason string `json:"reason" enum:"expired,epoch"`
+}
+
+// Bye says why a stream ends.
+type Bye struct {
+	Reason  string `json:"reason" enum:"shutdown,locked,unlocked,token_revoked,slow,limit"`
+	RetryMS int64  `json:"retry_ms"`
+}
+
+// The reasons of a Bye.
+const (
+	ByeShutdown     = "shutdown"
+	ByeLocked       = "locked"
+	ByeUnlocked     = "unlocked" // the stream was opened while locked: reconnect
+	ByeTokenRevoked = "token_revoked"
+	ByeSlow         = "slow"
+	ByeLimit        = "limit"
+)
+
+// EventPage is the long-poll form of the event stream. Gap is set if events
+// before the first are gone.
+type EventPage struct {
+	Events []Event `json:"events"`
+	Cursor string  `json:"cursor" doc:"pass it as after the next time"`
+	Gap    *Gap    `json:"gap,omitempty"`
+}
+
+// Ack moves a consumer's durable position forward.
+type Ack struct {
+	Consumer string `json:"consumer" minLength:"1" maxLength:"64"`
+	Cursor   string `json:"cursor"`
+}
+
+// ConsumerRequest makes a consumer or moves it; without a cursor a new one
+// stands at the end of the log.
+type ConsumerRequest struct {
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Consumer is a named durable position in the event log. Events after the
+// slowest one are kept longer than others.
+type Consumer struct {
+	Name      string `json:"name"`
+	Cursor    string `json:"cursor"`
+	Lag       uint64 `json:"lag" doc:"events after it"`
+	LastAckAt Time   `json:"last_ack_at"`
+}

@@ -1,0 +1,192 @@
+package api
+
+// Conversation is what messages are written in.
+type Conversation struct {
+	ID               string             `json:"id"`
+	Kind             string             `json:"kind" enum:"direct,self"`
+	ContactID        *string            `json:"contact_id" doc:"null in note to self"`
+	Title            string             `json:"title"`
+	TitleSource      string             `json:"title_source" enum:"mine,peer,derived"`
+	CreatedAt        Time               `json:"created_at"`
+	LastPosition     uint64             `json:"last_position" doc:"0: empty"`
+	Last             *LastMessage       `json:"last"`
+	Unread           Unread             `json:"unread"`
+	PeerReadPosition *uint64            `json:"peer_read_position,omitempty"`
+	Disappearing     *Disappearing      `json:"disappearing" doc:"null = never"`
+	Can              Can                `json:"can"`
+	Security         ConversationSafety `json:"security"`
+}
+
+// The kinds of conversations.
+const (
+	KindDirect = "direct"
+	KindSelf   = "self"
+)
+
+// LastMessage is the newest message of a conversation in short.
+type LastMessage struct {
+	MessageID string  `json:"message_id"`
+	Excerpt   *string `json:"excerpt" doc:"the beginning of the text, null where it may not be shown"`
+	At        Time    `json:"at"`
+}
+
+// Unread counts what the user has not read.
+type Unread struct {
+	Count    uint64 `json:"count"`
+	ReadUpTo uint64 `json:"read_up_to" doc:"the position up to which all is read"`
+}
+
+// Can says what may be done in a conversation now.
+type Can struct {
+	Send bool `json:"send"`
+}
+
+// ConversationSafety says whether the other side is who they were.
+type ConversationSafety struct {
+	State string `json:"state" enum:"ok,unverified,key_changed"`
+}
+
+// ConversationRequest asks for a conversation; the one there is, if there is one.
+type ConversationRequest struct {
+	Kind      string `json:"kind" enum:"direct,self"`
+	ContactID string `json:"contact_id,omitempty" doc:"of a direct one"`
+}
+
+// ConversationPatch changes a conversation; absent fields stay.
+type ConversationPatch struct {
+	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
+}
+
+// ReadRequest says that the user has read up to a position.
+type ReadRequest struct {
+	UpTo uint64 `json:"up_to"`
+}
+
+// Message is one item of a conversation.
+type Message struct {
+	ID             *string       `json:"id" doc:"null of a gap"`
+	ConversationID string        `json:"conversation_id"`
+	Position       uint64        `json:"position" doc:"orders a conversation"`
+	Kind           string        `json:"kind" enum:"text,system,gap,unsupported"`
+	Direction      string        `json:"direction" enum:"in,out"`
+	Sender         Sender        `json:"sender"`
+	CreatedAt      *Time         `json:"created_at" doc:"by the sender's clock"`
+	ReceivedAt     *Time         `json:"received_at" doc:"by our clock; null of our own"`
+	Body           *Body         `json:"body" doc:"null of system and gap items"`
+	Status         *MessageState `json:"status" doc:"null of a gap"`
+	Trust          string        `json:"trust" enum:"verified,unverified,changed" doc:"of the sender when it came"`
+	Disappearing   *Disappearing `json:"disappearing" doc:"this message's timer; null = never"`
+	ExpiresAt      *Time         `json:"expires_at" doc:"null: no timer is running"`
+	Count          uint64        `json:"count,omitempty" doc:"of a gap: how many are missing"`
+	System         *System       `json:"system" doc:"of a system item, for a frontend to translate"`
+}
+
+// The kinds of items.
+const (
+	MessageText        = "text"
+	MessageSystem      = "system"
+	MessageGap         = "gap"
+	MessageUnsupported = "unsupported" // made by a newer version
+)
+
+// The directions of a message.
+const (
+	DirectionIn  = "in"
+	DirectionOut = "out"
+)
+
+// Sender is who wrote a message.
+type Sender struct {
+	ContactID string `json:"contact_id" doc:"a contact's id, or self"`
+	Name      string `json:"name"`
+}
+
+// SenderSelf is the contact id of ourselves as a sender.
+const SenderSelf = "self"
+
+// Body is what a message says.
+type Body struct {
+	Text   string `json:"text"`
+	Format string `json:"format" enum:"plain"`
+}
+
+// FormatPlain is the format of plain text.
+const FormatPlain = "plain"
+
+// MessageState is how far a message has come. Each state has evidence of the
+// other side; see [Client.WhyMessage] for what it waits for.
+type MessageState struct {
+	State    string      `json:"state" enum:"queued,carried,delivered,read,expired,failed"`
+	At       *Time       `json:"at" doc:"null where it is not recorded"`
+	Carriers int         `json:"carriers" doc:"couriers that hold it"`
+	Error    *StateError `json:"error" doc:"of a failed message"`
+}
+
+// StateError says why a message failed.
+type StateError struct {
+	Code string `json:"code"`
+}
+
+// The states of a message.
+const (
+	StateQueued    = "queued"    // durable here
+	StateCarried   = "carried"   // durable at a courier
+	StateDelivered = "delivered" // durable there
+	StateRead      = "read"
+	StateExpired   = "expired"
+	StateFailed    = "failed"
+)
+
+// System is an item that nobody wrote.
+type System struct {
+	Code   string         `json:"code"`
+	Params map[string]any `json:"params,omitempty"`
+}
+
+// MessagePage answers the list of messages: oldest first.
+type MessagePage struct {
+	Items     []Message `json:"items"`
+	HasBefore bool      `json:"has_before"`
+	HasAfter  bool      `json:"has_after"`
+}
+
+// MessageRequest is a message to send. An absent Disappearing means the
+// conversation's timer, null means never.
+type MessageRequest struct {
+	Text         string                  `json:"text" doc:"1 to 32768 bytes of UTF-8"`
+	Format       string                  `json:"format,omitempty" enum:"plain"`
+	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
+}
+
+// Why says what a contact or a message waits for.
+type Why struct {
+	Subject   string         `json:"subject" doc:"the id that was asked for"`
+	State     string         `json:"state" doc:"of the message or the contact"`
+	Reason    string         `json:"reason" doc:"code, empty: it waits for nothing; for example no_answer, offline, peer_needs_update, not_established, window_full"`
+	Params    map[string]any `json:"params,omitempty"`
+	Path      *string        `json:"path" doc:"the way used now, null: none"`
+	LastTryAt *Time          `json:"last_try_at"`
+	LastError *string        `json:"last_error" doc:"code"`
+	NextTryAt *Time          `json:"next_try_at"`
+}
+
+// OutboxItem is a message of ours that is not delivered.
+type OutboxItem struct {
+	Message   Message `json:"message"`
+	ContactID *string `json:"contact_id"`
+	Why       Why     `json:"why"`
+}
+
+// Network answers GET /v1/network.
+type Network struct {
+	Reachability string        `json:"reachability" enum:"direct,lan,offline"`
+	Listen       []string      `json:"listen" doc:"our addresses"`
+	Peers        []NetworkPeer `json:"peers" doc:"contacts that are live now"`
+}
+
+// NetworkPeer is a contact with an authenticated connection.
+type NetworkPeer struct {
+	ContactID string `json:"contact_id"`
+	Path      string `json:"path" enum:"direct"`
+	Since     Time   `json:"since"`
+}

@@ -1,0 +1,262 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Problem is a refusal (RFC 9457, application/problem+json). Code is the
+// contract: it never changes its meaning. Params feed translations. No field
+// ever repeats a value of the request.
+type Problem struct {
+	Type         string         `json:"type" doc:"urn:pabal:problem: and the code"`
+	Code         Code           `json:"code" doc:"stable name of what went wrong"`
+	Title        string         `json:"title" doc:"the code in English"`
+	Status       int            `json:"status" doc:"the HTTP status"`
+	Detail       string         `json:"detail,omitempty" doc:"more in English"`
+	Params       map[string]any `json:"params,omitempty" doc:"facts for a translation of the code"`
+	Retryable    bool           `json:"retryable" doc:"whether the same request may succeed later"`
+	RetryAfterMS int64          `json:"retry_after_ms,omitempty" doc:"when to try again at the earliest"`
+	Errors       []FieldError   `json:"errors,omitempty" doc:"which fields of the request are wrong"`
+	Instance     string         `json:"instance,omitempty" doc:"the Pabal-Request-Id of the request"`
+}
+
+// FieldError says what is wrong with one field of a request.
+type FieldError struct {
+	Pointer string         `json:"pointer" doc:"JSON pointer into the body, or query:name, path:name, header:name"`
+	Code    Code           `json:"code"`
+	Params  map[string]any `json:"params,omitempty"`
+}
+
+// Error returns the code, the wrong fields and the detail.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(string(p.Code))
+	for _, e := range p.Errors {
+		fmt.Fprintf(&b, " %s=%s", e.Pointer, e.Code)
+	}
+	if p.Detail != "" {
+		b.WriteString(": ")
+		b.WriteString(p.Detail)
+	}
+	return b.String()
+}
+
+// Is makes errors.Is(err, &Problem{Code: c}) true for every Problem with that code.
+func (p *Problem) Is(target error) bool {
+	t, ok := target.(*Problem)
+	return ok && t.Code == p.Code && t.Status == 0
+}
+
+// NewProblem returns the problem of a code with its status and title from the
+// table of codes. An unknown code becomes CodeInternal.
+func NewProblem(code Code, detail string) *Problem {
+	info, ok := codeTable[code]
+	if !ok {
+		code, info = CodeInternal, codeTable[CodeInternal]
+	}
+	return &Problem{
+		Type: problemTypePrefix + string(code), Code: code, Title: info.title,
+		Status: info.status, Detail: detail, Retryable: info.retryable,
+	}
+}
+
+// With returns p with one more parameter, which must not be a value that the
+// request carried.
+func (p *Problem) With(name string, value any) *Problem {
+	if p.Params == nil {
+		p.Params = make(map[string]any)
+	}
+	p.Params[name] = value
+	return p
+}
+
+// At returns p with one more wrong field.
+func (p *Problem) At(pointer string, code Code) *Problem {
+	p.Errors = append(p.Errors, FieldError{Pointer: pointer, Code: code})
+	return p
+}
+
+const problemTypePrefix = "urn:pabal:problem:"
+
+// Code names what went wrong. Clients must expect codes they do not know.
+type Code string
+
+// The codes that a whole request can be refused with.
+const (
+	CodeUnauthenticated       Code = "unauthenticated"
+	CodeForbidden             Code = "forbidden"
+	CodeScopeMissing          Code = "scope_missing"
+	CodeOriginNotAllowed      Code = "origin_not_allowed"
+	CodeHostNotAllowed        Code = "host_not_allowed"
+	CodeConfirmRequired       Code = "confirm_required"
+	CodeLocked                Code = "locked"
+	CodeUninitialised         Code = "uninitialised"
+	CodeAlreadyInitialised    Code = "already_initialised"
+	CodeNotLocked             Code = "not_locked"
+	CodeNotReady              Code = "not_ready"
+	CodeStopping              Code = "stopping"
+	CodeNotFound              Code = "not_found"
+	CodeMethodNotAllowed      Code = "method_not_allowed"
+	CodeGone                  Code = "gone"
+	CodeConflict              Code = "conflict"
+	CodeValidationFailed      Code = "validation_failed"
+	CodeUnknownField          Code = "unknown_field"
+	CodeMalformedJSON         Code = "malformed_json"
+	CodeInvalidUTF8           Code = "invalid_utf8"
+	CodeUnsupportedMediaType  Code = "unsupported_media_type"
+	CodeNotAcceptable         Code = "not_acceptable"
+	CodeTooLarge              Code = "too_large"
+	CodeRateLimited           Code = "rate_limited"
+	CodeTooManyStreams        Code = "too_many_streams"
+	CodeIdempotencyMismatch   Code = "idempotency_mismatch"
+	CodeIdempotencyNotAllowed Code = "idempotency_not_allowed"
+	CodeCursorInvalid         Code = "cursor_invalid"
+	CodeBadPassphrase         Code = "bad_passphrase"
+	CodePassphraseRequired    Code = "passphrase_required"
+	CodeNoKeyfile             Code = "no_keyfile"
+	CodeTimeout               Code = "timeout"
+	CodeStorageFull           Code = "storage_full"
+	CodeReadOnly              Code = "read_only"
+	CodeInternal              Code = "internal"
+
+	CodeTextEmpty    Code = "text_empty"
+	CodeTextTooLong  Code = "text_too_long"
+	CodeIDInvalid    Code = "id_invalid"
+	CodeNameInvalid  Code = "name_invalid"
+	CodeTimerInvalid Code = "timer_invalid"
+
+	CodeInviteInvalid        Code = "invite_invalid"
+	CodeInviteExpired        Code = "invite_expired"
+	CodeInviteOwn            Code = "invite_own"
+	CodeInviteUnsupported    Code = "invite_unsupported"
+	CodeInviteWrongKind      Code = "invite_wrong_kind"
+	CodeInviteUsed           Code = "invite_used"
+	CodeInviteRevoked        Code = "invite_revoked"
+	CodeInvitesFull          Code = "invites_full"
+	CodeSameLinkTwoPeople    Code = "same_link_two_people"
+	CodeAlreadyContact       Code = "already_contact"
+	CodeAlreadyRequested     Code = "already_requested"
+	CodeAlreadyAnswered      Code = "already_answered"
+	CodeAliasTaken           Code = "alias_taken"
+	CodeAmbiguous            Code = "ambiguous"
+	CodeContactsFull         Code = "contacts_full"
+	CodeBlocked              Code = "blocked"
+	CodeContactFailed        Code = "contact_failed"
+	CodeNotEstablished       Code = "not_established"
+	CodeVerificationRequired Code = "verification_required"
+	CodeVerificationMismatch Code = "verification_mismatch"
+	CodeAlreadyDelivered     Code = "already_delivered"
+	CodeNotOwnMessage        Code = "not_own_message"
+	CodeOutboxFull           Code = "outbox_full"
+	CodeTokensFull           Code = "tokens_full"
+	CodeTokenTooStrong       Code = "token_too_strong"
+)
+
+// The codes of a wrong field; see [FieldError].
+const (
+	FieldUnknown     Code = "unknown_field"
+	FieldRequired    Code = "required"
+	FieldWrongType   Code = "wrong_type"
+	FieldTooShort    Code = "too_short"
+	FieldTooLong     Code = "too_long"
+	FieldTooSmall    Code = "too_small"
+	FieldTooLarge    Code = "too_large"
+	FieldNotAllowed  Code = "not_allowed"
+	FieldMalformed   Code = "malformed"
+	FieldInvalidUTF8 Code = "invalid_utf8"
+	FieldInvalid     Code = "invalid"
+)
+
+// Codes returns every code a request can be refused with, in no fixed order.
+func Codes() []Code {
+	codes := make([]Code, 0, len(codeTable))
+	for c := range codeTable {
+		codes = append(codes, c)
+	}
+	return codes
+}
+
+// Status returns the HTTP status of a code and whether the code is known.
+func (c Code) Status() (int, bool) {
+	info, ok := codeTable[c]
+	return info.status, ok
+}
+
+type codeInfo struct {
+	status    int
+	title     string
+	retryable bool
+}
+
+// codeTable is read only.
+var codeTable = map[Code]codeInfo{
+	CodeUnauthenticated:       {http.StatusUnauthorized, "A valid token is needed", false},
+	CodeForbidden:             {http.StatusForbidden, "Not allowed", false},
+	CodeScopeMissing:          {http.StatusForbidden, "The token lacks the scope", false},
+	CodeOriginNotAllowed:      {http.StatusForbidden, "Requests from this origin are refused", false},
+	CodeHostNotAllowed:        {http.StatusMisdirectedRequest, "Wrong host", false},
+	CodeConfirmRequired:       {http.StatusForbidden, "Only the owner on the unix socket may do this", false},
+	CodeLocked:                {http.StatusLocked, "The profile is locked", false},
+	CodeUninitialised:         {http.StatusConflict, "The profile is not set up", false},
+	CodeAlreadyInitialised:    {http.StatusConflict, "The profile is already set up", false},
+	CodeNotLocked:             {http.StatusConflict, "The profile is not locked", false},
+	CodeNotReady:              {http.StatusServiceUnavailable, "Not ready yet", true},
+	CodeStopping:              {http.StatusServiceUnavailable, "The daemon is stopping", false},
+	CodeNotFound:              {http.StatusNotFound, "Not found", false},
+	CodeMethodNotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed", false},
+	CodeGone:                  {http.StatusGone, "It was deleted", false},
+	CodeConflict:              {http.StatusConflict, "Conflict", false},
+	CodeValidationFailed:      {http.StatusUnprocessableEntity, "The request has wrong fields", false},
+	CodeUnknownField:          {http.StatusUnprocessableEntity, "The request has an unknown field", false},
+	CodeMalformedJSON:         {http.StatusBadRequest, "The body is not valid JSON", false},
+	CodeInvalidUTF8:           {http.StatusBadRequest, "The request is not valid UTF-8", false},
+	CodeUnsupportedMediaType:  {http.StatusUnsupportedMediaType, "Unsupported content type", false},
+	CodeNotAcceptable:         {http.StatusNotAcceptable, "No acceptable content type", false},
+	CodeTooLarge:              {http.StatusRequestEntityTooLarge, "The request is too large", false},
+	CodeRateLimited:           {http.StatusTooManyRequests, "Too many requests", true},
+	CodeTooManyStreams:        {http.StatusTooManyRequests, "Too many event streams", true},
+	CodeIdempotencyMismatch:   {http.StatusConflict, "The same id or key was used for another request", false},
+	CodeIdempotencyNotAllowed: {http.StatusBadRequest, "This operation takes no Idempotency-Key", false},
+	CodeCursorInvalid:         {http.StatusBadRequest, "Not a cursor", false},
+	CodeBadPassphrase:         {http.StatusUnauthorized, "Wrong passphrase", false},
+	CodePassphraseRequired:    {http.StatusUnprocessableEntity, "This profile needs a passphrase", false},
+	CodeNoKeyfile:             {http.StatusConflict, "This profile takes no passphrase", false},
+	CodeTimeout:               {http.StatusGatewayTimeout, "It took too long", true},
+	CodeStorageFull:           {http.StatusInsufficientStorage, "The disk is full", true},
+	CodeReadOnly:              {http.StatusInsufficientStorage, "The disk is full: only reading and deleting work", true},
+	CodeInternal:              {http.StatusInternalServerError, "Internal error", false},
+
+	CodeTextEmpty:    {http.StatusUnprocessableEntity, "The text is empty", false},
+	CodeTextTooLong:  {http.StatusRequestEntityTooLarge, "The text is too long", false},
+	CodeIDInvalid:    {http.StatusUnprocessableEntity, "Not a valid id", false},
+	CodeNameInvalid:  {http.StatusUnprocessableEntity, "Not a valid name", false},
+	CodeTimerInvalid: {http.StatusUnprocessableEntity, "Not a valid timer", false},
+
+	CodeInviteInvalid:        {http.StatusUnprocessableEntity, "Not a valid invite link", false},
+	CodeInviteExpired:        {http.StatusGone, "The invite link has expired", false},
+	CodeInviteOwn:            {http.StatusConflict, "The invite link is your own", false},
+	CodeInviteUnsupported:    {http.StatusUnprocessableEntity, "The invite link needs a newer version", false},
+	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
+	CodeInviteUsed:           {http.StatusConflict, "The invite link is used up", false},
+	CodeInviteRevoked:        {http.StatusConflict, "The invite link is revoked", false},
+	CodeInvitesFull:          {http.StatusConflict, "Too many open invites", false},
+	CodeSameLinkTwoPeople:    {http.StatusConflict, "Two people sent you the same link", false},
+	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
+	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},
+	CodeAlreadyAnswered:      {http.StatusConflict, "The request is already answered", false},
+	CodeAliasTaken:           {http.StatusConflict, "Another contact has this alias", false},
+	CodeAmbiguous:            {http.StatusConflict, "More than one contact has this name", false},
+	CodeContactsFull:         {http.StatusConflict, "Too many contacts", false},
+	CodeBlocked:              {http.StatusConflict, "The contact is blocked", false},
+	CodeContactFailed:        {http.StatusConflict, "The contact could not be established", false},
+	CodeNotEstablished:       {http.StatusConflict, "The contact is not established yet", false},
+	CodeVerificationRequired: {http.StatusConflict, "The contact's devices changed: verify first", false},
+	CodeVerificationMismatch: {http.StatusConflict, "The safety numbers differ", false},
+	CodeAlreadyDelivered:     {http.StatusConflict, "The message is already delivered", false},
+	CodeNotOwnMessage:        {http.StatusConflict, "Not a message of yours", false},
+	CodeOutboxFull:           {http.StatusConflict, "Too many messages wait for this contact", true},
+	CodeTokensFull:           {http.StatusConflict, "Too many tokens", false},
+	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
+}

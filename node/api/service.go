@@ -1,0 +1,154 @@
+package api
+
+// State is what the daemon can do now.
+type State string
+
+// The states of the daemon.
+const (
+	StateUninitialised State = "uninitialised" // no profile: POST /v1/setup
+	StateLocked        State = "locked"        // keys erased from memory: POST /v1/unlock
+	StateStarting      State = "starting"      // opening the store and the network
+	StateReady         State = "ready"         // messages can be sent
+	StateReadOnly      State = "read_only"     // disk full: reading and deleting work
+	StateStopping      State = "stopping"      // closing
+)
+
+// Status answers GET /v1/status, which works in every state.
+type Status struct {
+	State       State          `json:"state" enum:"uninitialised,locked,starting,ready,read_only,stopping"`
+	Since       Time           `json:"since"`
+	Version     string         `json:"version"`
+	Commit      string         `json:"commit"`
+	API         Version        `json:"api"`
+	Profile     string         `json:"profile"`
+	UnreadTotal int            `json:"unread_total"`
+	OutboxTotal int            `json:"outbox_total" doc:"messages of ours that are not delivered"`
+	Network     NetworkSummary `json:"network"`
+	Warnings    []Warning      `json:"warnings"`
+}
+
+// Version is the version of the API and its optional parts.
+type Version struct {
+	Major    int      `json:"major"`
+	Minor    int      `json:"minor"`
+	Features []string `json:"features"`
+}
+
+// NetworkSummary is the network in two words.
+type NetworkSummary struct {
+	Reachability string `json:"reachability" doc:"direct: others can reach us; lan: those near us can; offline: nobody"`
+	Peers        int    `json:"peers" doc:"contacts that are live now"`
+}
+
+// The values of NetworkSummary.Reachability.
+const (
+	ReachabilityDirect  = "direct"
+	ReachabilityLAN     = "lan"
+	ReachabilityOffline = "offline"
+)
+
+// Warning is something the user should know, for a frontend to translate.
+type Warning struct {
+	Code   string         `json:"code"`
+	Params map[string]any `json:"params,omitempty"`
+}
+
+// The codes of warnings in [Status] and [Invite].
+const (
+	WarningNoPassphrase = "no_passphrase" // whoever has this disk reads everything
+	WarningClockSuspect = "clock_suspect" // our clock and our contacts' differ
+	WarningStorageFull  = "storage_full"  // read_only
+	WarningNoPublicPath = "no_public_path"
+)
+
+// Disappearing is when a message is deleted on both sides. Where a pointer to
+// it is nil, and null in JSON, messages never disappear.
+type Disappearing struct {
+	Mode    string `json:"mode" enum:"sent,read" doc:"whether the time runs from sending or from reading"`
+	Seconds int64  `json:"seconds" minimum:"1" maximum:"31536000"`
+}
+
+// The modes of a Disappearing.
+const (
+	DisappearFromSent = "sent"
+	DisappearFromRead = "read"
+)
+
+// SetupRequest makes a new profile. Either Passphrase is set or Keyfile is
+// true: a profile without a passphrase must be wished for. Disappearing has no
+// default; null means never.
+type SetupRequest struct {
+	DisplayName  string        `json:"display_name" minLength:"1"`
+	Passphrase   string        `json:"passphrase,omitempty" doc:"8 to 1024 bytes"`
+	Keyfile      bool          `json:"keyfile,omitempty" doc:"true: no passphrase; whoever has the disk reads everything"`
+	Disappearing *Disappearing `json:"disappearing" doc:"the timer of new conversations; null = never"`
+}
+
+// SetupResponse answers POST /v1/setup.
+type SetupResponse struct {
+	Self Self `json:"self"`
+}
+
+// UnlockRequest opens a locked profile; without a passphrase the keyfile is read.
+type UnlockRequest struct {
+	Passphrase string `json:"passphrase,omitempty"`
+}
+
+// SnapshotResponse is all that a frontend needs to draw its first screen, read
+// in one database snapshot together with Cursor: events after Cursor are new.
+type SnapshotResponse struct {
+	Self          Self           `json:"self"`
+	Settings      Settings       `json:"settings"`
+	Conversations []Conversation `json:"conversations" doc:"newest first"`
+	Messages      []Message      `json:"messages" doc:"the newest of each conversation, as many as asked"`
+	Contacts      []Contact      `json:"contacts"`
+	Requests      []Request      `json:"requests" doc:"those that wait for an answer"`
+	Cursor        string         `json:"cursor"`
+}
+
+// SnapshotOptions bounds a snapshot; zero means the daemon's default.
+type SnapshotOptions struct {
+	Conversations int // 0–200, default 50
+	Messages      int // of each conversation, 0–50, default 1
+}
+
+// Settings answers GET /v1/settings.
+type Settings struct {
+	Disappearing *Disappearing `json:"disappearing" doc:"the timer of new conversations; null = never"`
+	Language     string        `json:"language" doc:"BCP 47, empty: the frontend's choice"`
+}
+
+// SettingsPatch changes settings; absent fields stay.
+type SettingsPatch struct {
+	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
+	Language     *string                 `json:"language,omitempty" enum:",en,ko"`
+}
+
+// Health answers GET /healthz and /readyz.
+type Health struct {
+	OK      bool     `json:"ok"`
+	Reasons []string `json:"reasons" doc:"why not, as codes"`
+}
+
+// Discovery is the file run/api.json that tells where a daemon listens. It is
+// written when the listeners are up and removed on a clean stop.
+type Discovery struct {
+	PID       int              `json:"pid"`
+	StartedAt Time             `json:"started_at"`
+	Unix      string           `json:"unix"`
+	TCP       string           `json:"tcp"`
+	API       DiscoveryVersion `json:"api"`
+	Version   string           `json:"version"`
+}
+
+// DiscoveryVersion is the API's version as the discovery file tells it.
+type DiscoveryVersion struct {
+	Major int `json:"major"`
+	Minor int `json:"minor"`
+}
+
+// The names of files in a profile's runtime directory.
+const (
+	DiscoveryFile = "api.json"
+	SocketFile    = "pabal.sock"
+)
