@@ -1,0 +1,71 @@
+package p2p
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"pabal/protocol/identity"
+
+	"github.com/libp2p/go-libp2p"
+)
+
+// Profile is what kind of place a host lives in.
+type Profile int
+
+const (
+	// Laptop is a machine that roams: it dials whatever the core asks for and
+	// accepts anybody as a stranger.
+	Laptop Profile = iota
+	// LAN is a machine that talks to private and loopback addresses only.
+	LAN
+)
+
+// Config says how a host is made. The zero value of each field but Seed works.
+type Config struct {
+	// Profile is the kind of place; Laptop by default.
+	Profile Profile
+	// Seed makes the transport key. It must be secret and used by one host only.
+	Seed identity.TransportSeed
+	// Listen names the addresses to listen on, each "ip:port" ("0.0.0.0:4001",
+	// "[::1]:0"), for QUIC and for TCP. Port 0 means any port that is free for
+	// both, and then all addresses with port 0 share one port. Empty means every
+	// address of every interface; a machine without IPv6 is no error then.
+	Listen []string
+	// Conns numbers the conns; hosts of one process that live at the same time
+	// share it so that no number is used twice. Nil means one of its own.
+	Conns *atomic.Uint64
+	// Log gets lifecycle lines without keys or addresses. Nil discards them.
+	Log *slog.Logger
+
+	// Set by tests of this package only.
+	simulated  libp2p.Option                  // a simulated network: QUIC only, no resource manager
+	interfaces func() ([]netip.Prefix, error) // in place of the machine's own
+	lifetime   time.Duration                  // in place of strangerLifetime
+}
+
+// ErrListen says that an address that was asked for could not be listened on.
+var ErrListen = errors.New("p2p: cannot listen")
+
+// everywhere is what an empty Listen means.
+var everywhere = [...]string{"0.0.0.0:0", "[::]:0"}
+
+// listenPorts parses Listen. optional says that the list is the default one, of
+// which an address family may be missing.
+func (c Config) listenPorts() (list []netip.AddrPort, optional bool, err error) {
+	texts := c.Listen
+	if optional = len(texts) == 0; optional {
+		texts = everywhere[:]
+	}
+	for _, text := range texts {
+		at, err := netip.ParseAddrPort(text)
+		if err != nil || at.Addr().Zone() != "" || at.Addr().Is4In6() {
+			return nil, false, fmt.Errorf("%w: %q is not an address with a port", ErrListen, text)
+		}
+		list = append(list, at)
+	}
+	return list, optional, nil
+}

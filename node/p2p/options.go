@@ -1,0 +1,147 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/gologshim"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/x/rate"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// The protocol names are bland: identify shows them to everybody who connects.
+const (
+	agentName                    = "p2p"
+	messageProtocol  protocol.ID = "/x/m/1"
+	livenessProtocol protocol.ID = "/x/p/1"
+)
+
+// newLibp2p makes a libp2p host that does not listen yet. What every profile has
+// in common is here:
+//   - QUIC, and TCP with Noise only; no relay, no port mapping, no mDNS, no DNS,
+//     no AutoNAT: a new network is not trusted, and each of these talks to it.
+//   - identify tells nobody an address: AddrsFactory is the only thing that stops
+//     it, and contacts get our addresses in sealed records.
+//   - the black-hole detectors are off: most dials of a messenger fail because
+//     the contact sleeps, and a hundred of those would switch QUIC off.
+//   - TCP does not share its port: two profiles on one port would be one too many.
+func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (host.Host, error) {
+	silenceLibp2p()
+	store, err := pstoremem.NewPeerstore(pstoremem.WithMaxAddresses(addressesMax),
+		pstoremem.WithMaxAddressesPerPeer(peerAddressesMax))
+	if err != nil {
+		return nil, err
+	}
+	options := []libp2p.Option{
+		libp2p.Identity(key),
+		libp2p.UserAgent(agentName),
+		libp2p.NoListenAddrs,
+		libp2p.AddrsFactory(noAddresses),
+		libp2p.Security(noise.ID, noise.New),
+		libp2p.Transport(quic.NewTransport),
+		libp2p.Peerstore(store),
+		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
+		libp2p.ConnectionGater(gater),
+		libp2p.MultiaddrResolver(noNames{}),
+		libp2p.ForceReachabilityPrivate(),
+		libp2p.DisableRelay(),
+		libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.DisableMetrics(),
+		libp2p.Ping(false),
+		libp2p.UDPBlackHoleSuccessCounter(nil),
+		libp2p.IPv6BlackHoleSuccessCounter(nil),
+		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout)),
+	}
+	if c.simulated != nil {
+		options = append(options, c.simulated, libp2p.ResourceManager(&network.NullResourceManager{}))
+		return libp2p.New(options...)
+	}
+	resources, err := newResources()
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, libp2p.ResourceManager(resources),
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()))
+	return libp2p.New(options...)
+}
+
+// newResources makes the resource manager: a fixed limit for everything.
+func newResources() (network.ResourceManager, error) {
+	scaling := rcmgr.DefaultLimits
+	libp2p.SetDefaultServiceLimits(&scaling)
+	limits := rcmgr.PartialLimitConfig{
+		System: rcmgr.ResourceLimits{
+			Conns: connsMax, ConnsInbound: connsInboundMax, ConnsOutbound: connsMax,
+			Streams: streamsMax, StreamsInbound: streamsMax, StreamsOutbound: streamsMax,
+			FD: descriptorsMax, Memory: memoryBytesMax,
+		},
+		Transient: rcmgr.ResourceLimits{
+			Conns: 2 * transientMax, ConnsInbound: transientMax, ConnsOutbound: 2 * transientMax,
+			Streams: streamsMax, StreamsInbound: 2 * transientMax, StreamsOutbound: streamsMax,
+			FD: descriptorsMax / 2, Memory: memoryBytesMax / 4,
+		},
+		PeerDefault: rcmgr.ResourceLimits{
+			Conns: connsPeerMax, ConnsInbound: connsPeerMax, ConnsOutbound: connsPeerMax,
+			Streams: streamsPeerMax, StreamsInbound: streamsPeerMax, StreamsOutbound: streamsPeerMax,
+			FD: connsPeerMax, Memory: memoryPeerMax,
+		},
+		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{
+			messageProtocol:  {Streams: 8, StreamsInbound: 4, StreamsOutbound: 4, Memory: memoryPeerMax},
+			livenessProtocol: {Streams: 8, StreamsInbound: 4, StreamsOutbound: 4, Memory: 1 << 20},
+		},
+		Protocol: map[protocol.ID]rcmgr.ResourceLimits{
+			messageProtocol:  {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
+			livenessProtocol: {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
+		},
+	}
+	limiter := rcmgr.NewFixedLimiter(limits.Build(scaling.Scale(memoryBytesMax, descriptorsMax)))
+	return rcmgr.NewResourceManager(limiter,
+		rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet(
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 2 * connsPeerMax}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 2 * connsPeerMax}}),
+		rcmgr.WithConnRateLimiters(&rate.Limiter{
+			NetworkPrefixLimits: []rate.PrefixLimit{
+				{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}},
+			SubnetRateLimiter: rate.SubnetLimiter{
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: 0.5, Burst: 32}}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: rate.Limit{RPS: 0.5, Burst: 32}}},
+				GracePeriod:      time.Minute,
+			}}))
+}
+
+// silenceLibp2p discards what libp2p would log: peer IDs and addresses. It must
+// run before the first line; running again changes nothing.
+func silenceLibp2p() { gologshim.SetDefaultHandler(slog.DiscardHandler) }
+
+// noAddresses is the list of addresses that identify shows to anybody.
+func noAddresses([]ma.Multiaddr) []ma.Multiaddr { return nil }
+
+// noNames resolves no name: multiaddrs are made from IP addresses only.
+type noNames struct{}
+
+var errNoNames = errors.New("p2p: names are not resolved")
+
+func (noNames) ResolveDNSAddr(context.Context, peer.ID, ma.Multiaddr, int, int) ([]ma.Multiaddr, error) {
+	return nil, errNoNames
+}
+
+func (noNames) ResolveDNSComponent(context.Context, ma.Multiaddr, int) ([]ma.Multiaddr, error) {
+	return nil, errNoNames
+}
