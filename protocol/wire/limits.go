@@ -94,4 +94,7 @@ const (
 	TimerSecondsMax = 10 * 366 * 24 * 3600
 	// CBORDepthMax bounds the nesting of a content.
 	CBORDepthMax = 6
+
+	// cborElementsMax bounds the elements of an array or map that is not known.
+	cborElementsMax = 4096
 )

@@ -1,0 +1,231 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"pabal/protocol/identity"
+)
+
+func shortText() Content {
+	return Content{
+		Type: ContentText, ID: [16]byte{1, 2, 3}, Sequence: 70000, Parents: [][16]byte{{9}},
+		At: 1790000000000, Timer: &Timer{Mode: TimerFromRead, Seconds: 604800}, Text: "점심 먹었어요?",
+	}
+}
+
+func sampleRecord() *AddressRecord {
+	return &AddressRecord{
+		Sequence: 7, Expiry: 1800000000, FirstDay: 20600,
+		Keys: []identity.TransportKey{{1}, {2}, {3}},
+		Addresses: []Address{
+			{Network: QUIC, IP: netip.MustParseAddr("192.0.2.7"), Port: 4001},
+			{Network: TCP, IP: netip.MustParseAddr("2001:db8::7"), Port: 4001},
+			{Network: QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: 4002, HostTag: [8]byte{7}},
+		},
+		Candidates: []Address{{Network: QUIC, IP: netip.MustParseAddr("2001:db8::8"), Port: 1}},
+		Couriers:   []Courier{{Key: identity.TransportKey{4}, Address: Address{Network: QUIC, IP: netip.MustParseAddr("198.51.100.1"), Port: 443}}},
+		Mailboxes:  []Mailbox{{Courier: identity.TransportKey{4}, ID: [16]byte{5}, Write: Capability{6}, ClosesDay: 20700}},
+	}
+}
+
+func sampleList() *identity.DeviceList {
+	account, device := identity.AccountSeed{1}, identity.KEMSeed{2}
+	l := identity.NewDeviceList(account, identity.ListedDevice{Key: device.Public(), Name: "노트북", AddedDay: 20600})
+	return &l
+}
+
+// sampleContents has one content of every type whose fields this version knows.
+func sampleContents() []Content {
+	return []Content{
+		shortText(),
+		{Type: ContentReadReceipt, First: 3, Last: 9, At: 1790000000000},
+		{Type: ContentProfile, Sequence: 2, Text: "지우"},
+		{Type: ContentProfile, Sequence: 3},
+		{Type: ContentAddressRecord, Record: sampleRecord()},
+		{Type: ContentVoidEnvelopes, Voids: []EnvelopeVoid{{Index: 4, Tag: [16]byte{1}}, {Index: 9, Tag: [16]byte{2}}}},
+		{Type: ContentVoidMessages, First: 5, Last: 5, At: 1790000000000},
+		{Type: ContentDeviceList, List: sampleList()},
+		{Type: ContentListHead, Head: &identity.ListHead{Sequence: 1, Hash: [32]byte{8}}},
+		{Type: ContentReseed, Reseed: &Reseed{Day: 20700, Random: [32]byte{9}}},
+	}
+}
+
+func mustAppend(t testing.TB, dst []byte, c Content) []byte {
+	t.Helper()
+	b, err := AppendContent(dst, c)
+	if err != nil {
+		t.Fatalf("append content of type %d: %v", c.Type, err)
+	}
+	return b
+}
+
+func TestContentsRoundTrip(t *testing.T) {
+	var body []byte
+	want := sampleContents()
+	for _, c := range want {
+		body = mustAppend(t, body, c)
+	}
+	got, err := DecodeContents(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("contents changed on the way:\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestContentIsDeterministicCBOR(t *testing.T) {
+	for _, c := range sampleContents() {
+		b := mustAppend(t, nil, c)
+		var values map[int]any
+		if err := cbor.Unmarshal(b, &values); err != nil {
+			t.Fatalf("type %d: %v", c.Type, err)
+		}
+		if _, size, ok := deterministicMap(b); !ok || size != len(b) {
+			t.Errorf("type %d is not deterministic", c.Type)
+		}
+	}
+}
+
+func TestShortTextFraming(t *testing.T) {
+	c := shortText()
+	if framing := len(mustAppend(t, nil, c)) - len(c.Text); framing > 90 {
+		t.Errorf("framing of a short text is %d bytes", framing)
+	}
+}
+
+func TestUnknownContentIsKept(t *testing.T) {
+	encoder := newStrictEncoder()
+	for name, fields := range map[string]map[int]any{
+		"new type":            {1: 900, 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "?", 30: []any{1, 2}},
+		"reserved type":       {1: int(ContentReaction), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "👍"},
+		"new key":             {1: int(ContentText), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "x", 16: true},
+		"key of another type": {1: int(ContentText), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "x", 9: 3},
+		"text key":            {1: 900, 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 70: map[string]any{"a": 1}},
+	} {
+		b, err := encoder.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, rest, err := DecodeContent(append(bytes.Clone(b), 0xff))
+		if err != nil || len(rest) != 1 {
+			t.Errorf("%s: %v, rest %d", name, err, len(rest))
+			continue
+		}
+		if !bytes.Equal(c.Raw, b) || c.Sequence != 12 || c.At != 1790000000000 || c.ID[0] != 7 {
+			t.Errorf("%s: common fields or bytes lost: %+v", name, c)
+		}
+		if again := mustAppend(t, nil, c); !bytes.Equal(again, b) {
+			t.Errorf("%s: bytes changed", name)
+		}
+	}
+}
+
+func TestContentRefusals(t *testing.T) {
+	text := shortText()
+	good := mustAppend(t, nil, text)
+	long := text
+	long.Text = strings.Repeat("x", TextBytesMax+1)
+	badTimer, backwards, noID, invalid := text, Content{Type: ContentReadReceipt, First: 9, Last: 3}, text, text
+	badTimer.Timer = &Timer{Mode: 3, Seconds: 1}
+	noID.ID = [16]byte{}
+	invalid.Text = "\xff"
+	stray := text
+	stray.First = 1
+	parents := text
+	parents.Parents = make([][16]byte, ParentsMax+1)
+	for name, c := range map[string]Content{
+		"long": long, "timer": badTimer, "backwards": backwards, "no id": noID, "utf-8": invalid, "stray field": stray, "parents": parents,
+		"time":         {Type: ContentReadReceipt, First: 1, Last: 1, At: -1},
+		"no type":      {Text: "x"},
+		"unknown type": {Type: 900},
+		"no voids":     {Type: ContentVoidEnvelopes},
+		"voids order":  {Type: ContentVoidEnvelopes, Voids: []EnvelopeVoid{{Index: 2}, {Index: 2}}},
+		"name":         {Type: ContentProfile, Text: "a\nb"},
+		"record":       {Type: ContentAddressRecord, Record: &AddressRecord{Keys: make([]identity.TransportKey, 91)}},
+		"list":         {Type: ContentDeviceList, List: &identity.DeviceList{Devices: make([]identity.ListedDevice, 17)}},
+	} {
+		dst := []byte("kept")
+		b, err := AppendContent(dst, c)
+		if !errors.Is(err, ErrContent) || string(b) != "kept" {
+			t.Errorf("%s: %v, %d bytes", name, err, len(b))
+		}
+	}
+	for name, b := range map[string][]byte{
+		"empty":        {},
+		"no map":       {0x01},
+		"cut":          good[:len(good)-1],
+		"long form":    append([]byte{good[0], 0x01, 0x18, 0x01}, good[3:]...),
+		"second bad":   append(bytes.Clone(good), 0x00),
+		"twice a key":  {0xa2, 0x01, 0x07, 0x01, 0x07},
+		"no type":      {0xa1, 0x03, 0x01},
+		"type zero":    {0xa1, 0x01, 0x00},
+		"zero field":   {0xa2, 0x01, 0x19, 0x03, 0x84, 0x03, 0x00},
+		"indefinite":   {0xbf, 0x01, 0x19, 0x03, 0x84, 0xff},
+		"tag":          {0xa2, 0x01, 0x19, 0x03, 0x84, 0x14, 0xc0, 0x01},
+		"void size":    {0xa2, 0x01, 0x0f, 0x0b, 0x41, 0x00},
+		"huge length":  {0xa2, 0x01, 0x01, 0x08, 0x7b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		"wrong common": {0xa2, 0x01, 0x19, 0x03, 0x84, 0x02, 0x41, 0x00},
+		"big clock":    {0xa2, 0x01, 0x19, 0x03, 0x84, 0x05, 0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+	} {
+		if _, err := DecodeContents(b); !errors.Is(err, ErrContent) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	many := bytes.Repeat([]byte{0xa1, 0x01, 0x0d}, ContentsPerBodyMax+1)
+	if _, err := DecodeContents(many); !errors.Is(err, ErrContent) {
+		t.Errorf("too many contents: %v", err)
+	}
+}
+
+func FuzzContents(f *testing.F) {
+	for _, c := range sampleContents() {
+		f.Add(mustAppend(f, nil, c))
+	}
+	f.Add([]byte{0xa2, 0x01, 0x19, 0x03, 0x84, 0x18, 0x1e, 0x82, 0x01, 0xf9, 0x3c, 0x00})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		contents, err := DecodeContents(b)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, c := range contents {
+			again = mustAppend(t, again, c)
+		}
+		if !bytes.Equal(again, b) {
+			t.Errorf("contents have a second encoding:\n in %x\nout %x", b, again)
+		}
+		for rest := b; len(rest) > 0; {
+			var values map[any]any
+			if rest, err = strictDecoder.UnmarshalFirst(rest, &values); err != nil {
+				t.Fatalf("not the CBOR that the library reads: %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkAppendContent(b *testing.B) {
+	c := shortText()
+	buf := make([]byte, 0, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		mustAppend(b, buf, c)
+	}
+}
+
+func BenchmarkDecodeContent(b *testing.B) {
+	buf := mustAppend(b, nil, shortText())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := DecodeContent(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
