@@ -73,7 +73,7 @@ const (
 	// RecordMailboxesMax bounds the mailboxes of a record: two copies, at most three.
 	RecordMailboxesMax = 3
 	// RecordBytesMax bounds an encoded address record, so that an accept holds one.
-	RecordBytesMax = 4400
+	RecordBytesMax = 3840
 )
 
 // Limits of contents, which the protocol fixes.
