@@ -45,6 +45,7 @@ type Config struct {
 	simulated  libp2p.Option                  // a simulated network: QUIC only, no resource manager
 	interfaces func() ([]netip.Prefix, error) // in place of the machine's own
 	lifetime   time.Duration                  // in place of strangerLifetime
+	clocks     func() clocks                  // in place of the machine's own
 }
 
 // ErrListen says that an address that was asked for could not be listened on.

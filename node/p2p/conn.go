@@ -49,8 +49,8 @@ type conn struct {
 var (
 	// ErrNoConn says that the conn does not exist any more.
 	ErrNoConn = errors.New("p2p: no such conn")
-	// ErrStranger says that an inbound conn was not authenticated: a stranger gets
-	// not one byte.
+	// ErrStranger says that more waits on an inbound conn for its authentication
+	// than a first answer can be. Until then a stranger gets not one byte.
 	ErrStranger = errors.New("p2p: the conn is not authenticated")
 	// ErrSlow says that the send queue is full; the conn was ended.
 	ErrSlow = errors.New("p2p: the send queue is full")
@@ -119,13 +119,13 @@ func (c *conn) send(frames []Frame) error {
 	for _, f := range frames {
 		size += wire.FrameHeaderSize + len(f.Body)
 	}
-	if c.stranger() {
-		return ErrStranger
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.code != "" {
 		return ErrNoConn
+	}
+	if c.stranger() && len(c.pending)+size > strangerBytesMax {
+		return ErrStranger
 	}
 	if c.queued.Load()+int64(size) > sendQueueBytesMax || c.host.queued.Load()+int64(size) > sendTotalBytesMax {
 		c.endLocked(CodeSlow)

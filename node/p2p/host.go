@@ -44,6 +44,7 @@ type Host struct {
 	strangers  *strangers
 	interfaces func() ([]netip.Prefix, error)
 	lifetime   time.Duration // of strangers
+	clocks     func() clocks
 
 	mu      sync.Mutex
 	closed  bool
@@ -64,7 +65,7 @@ func Open(c Config) (*Host, error) {
 		return nil, fmt.Errorf("transport key: %w", err)
 	}
 	h := &Host{
-		key: c.Seed.Public(), log: c.Log, ids: c.Conns, interfaces: c.interfaces, lifetime: cmp.Or(c.lifetime, strangerLifetime),
+		key: c.Seed.Public(), log: c.Log, ids: c.Conns, interfaces: c.interfaces, clocks: c.clocks, lifetime: cmp.Or(c.lifetime, strangerLifetime),
 		events: make(chan Event, eventsQueued), closing: make(chan struct{}), dialing: make(chan struct{}, dialsRunning),
 		strangers: &strangers{byNetwork: map[netip.Prefix]int{}},
 		links:     map[network.Conn]*link{}, conns: map[uint64]*conn{},
@@ -77,6 +78,9 @@ func Open(c Config) (*Host, error) {
 	}
 	if h.interfaces == nil {
 		h.interfaces = machineInterfaces
+	}
+	if h.clocks == nil {
+		h.clocks = machineClocks()
 	}
 	h.gater = &gater{lan: c.Profile == LAN, strangers: h.strangers, dials: map[peer.ID]*dialGrant{}}
 	h.libp2p, err = newLibp2p(c, key, h.gater)
@@ -181,9 +185,11 @@ func (h *Host) Key() identity.TransportKey { return h.key }
 // Close has ended everything.
 func (h *Host) Events() <-chan Event { return h.events }
 
-// Send queues frames on a conn and returns at once; the bodies are copied. The
-// error is [ErrNoConn], [ErrStranger], or [ErrSlow] when the queue is over its
-// bound, which ends the conn. Nil promises nothing: only an answer counts.
+// Send queues frames on a conn and returns at once; the bodies are copied. On an
+// inbound conn they wait for Authenticate, and are never written without it. The
+// error is [ErrNoConn], [ErrStranger] when too much waits so, or [ErrSlow] when the
+// queue is over its bound, which ends the conn. Nil promises nothing: only an
+// answer counts.
 func (h *Host) Send(conn uint64, frames []Frame) error {
 	c := h.find(conn)
 	if c == nil {
@@ -193,8 +199,8 @@ func (h *Host) Send(conn uint64, frames []Frame) error {
 }
 
 // Authenticate says that a conn belongs to somebody who may be answered: its
-// limits as a stranger's are lifted, and those of its connection. It must come
-// before the first Send on an inbound conn. On a conn that is gone it does nothing.
+// limits as a stranger's are lifted, and those of its connection, and what Send
+// was given is written. On a conn that is gone it does nothing.
 func (h *Host) Authenticate(conn uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -336,6 +342,9 @@ func (h *Host) register(s network.Stream, pipe readWriter, dial uint64) (*conn, 
 	}
 	c := newConn(h, l, s, pipe)
 	c.dial = dial
+	if !c.inbound { // libp2p may have chosen a connection that the other side made
+		h.trust(l)
+	}
 	h.conns[c.id] = c
 	l.conns[c.id] = c
 	h.running.Add(1)

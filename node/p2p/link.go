@@ -16,7 +16,8 @@ import (
 
 // link is one libp2p connection and the conns on it. A link that we dialled is
 // trusted: we asked for that key. An inbound one becomes trusted when one of its
-// conns is authenticated, and ends at strangerLifetime otherwise.
+// conns is authenticated or when we dial its key, and ends at strangerLifetime
+// otherwise.
 type link struct {
 	connection network.Conn
 	remote     identity.TransportKey

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/netip"
 	"slices"
@@ -92,25 +93,32 @@ func TestStrangersAreTreatedAlike(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t, Config{Seed: identity.TransportSeed{1}, Listen: []string{"127.0.0.1:0"}, lifetime: testLifetime})
-			go func() { // the core hangs up on the wrong tag at once, and leaves others alone
-				for e := range h.Events() {
-					if r, ok := e.(Received); ok && r.Frames[0].Body[0] == 66 {
-						h.Hangup(r.Conn)
-					}
-				}
-			}()
-			tag := func(n byte) []byte { return wire.AppendFrame(nil, wire.TypeHello, hello(n).Body) }
-			says := map[string][]byte{
-				"nothing":        {},
-				"wrong tag":      tag(66),
-				"unknown tag":    tag(67),
-				"half a frame":   tag(66)[:9],
-				"malformed":      binary.BigEndian.AppendUint32(nil, 1<<31),
-				"too much":       slices.Repeat(wire.AppendFrame(nil, wire.TypeEnvelope, make([]byte, 8<<10)), 3),
-				"frame too long": append(binary.BigEndian.AppendUint32(nil, wire.EnvelopeBytesMax+2), byte(wire.TypeEnvelope)),
-			}
-			compareTreatments(t, h, network, says)
+			go hangUpOnWrongTag(h)
+			compareTreatments(t, h, network, strangerSays())
 		})
+	}
+}
+
+// strangerSays is what strangers say, by its name.
+func strangerSays() map[string][]byte {
+	tag := func(n byte) []byte { return wire.AppendFrame(nil, wire.TypeHello, hello(n).Body) }
+	return map[string][]byte{
+		"nothing":        {},
+		"wrong tag":      tag(66),
+		"unknown tag":    tag(67),
+		"half a frame":   tag(66)[:9],
+		"malformed":      binary.BigEndian.AppendUint32(nil, 1<<31),
+		"too much":       slices.Repeat(wire.AppendFrame(nil, wire.TypeEnvelope, make([]byte, 8<<10)), 3),
+		"frame too long": append(binary.BigEndian.AppendUint32(nil, wire.EnvelopeBytesMax+2), byte(wire.TypeEnvelope)),
+	}
+}
+
+// hangUpOnWrongTag plays a core that hangs up on one tag and leaves others alone.
+func hangUpOnWrongTag(h *Host) {
+	for e := range h.Events() {
+		if r, ok := e.(Received); ok && r.Frames[0].Body[0] == 66 {
+			h.Hangup(r.Conn)
+		}
 	}
 }
 
@@ -138,16 +146,30 @@ func compareTreatments(t *testing.T, h *Host, network wire.Network, says map[str
 	}
 }
 
-func TestStrangerCannotBeWrittenTo(t *testing.T) {
+func TestAnswerWaitsForAuthentication(t *testing.T) {
 	a, b := loopback(t, 1), loopback(t, 2)
 	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
-	send(t, a, next[Opened](t, a).Conn, hello(1))
-	conn := next[Opened](t, b).Conn
-	if err := b.Send(conn, []Frame{hello(2)}); err != ErrStranger {
+	atA := next[Opened](t, a).Conn
+	send(t, a, atA, hello(1))
+	atB := next[Opened](t, b).Conn
+	next[Received](t, b)
+	send(t, b, atB, hello(2))
+	if err := b.Send(atB, []Frame{numbered(0, strangerBytesMax)}); !errors.Is(err, ErrStranger) {
 		t.Fatalf("error %v", err)
 	}
-	b.Authenticate(conn)
-	send(t, b, conn, hello(2))
+	send(t, a, atA, hello(3)) // when this has come, an answer would have gone out
+	next[Received](t, b)
+	select {
+	case e := <-a.Events():
+		if _, ok := e.(Addresses); !ok {
+			t.Fatalf("a stranger was answered: %T", e)
+		}
+	default:
+	}
+	b.Authenticate(atB)
+	if got := next[Received](t, a); got.Frames[0].Body[0] != 2 {
+		t.Fatal("another frame came")
+	}
 }
 
 func TestIdentifyTellsNothing(t *testing.T) {

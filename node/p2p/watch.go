@@ -10,7 +10,7 @@ func (h *Host) watch() {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	var reported Addresses
-	for first, last := true, time.Now(); ; first = false {
+	for first, last := true, h.clocks(); ; first = false {
 		if interfaces, err := h.interfaces(); err == nil {
 			now := ownAddresses(h.listed, interfaces)
 			if first || !reflect.DeepEqual(now, reported) {
@@ -25,16 +25,27 @@ func (h *Host) watch() {
 			return
 		case <-ticker.C:
 		}
-		now := time.Now()
-		if jump := clockJump(last, now); jump.Abs() > wakeJump && !h.emit(Woke{Jump: jump}, nil) {
+		now := h.clocks()
+		if jump := now.since(last); jump.Abs() > wakeJump && !h.emit(Woke{Jump: jump}, nil) {
 			return
 		}
 		last = now
 	}
 }
 
-// clockJump is how much further the wall clock went than the monotonic clock,
-// which stands still while the machine sleeps.
-func clockJump(last, now time.Time) time.Duration {
-	return now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+// clocks is a reading of both clocks of the machine. The monotonic one stands
+// still while the machine sleeps.
+type clocks struct{ wall, monotonic time.Duration }
+
+// since is how much further the wall clock went than the monotonic one.
+func (c clocks) since(last clocks) time.Duration {
+	return (c.wall - last.wall) - (c.monotonic - last.monotonic)
+}
+
+func machineClocks() func() clocks {
+	start := time.Now()
+	return func() clocks {
+		now := time.Now()
+		return clocks{wall: time.Duration(now.UnixNano()), monotonic: now.Sub(start)}
+	}
 }
