@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/hpke"
 	"crypto/subtle"
@@ -97,10 +98,24 @@ func (k KEMPublic) Equal(other KEMPublic) bool {
 	return subtle.ConstantTimeCompare(k[:], other[:]) == 1
 }
 
-// Check returns ErrKey if the bytes are no valid key. A received key must be
-// checked before it is stored: a bad one would block the next step of a session.
+// Check returns ErrKey if the bytes are no valid key, or if nothing can be encapsulated
+// to it because its X25519 half is a point of low order. A received key must be checked
+// before it is stored: a bad one would block the next step of a session. About 0.1 ms.
 func (k KEMPublic) Check() error {
 	if _, err := hpke.MLKEM768X25519().NewPublicKey(k[:]); err != nil {
+		return ErrKey
+	}
+	const curveSize = 32
+	point, err := ecdh.X25519().NewPublicKey(k[KEMPublicSize-curveSize:])
+	if err != nil {
+		return ErrKey
+	}
+	// Any scalar finds a point of low order: it is what ECDH refuses.
+	probe, err := ecdh.X25519().NewPrivateKey(make([]byte, curveSize))
+	if err != nil {
+		return ErrKey
+	}
+	if _, err := probe.ECDH(point); err != nil {
 		return ErrKey
 	}
 	return nil
