@@ -3,6 +3,7 @@ package p2p
 import (
 	"testing"
 
+	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 )
 
@@ -57,6 +58,40 @@ func BenchmarkPingPong(b *testing.B) {
 			for range b.N {
 				send(b, x, atX, frames...)
 				next[Received](b, x)
+			}
+		})
+	}
+}
+
+// BenchmarkDialEcho makes a new connection, a conn on it and one round trip. Compare
+// with lab.DialEcho.
+func BenchmarkDialEcho(b *testing.B) {
+	for name, on := range map[string]wire.Network{"QUIC": wire.QUIC, "TCP": wire.TCP} {
+		b.Run(name, func(b *testing.B) {
+			x, y := loopback(b, 1), loopback(b, 2)
+			go func() {
+				for e := range y.Events() {
+					if r, ok := e.(Received); ok {
+						y.Authenticate(r.Conn)
+						y.Send(r.Conn, r.Frames)
+					}
+				}
+			}()
+			b.ResetTimer()
+			for range b.N {
+				x.Dial(Dial{ID: 1, Keys: []identity.TransportKey{y.Key()}, Addresses: addresses(y, on)})
+				conn := next[Opened](b, x).Conn
+				send(b, x, conn, numbered(0, 512))
+				next[Received](b, x)
+				b.StopTimer()
+				x.Hangup(conn)
+				next[Closed](b, x)
+				for gone := false; !gone; {
+					x.mu.Lock()
+					gone = len(x.links) == 0
+					x.mu.Unlock()
+				}
+				b.StartTimer()
 			}
 		})
 	}

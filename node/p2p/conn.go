@@ -45,6 +45,9 @@ type conn struct {
 	answered      bool // a frame was received
 }
 
+// past is a deadline that wakes whoever reads or writes.
+var past = time.Unix(1, 0)
+
 // Problems of Send.
 var (
 	// ErrNoConn says that the conn does not exist any more.
@@ -65,8 +68,8 @@ func newConn(h *Host, l *link, s network.Stream, pipe io.ReadWriter) *conn {
 // stranger reports whether the other side has not yet earned a reaction.
 func (c *conn) stranger() bool { return c.inbound && !c.authenticated.Load() }
 
-// end ends the conn with code; the first code stays. A stranger's stream is left
-// as it is, so that nothing is seen outside.
+// end ends the conn with code; the first code stays. It wakes both goroutines and
+// sends nothing: the reader does the rest, because a reset may have to wait.
 func (c *conn) end(code Code) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,11 +86,7 @@ func (c *conn) endLocked(code Code) {
 	default:
 	}
 	close(c.done)
-	if c.stranger() {
-		c.stream.SetReadDeadline(time.Unix(1, 0)) // wakes the reader, sends nothing
-		return
-	}
-	c.stream.Reset()
+	c.stream.SetDeadline(past)
 }
 
 // hangup ends the conn after what is queued.
@@ -102,7 +101,7 @@ func (c *conn) hangup() {
 		return
 	}
 	c.code, c.hungUp = CodeHangup, true
-	c.stream.SetReadDeadline(time.Unix(1, 0)) // wakes the reader, which reports Closed
+	c.stream.SetReadDeadline(past) // wakes the reader, which reports Closed
 	c.signal()
 }
 
@@ -159,22 +158,34 @@ func (c *conn) write() {
 				return
 			}
 		}
-		if spare = batch; cap(spare) > spareBytesMax {
-			spare = nil
-		}
-		if len(batch) > 0 {
+		if spare = batch; len(batch) > 0 {
 			continue
 		}
 		if hungUp {
 			c.stream.CloseWrite()
 			return
 		}
+		spare = c.shrink(spare)
 		select {
 		case <-c.wake:
 		case <-c.done:
 			return
 		}
 	}
+}
+
+// shrink gives large buffers back before the writer waits, and returns the one of
+// the two that it keeps.
+func (c *conn) shrink(spare []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 0 && cap(c.pending) > spareBytesMax {
+		c.pending = nil
+	}
+	if cap(spare) > spareBytesMax {
+		return nil
+	}
+	return spare
 }
 
 // writeBatch writes a queue in pieces, each of which has its own time.
@@ -263,25 +274,32 @@ func (c *conn) open() bool {
 	return ok
 }
 
-// finish reports Closed, then lets the last bytes of a hung-up conn go out.
+// finish ends the stream and reports Closed. What a hung-up conn has queued gets
+// lingerTimeout to go out. A stranger's stream is left as it is until its time has
+// come, so that nothing is seen outside.
 func (c *conn) finish(in io.Reader, code Code) {
 	c.mu.Lock()
-	if c.code == "" {
-		c.code = code
+	hungUp := c.hungUp
+	if !hungUp {
+		c.endLocked(code)
 	}
-	code, hungUp, reported := c.code, c.hungUp, c.reported
+	code, reported := c.code, c.reported
 	c.mu.Unlock()
+	switch {
+	case c.stranger():
+		// Most often the cutoff of the link comes first; but it may be trusted.
+		time.AfterFunc(time.Until(c.born().Add(c.host.lifetime)), func() { c.stream.Reset() })
+	case !hungUp:
+		c.stream.Reset()
+	}
 	if reported {
 		c.host.emit(Closed{Conn: c.id, Code: code}, nil)
 	}
 	if hungUp {
 		c.stream.SetReadDeadline(time.Now().Add(lingerTimeout))
 		io.Copy(io.Discard, in) // until the other side has seen our end
-	}
-	c.end(code)
-	if c.stranger() {
-		// Most often the cutoff of the link comes first; but it may be trusted.
-		time.AfterFunc(time.Until(c.born().Add(c.host.lifetime)), func() { c.stream.Reset() })
+		c.end(code)
+		c.stream.Reset()
 	}
 	c.host.leave(c)
 }
@@ -308,6 +326,9 @@ func (c *conn) readBatch(in *bufio.Reader) (frames []Frame, code Code) {
 		body := make([]byte, length)
 		if _, err := io.ReadFull(in, body); err != nil {
 			return frames, c.codeOfRead(err)
+		}
+		if frames == nil {
+			frames = make([]Frame, 0, 1+min(in.Buffered()/(len(header)+length), batchFramesMax))
 		}
 		frames = append(frames, Frame{Type: kind, Body: body})
 		if size += length; size >= batchBytesMax || len(frames) == batchFramesMax || !complete(in) {

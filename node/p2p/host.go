@@ -225,7 +225,8 @@ func (h *Host) SetActive(conn uint64, active bool) {
 	}
 }
 
-// Hangup ends a conn; what is queued is still sent. Closed follows. To a stranger
+// Hangup ends a conn. What is queued is still sent, as far as that is done in
+// lingerTimeout. Closed follows at once. To a stranger
 // nothing is shown: his connection ends when it would have ended anyway.
 func (h *Host) Hangup(conn uint64) {
 	if c := h.find(conn); c != nil {
