@@ -234,7 +234,7 @@ func responseProblem(resp *http.Response, body []byte) *Problem {
 	case http.StatusMisdirectedRequest:
 		code = CodeHostNotAllowed
 	}
-	p = NewProblem(code, "")
+	p = NewProblem(code)
 	p.Status = resp.StatusCode
 	return p
 }

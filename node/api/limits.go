@@ -14,16 +14,18 @@ const (
 	// TextBytesMax bounds a message's text, in bytes of UTF-8.
 	TextBytesMax = 32 << 10
 	// NameBytesMax bounds names, aliases and the names of tokens, in bytes of UTF-8.
-	NameBytesMax = 128
+	NameBytesMax = 256
 	// NoteBytesMax bounds the note of an invite, in bytes of UTF-8.
 	NoteBytesMax = 256
 	// GreetingBytesMax bounds the greeting of a contact request, in bytes of UTF-8.
-	GreetingBytesMax = 512
+	GreetingBytesMax = 1 << 10
 	// BodyBytesMax bounds a request's body.
 	BodyBytesMax = 1 << 20
 	// PassphraseBytesMin and PassphraseBytesMax bound a passphrase.
 	PassphraseBytesMin = 8
 	PassphraseBytesMax = 1024
+	// DisappearingSecondsMax bounds a timer: ten years.
+	DisappearingSecondsMax = 10 * 366 * 24 * 3600
 	// ListMax and ListDefault bound a page of a list.
 	ListMax     = 200
 	ListDefault = 50

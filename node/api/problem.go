@@ -51,15 +51,21 @@ func (p *Problem) Is(target error) bool {
 
 // NewProblem returns the problem of a code with its status and title from the
 // table of codes. An unknown code becomes CodeInternal.
-func NewProblem(code Code, detail string) *Problem {
+func NewProblem(code Code) *Problem {
 	info, ok := codeTable[code]
 	if !ok {
 		code, info = CodeInternal, codeTable[CodeInternal]
 	}
 	return &Problem{
 		Type: problemTypePrefix + string(code), Code: code, Title: info.title,
-		Status: info.status, Detail: detail, Retryable: info.retryable,
+		Status: info.status, Retryable: info.retryable,
 	}
+}
+
+// Because sets the detail, an English half sentence, and returns p.
+func (p *Problem) Because(detail string) *Problem {
+	p.Detail = detail
+	return p
 }
 
 // With returns p with one more parameter, which must not be a value that the
@@ -86,7 +92,6 @@ type Code string
 // The codes that a whole request can be refused with.
 const (
 	CodeUnauthenticated       Code = "unauthenticated"
-	CodeForbidden             Code = "forbidden"
 	CodeScopeMissing          Code = "scope_missing"
 	CodeOriginNotAllowed      Code = "origin_not_allowed"
 	CodeHostNotAllowed        Code = "host_not_allowed"
@@ -118,30 +123,26 @@ const (
 	CodeNoKeyfile             Code = "no_keyfile"
 	CodeTimeout               Code = "timeout"
 	CodeStorageFull           Code = "storage_full"
-	CodeReadOnly              Code = "read_only"
 	CodeInternal              Code = "internal"
 
-	CodeTextEmpty    Code = "text_empty"
-	CodeTextTooLong  Code = "text_too_long"
-	CodeIDInvalid    Code = "id_invalid"
-	CodeNameInvalid  Code = "name_invalid"
-	CodeTimerInvalid Code = "timer_invalid"
+	CodeInvalidText     Code = "invalid_text"
+	CodeTextTooLong     Code = "text_too_long"
+	CodeInvalidID       Code = "invalid_id"
+	CodeInvalidName     Code = "invalid_name"
+	CodeInvalidTimer    Code = "invalid_timer"
+	CodeInvalidLifetime Code = "invalid_lifetime"
+	CodeTooMany         Code = "too_many"
 
 	CodeInviteInvalid        Code = "invite_invalid"
 	CodeInviteExpired        Code = "invite_expired"
 	CodeInviteOwn            Code = "invite_own"
 	CodeInviteUnsupported    Code = "invite_unsupported"
 	CodeInviteWrongKind      Code = "invite_wrong_kind"
-	CodeInviteUsed           Code = "invite_used"
-	CodeInviteRevoked        Code = "invite_revoked"
-	CodeInvitesFull          Code = "invites_full"
-	CodeSameLinkTwoPeople    Code = "same_link_two_people"
 	CodeAlreadyContact       Code = "already_contact"
 	CodeAlreadyRequested     Code = "already_requested"
 	CodeAlreadyAnswered      Code = "already_answered"
 	CodeAliasTaken           Code = "alias_taken"
 	CodeAmbiguous            Code = "ambiguous"
-	CodeContactsFull         Code = "contacts_full"
 	CodeBlocked              Code = "blocked"
 	CodeContactFailed        Code = "contact_failed"
 	CodeNotEstablished       Code = "not_established"
@@ -149,8 +150,6 @@ const (
 	CodeVerificationMismatch Code = "verification_mismatch"
 	CodeAlreadyDelivered     Code = "already_delivered"
 	CodeNotOwnMessage        Code = "not_own_message"
-	CodeOutboxFull           Code = "outbox_full"
-	CodeTokensFull           Code = "tokens_full"
 	CodeTokenTooStrong       Code = "token_too_strong"
 )
 
@@ -193,7 +192,6 @@ type codeInfo struct {
 // codeTable is read only.
 var codeTable = map[Code]codeInfo{
 	CodeUnauthenticated:       {http.StatusUnauthorized, "A valid token is needed", false},
-	CodeForbidden:             {http.StatusForbidden, "Not allowed", false},
 	CodeScopeMissing:          {http.StatusForbidden, "The token lacks the scope", false},
 	CodeOriginNotAllowed:      {http.StatusForbidden, "Requests from this origin are refused", false},
 	CodeHostNotAllowed:        {http.StatusMisdirectedRequest, "Wrong host", false},
@@ -207,7 +205,7 @@ var codeTable = map[Code]codeInfo{
 	CodeNotFound:              {http.StatusNotFound, "Not found", false},
 	CodeMethodNotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed", false},
 	CodeGone:                  {http.StatusGone, "It was deleted", false},
-	CodeConflict:              {http.StatusConflict, "Conflict", false},
+	CodeConflict:              {http.StatusConflict, "It conflicts with what there is", false},
 	CodeValidationFailed:      {http.StatusUnprocessableEntity, "The request has wrong fields", false},
 	CodeUnknownField:          {http.StatusUnprocessableEntity, "The request has an unknown field", false},
 	CodeMalformedJSON:         {http.StatusBadRequest, "The body is not valid JSON", false},
@@ -225,30 +223,26 @@ var codeTable = map[Code]codeInfo{
 	CodeNoKeyfile:             {http.StatusConflict, "This profile takes no passphrase", false},
 	CodeTimeout:               {http.StatusGatewayTimeout, "It took too long", true},
 	CodeStorageFull:           {http.StatusInsufficientStorage, "The disk is full", true},
-	CodeReadOnly:              {http.StatusInsufficientStorage, "The disk is full: only reading and deleting work", true},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error", false},
 
-	CodeTextEmpty:    {http.StatusUnprocessableEntity, "The text is empty", false},
-	CodeTextTooLong:  {http.StatusRequestEntityTooLarge, "The text is too long", false},
-	CodeIDInvalid:    {http.StatusUnprocessableEntity, "Not a valid id", false},
-	CodeNameInvalid:  {http.StatusUnprocessableEntity, "Not a valid name", false},
-	CodeTimerInvalid: {http.StatusUnprocessableEntity, "Not a valid timer", false},
+	CodeInvalidText:     {http.StatusUnprocessableEntity, "The text is empty or not valid", false},
+	CodeTextTooLong:     {http.StatusRequestEntityTooLarge, "The text is too long", false},
+	CodeInvalidID:       {http.StatusUnprocessableEntity, "Not a valid id", false},
+	CodeInvalidName:     {http.StatusUnprocessableEntity, "Not a valid name", false},
+	CodeInvalidTimer:    {http.StatusUnprocessableEntity, "Not a valid timer", false},
+	CodeInvalidLifetime: {http.StatusUnprocessableEntity, "The lifetime is too short or too long", false},
+	CodeTooMany:         {http.StatusConflict, "There are too many", true},
 
 	CodeInviteInvalid:        {http.StatusUnprocessableEntity, "Not a valid invite link", false},
 	CodeInviteExpired:        {http.StatusGone, "The invite link has expired", false},
 	CodeInviteOwn:            {http.StatusConflict, "The invite link is your own", false},
 	CodeInviteUnsupported:    {http.StatusUnprocessableEntity, "The invite link needs a newer version", false},
 	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
-	CodeInviteUsed:           {http.StatusConflict, "The invite link is used up", false},
-	CodeInviteRevoked:        {http.StatusConflict, "The invite link is revoked", false},
-	CodeInvitesFull:          {http.StatusConflict, "Too many open invites", false},
-	CodeSameLinkTwoPeople:    {http.StatusConflict, "Two people sent you the same link", false},
 	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
 	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},
 	CodeAlreadyAnswered:      {http.StatusConflict, "The request is already answered", false},
 	CodeAliasTaken:           {http.StatusConflict, "Another contact has this alias", false},
 	CodeAmbiguous:            {http.StatusConflict, "More than one contact has this name", false},
-	CodeContactsFull:         {http.StatusConflict, "Too many contacts", false},
 	CodeBlocked:              {http.StatusConflict, "The contact is blocked", false},
 	CodeContactFailed:        {http.StatusConflict, "The contact could not be established", false},
 	CodeNotEstablished:       {http.StatusConflict, "The contact is not established yet", false},
@@ -256,7 +250,5 @@ var codeTable = map[Code]codeInfo{
 	CodeVerificationMismatch: {http.StatusConflict, "The safety numbers differ", false},
 	CodeAlreadyDelivered:     {http.StatusConflict, "The message is already delivered", false},
 	CodeNotOwnMessage:        {http.StatusConflict, "Not a message of yours", false},
-	CodeOutboxFull:           {http.StatusConflict, "Too many messages wait for this contact", true},
-	CodeTokensFull:           {http.StatusConflict, "Too many tokens", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
 }

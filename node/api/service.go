@@ -65,7 +65,7 @@ const (
 // it is nil, and null in JSON, messages never disappear.
 type Disappearing struct {
 	Mode    string `json:"mode" enum:"sent,read" doc:"whether the time runs from sending or from reading"`
-	Seconds int64  `json:"seconds" minimum:"1" maximum:"31536000"`
+	Seconds int64  `json:"seconds" minimum:"1" maximum:"316224000"`
 }
 
 // The modes of a Disappearing.

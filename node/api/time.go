@@ -15,6 +15,9 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // Time is "not" only where a field is a pointer; it is never sent otherwise.
 type Time struct{ time.Time }
 
+// NewTime returns t in UTC.
+func NewTime(t time.Time) Time { return Time{t.UTC()} }
+
 // Milli returns the Time of a number of milliseconds since 1970.
 func Milli(ms int64) Time { return Time{time.UnixMilli(ms).UTC()} }
 

@@ -6,6 +6,7 @@ import (
 
 	"pabal/node/api"
 	"pabal/protocol"
+	"pabal/protocol/identity"
 	"pabal/store"
 )
 
@@ -25,8 +26,8 @@ type Daemon interface {
 	State() State
 
 	// Setup makes the profile, starts it and returns once it is ready. The
-	// server has checked name, timer and lengths; the implementation makes the
-	// timer the setting SettingDisappearing before the first conversation.
+	// server has checked name, timer and lengths. The timer is that of new
+	// conversations from the first on; [DisappearingSetting] is its row.
 	Setup(ctx context.Context, in Setup) error
 	// Unlock opens a locked profile and returns once it is ready. A nil
 	// passphrase means the keyfile. Problems: bad_passphrase, also for a
@@ -46,14 +47,16 @@ type Daemon interface {
 	// commit. ref is a fresh number for the input's Ref field. Of the Reply the
 	// Result is returned, nil if there was none. after, which may be nil, is
 	// called once with that Result, before the commit and possibly on the loop's
-	// goroutine, so it must be quick and call nothing of the Daemon: the writes
+	// goroutine, so it must be quick and call nothing of the Daemon: the rows
 	// it returns are part of the same transaction. ctx only bounds the waiting;
 	// an input that was taken is committed all the same.
-	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Write) (result any, err error)
-	// Write commits rows that the core knows nothing of: tokens, consumers,
-	// settings, idempotency keys and events about them.
-	Write(ctx context.Context, rows []store.Write) error
+	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (result any, err error)
+	// Write commits rows that the core knows nothing of (tokens, consumers,
+	// settings, idempotency keys), and logs events about them.
+	Write(ctx context.Context, rows []store.Row, events []protocol.Event) error
 
+	// Identity returns the account and its devices, from the open profile.
+	Identity(ctx context.Context) (Identity, error)
 	// Network returns our addresses and the live contacts.
 	Network() api.Network
 	// Why says what a contact waits for; with a message, what that message of
@@ -71,6 +74,12 @@ type State struct {
 	Since    time.Time
 	Warnings []api.Warning
 	Network  api.NetworkSummary
+}
+
+// Identity is the account of the profile, as much of it as others may know.
+type Identity struct {
+	Account identity.AccountPublic
+	Devices []api.Device
 }
 
 // Setup is how a profile is made. A nil Passphrase means a keyfile; a nil

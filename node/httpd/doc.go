@@ -4,9 +4,9 @@
 //
 // The main type is [Server]:
 //
-//	s, err := httpd.New(daemon, httpd.Config{RunDir: dir, Profile: "default", Version: version})
+//	s, err := httpd.New(httpd.Config{RuntimeDir: dir, Profile: "default", Version: version}, daemon)
 //	…
-//	go func() { errs <- s.Run(ctx) }()
+//	go func() { errs <- s.Run(ctx, nil) }()
 //
 // # Who is let in
 //
