@@ -56,3 +56,8 @@ func dbError(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+// isFull reports whether an error of SQLite means a full disk.
+func isFull(err error) bool {
+	return err != nil && errors.Is(dbError("", err), ErrFull)
+}

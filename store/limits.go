@@ -48,6 +48,7 @@ const (
 	readHardMax         = 10 * time.Second
 	trimEvery           = 1024 // events between two looks for old rows
 	trimStepMax         = 512  // old rows erased at once
+	eventScanMax        = 4096 // rows of the log that one query looks at
 	reserveBytes        = 2 << 20
 	searchScanMax       = 20_000 // messages looked at by one search without the index
 )

@@ -85,3 +85,8 @@ func readHolder(f *os.File) (holder Holder) {
 func release(f *os.File) error {
 	return errors.Join(f.Truncate(0), f.Close())
 }
+
+// Self is the Holder for this process, with the socket of its API if it has one.
+func Self(socket string) Holder {
+	return Holder{PID: os.Getpid(), Start: time.Now().UTC().Truncate(time.Second), Socket: socket}
+}

@@ -98,7 +98,12 @@ type sealedFile struct {
 	log      bool
 	keepGaps bool
 	tweak    [9]byte
-	block    [pageBytes]byte
+	block    [frameBytes]byte
+
+	// A frame's header waits in header, encrypted, for the frame's page, which
+	// always follows: one write for both.
+	header      [frameHeaderBytes]byte
+	headerStart int64 // 0 = none waits
 
 	// SQLite writes the frame that pads a commit to the next sector in two
 	// parts with a sync between. A unit can only be written whole, so part
@@ -151,22 +156,55 @@ func (f *sealedFile) readUnit(p []byte, start int64) error {
 
 // writeUnit writes p as the unit at start and leaves p as it is.
 func (f *sealedFile) writeUnit(p []byte, start int64) error {
-	b := f.block[:len(p)]
+	if f.headerStart != 0 && start != f.headerStart+frameHeaderBytes {
+		if err := f.flushHeader(); err != nil {
+			return err
+		}
+	}
+	b := f.block[frameHeaderBytes : frameHeaderBytes+len(p)]
 	copy(b, p)
 	if !f.log && !f.keepGaps {
 		clearGap(b, start == 0)
 	}
-	_, err := f.File.WriteAt(f.cipher.Encrypt(b, f.tweakFor(start)), start)
+	f.cipher.Encrypt(b, f.tweakFor(start))
+	switch {
+	case f.log && len(p) == frameHeaderBytes:
+		copy(f.header[:], b)
+		f.headerStart = start
+		return nil
+	case f.headerStart != 0:
+		copy(f.block[:], f.header[:])
+		b, start = f.block[:frameBytes], f.headerStart
+		f.headerStart = 0
+	}
+	_, err := f.File.WriteAt(b, start)
 	return err
+}
+
+// flushHeader writes a frame's header whose page did not come.
+func (f *sealedFile) flushHeader() error {
+	start := f.headerStart
+	if start == 0 {
+		return nil
+	}
+	f.headerStart = 0
+	_, err := f.File.WriteAt(f.header[:], start)
+	return err
+}
+
+// flush writes all that waits for more.
+func (f *sealedFile) flush() error {
+	if err := f.flushPart(); err != nil {
+		return err
+	}
+	return f.flushHeader()
 }
 
 // ReadAt reads and decrypts. A unit that is not there in full reads as the end
 // of the file.
 func (f *sealedFile) ReadAt(p []byte, off int64) (n int, err error) {
-	if f.partFilled > 0 {
-		if err := f.flushPart(); err != nil {
-			return 0, err
-		}
+	if err := f.flush(); err != nil {
+		return 0, err
 	}
 	for n < len(p) {
 		at := off + int64(n)
@@ -237,7 +275,7 @@ func (f *sealedFile) finishPart(size int) error {
 	if err := f.writeUnit(f.part[:size], f.partStart); err != nil || sync == 0 {
 		return err
 	}
-	return f.File.Sync(sync)
+	return f.Sync(sync)
 }
 
 // flushPart writes a part whose rest did not come.
@@ -251,7 +289,7 @@ func (f *sealedFile) flushPart() error {
 	if err := f.overlay(f.part[:n], start, start, size); err != nil || sync == 0 {
 		return err
 	}
-	return f.File.Sync(sync)
+	return f.Sync(sync)
 }
 
 // overlay reads a unit, changes a part of it and writes it back.
@@ -271,6 +309,9 @@ func (f *sealedFile) overlay(p []byte, off, start int64, size int) error {
 // Sync makes what was written durable. Inside a unit that is not complete it
 // waits for the rest.
 func (f *sealedFile) Sync(flags vfs.SyncFlag) error {
+	if err := f.flushHeader(); err != nil {
+		return err
+	}
 	if f.partFilled > 0 {
 		f.partSync = flags
 		return nil
@@ -280,7 +321,7 @@ func (f *sealedFile) Sync(flags vfs.SyncFlag) error {
 
 // Truncate cuts the file.
 func (f *sealedFile) Truncate(size int64) error {
-	if err := f.flushPart(); err != nil {
+	if err := f.flush(); err != nil {
 		return err
 	}
 	return f.File.Truncate(size)
@@ -288,7 +329,7 @@ func (f *sealedFile) Truncate(size int64) error {
 
 // Close closes the file.
 func (f *sealedFile) Close() error {
-	err := f.flushPart()
+	err := f.flush()
 	if cerr := f.File.Close(); err == nil {
 		err = cerr
 	}

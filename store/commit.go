@@ -1,0 +1,181 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"pabal/protocol"
+)
+
+// Batch is what one transaction makes durable: the effects of 1 to BatchMax
+// inputs. It belongs to Commit until that returns.
+type Batch struct {
+	Now    time.Time
+	Writes []protocol.Write
+	Events []protocol.Event // the durable ones are logged, in this order
+	Rows   []Row            // the daemon's own
+}
+
+// Committed says what a Commit did.
+type Committed struct {
+	// Cursor is the newest event of the log.
+	Cursor Cursor
+	// First is the cursor of each event of the batch, in its order, and zero
+	// for those that are not durable.
+	First []Cursor
+	// Scrubbed is false if the batch erased something that may still be found
+	// in a file of the profile. Then it must not be called deleted yet: see
+	// [Store.Scrub].
+	Scrubbed bool
+}
+
+// Row is a row of the daemon's own, beside those of the protocol.
+type Row interface {
+	put(c *conn, now int64) error
+}
+
+// Commit makes a batch durable in one transaction, or changes nothing. A batch
+// that erases ends with a scrub: when Commit says Scrubbed, nothing that it
+// erased is left in any file. ErrFull means the disk is full and the store goes
+// on being readable; after any other error it should be closed.
+func (s *Store) Commit(b Batch) (Committed, error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	w := &s.write
+	if w.c == nil {
+		return Committed{}, ErrClosed
+	}
+	first, err := w.transact(b)
+	if isFull(err) && erases(b.Writes) {
+		s.profile.dropReserve() // room to delete is kept for this
+		first, err = w.transact(b)
+	}
+	if err != nil {
+		return Committed{}, dbError("commit", err)
+	}
+	done := Committed{Cursor: Cursor{w.epoch, w.counts.event - 1}, First: first, Scrubbed: true}
+	if w.scrub {
+		done.Scrubbed = s.scrubLocked() == nil
+	}
+	return done, nil
+}
+
+// transact runs a batch in a transaction; when it fails, the counters are those
+// of the database again.
+func (w *writer) transact(b Batch) (first []Cursor, err error) {
+	if err := w.c.begin(); err != nil {
+		return nil, err
+	}
+	first, err = w.apply(b)
+	if err == nil {
+		err = w.c.commit()
+	}
+	if err == nil {
+		return first, nil
+	}
+	if rerr := w.c.rollback(); rerr != nil {
+		return nil, fmt.Errorf("%w; take it back: %w", err, rerr)
+	}
+	if rerr := w.reload(); rerr != nil {
+		return nil, fmt.Errorf("%w; load counters: %w", err, rerr)
+	}
+	return nil, err
+}
+
+func (w *writer) apply(b Batch) ([]Cursor, error) {
+	now := b.Now.UnixMilli()
+	for _, write := range b.Writes {
+		if err := w.put(write); err != nil {
+			return nil, fmt.Errorf("write %T: %w", write, err)
+		}
+	}
+	for _, row := range b.Rows {
+		if err := row.put(w.c, now); err != nil {
+			return nil, fmt.Errorf("write %T: %w", row, err)
+		}
+	}
+	first, err := w.putEvents(b.Events, now)
+	if err != nil {
+		return nil, fmt.Errorf("log events: %w", err)
+	}
+	if err := w.trim(b.Now); err != nil {
+		return nil, fmt.Errorf("trim: %w", err)
+	}
+	return first, nil
+}
+
+// erases reports whether a batch only makes room.
+func erases(writes []protocol.Write) bool {
+	for _, w := range writes {
+		switch w.(type) {
+		case protocol.EraseMessage, protocol.EraseConversation, protocol.EraseContact:
+			return true
+		}
+	}
+	return false
+}
+
+// put maps one write of the core to its rows.
+func (w *writer) put(write protocol.Write) error {
+	switch r := write.(type) {
+	case protocol.PutMessage:
+		return w.putMessage(&r)
+	case protocol.PutSession:
+		return w.putSession(&r)
+	case protocol.PutOutbox:
+		return w.putOutbox(&r)
+	case protocol.EraseOutbox:
+		return w.eraseOutbox(&r)
+	case protocol.PutConversation:
+		return w.putConversation(&r)
+	case protocol.PutContact:
+		return putContact(w.c, &r)
+	case protocol.SetMessageState:
+		return w.c.query(`UPDATE messages SET state = ?, code = ? WHERE id = ?`).
+			bindText(string(r.State)).bindText(r.Code).bindBlob(r.ID[:]).run()
+	case protocol.SetMessageExpiry:
+		return w.c.query(`UPDATE messages SET expires_at = ?, from_read = 0 WHERE id = ?`).
+			bindInt(r.ExpiresAt).bindBlob(r.ID[:]).run()
+	case protocol.RenumberMessage:
+		return w.c.query(`UPDATE messages SET sequence = ?, content = ? WHERE id = ?`).
+			bindUint(r.Sequence).bindBlob(r.Content).bindBlob(r.ID[:]).run()
+	case protocol.PutGap:
+		return w.putGap(&r)
+	case protocol.EraseGap:
+		return w.eraseGap(&r)
+	case protocol.PutSelf:
+		return w.c.query(`INSERT INTO self(one, name, state) VALUES (1, ?, ?)
+			ON CONFLICT DO UPDATE SET name = excluded.name, state = excluded.state`).
+			bindText(r.Name).bindBlob(r.State).run()
+	case protocol.PutInvite:
+		return putInvite(w.c, &r)
+	case protocol.PutRequest:
+		return putRequest(w.c, &r)
+	case protocol.PutTombstone:
+		return w.c.query(`INSERT INTO tombstones(mac, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at`).
+			bindBlob(r.MAC[:]).bindInt(r.At).run()
+	}
+	return w.erase(write)
+}
+
+// erase maps the writes that remove; what they remove is scrubbed after the
+// transaction. Sessions need no scrub: their deletion is a renewal.
+func (w *writer) erase(write protocol.Write) error {
+	switch r := write.(type) {
+	case protocol.EraseMessage:
+		return w.eraseMessage(r.ID)
+	case protocol.EraseConversation:
+		return w.eraseConversation(r.ID)
+	case protocol.EraseContact:
+		return w.eraseContact(r.ID)
+	case protocol.EraseSession:
+		return w.eraseSession(sessionID{r.Contact, r.SID})
+	case protocol.EraseInvite:
+		w.scrub = true
+		return w.c.query(`DELETE FROM invites WHERE id = ?`).bindBlob(r.ID[:]).run()
+	case protocol.EraseRequest:
+		w.scrub = true
+		return w.c.query(`DELETE FROM requests WHERE id = ?`).bindBlob(r.ID[:]).run()
+	}
+	return fmt.Errorf("unknown write")
+}

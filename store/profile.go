@@ -1,0 +1,249 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	cacheTagName = "CACHEDIR.TAG"
+	cacheTag     = "Signature: 8a477f597d28d172789f06886806bc55\n" +
+		"# Backup programs should leave this directory out: a copy of it keeps what is deleted here.\n"
+	reserveName = "reserve"
+	filesName   = "att"
+)
+
+// Profile is the directory of one profile, held by this process. All that is
+// in it is reached through an os.Root:
+//
+//	header  keyfile?  lock  CACHEDIR.TAG  <dir>/db-<epoch>[-wal -shm]  <dir>/att/
+//
+// There are two directories from the first run on: which one a passphrase
+// opens, only the header's slot tells.
+type Profile struct {
+	root *os.Root
+	path string
+	lock *os.File
+}
+
+// Options says how a new profile is sealed.
+type Options struct {
+	// Passphrase seals the profile. Nil makes a keyfile instead, beside the
+	// database: whoever has the disk then reads everything.
+	Passphrase []byte
+	// Argon is the cost of guessing the passphrase; zero is the default.
+	Argon Argon
+}
+
+// Unlock says what opens a profile. The zero value is the keyfile.
+type Unlock struct {
+	// Passphrase opens a profile that was made with one. Nil means the keyfile.
+	Passphrase []byte
+}
+
+// Lock takes the profile in dir for this process, making the directory if it
+// is not there. A profile that another process holds is a *LockedError at once.
+// The caller must Close the Profile after its Store.
+func Lock(dir string, holder Holder) (*Profile, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("profile directory: %w", err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make profile directory: %w", err)
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return nil, fmt.Errorf("protect profile directory: %w", err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("open profile directory: %w", err)
+	}
+	lock, err := acquire(root, holder)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	p := &Profile{root: root, path: path, lock: lock}
+	if err := p.writeCacheTag(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close gives the profile back. Its Store must be closed before.
+func (p *Profile) Close() error { return errors.Join(release(p.lock), p.root.Close()) }
+
+// Exists reports whether the profile was created, and whether a keyfile lies
+// beside it, so that it opens without a passphrase.
+func (p *Profile) Exists() (exists, keyfile bool, err error) {
+	_, err = p.root.Lstat(headerName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for header: %w", err)
+	}
+	_, err = p.root.Lstat(keyfileName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, false, nil
+	}
+	return true, err == nil, err
+}
+
+// Create makes a new profile and opens it. The header is written last: before
+// it there is no profile.
+func (p *Profile) Create(o Options) (*Store, error) {
+	exists, _, err := p.Exists()
+	if err != nil {
+		return nil, err
+	}
+	if exists {
+		return nil, ErrExists
+	}
+	o.Argon = o.Argon.withDefaults()
+	if !o.Argon.valid() {
+		return nil, errors.New("store: cost of the passphrase outside the limits")
+	}
+	if err := p.eraseDirectories(); err != nil {
+		return nil, err
+	}
+	ours, decoy := newSlot(), newSlot()
+	for _, s := range []*slot{decoy, ours} {
+		if err := p.createDatabase(s); err != nil {
+			return nil, err
+		}
+	}
+	clear(decoy.key[:])
+	h := newHeader(o.Argon)
+	key, err := p.newSlotKey(h, o.Passphrase)
+	if err != nil {
+		return nil, err
+	}
+	var at [1]byte
+	rand.Read(at[:])
+	h.seal(int(at[0]%slots), &key, ours)
+	if err := writeHeader(p.root, h); err != nil {
+		return nil, err
+	}
+	return p.openSlot(int(at[0]%slots), &key, ours)
+}
+
+// Open opens the profile with a passphrase or its keyfile. It returns
+// ErrNoProfile, ErrBadPassphrase, ErrNewer or ErrDamaged.
+func (p *Profile) Open(u Unlock) (*Store, error) {
+	h, err := readHeader(p.root)
+	if err != nil {
+		return nil, err
+	}
+	var key slotKey
+	if u.Passphrase != nil {
+		key = h.passphraseKey(u.Passphrase)
+	} else if key, err = readKeyfile(p.root); err != nil {
+		return nil, err
+	}
+	index, s, err := h.open(&key)
+	if err != nil {
+		return nil, err
+	}
+	return p.openSlot(index, &key, s)
+}
+
+func (p *Profile) newSlotKey(h *header, passphrase []byte) (slotKey, error) {
+	if passphrase != nil {
+		return h.passphraseKey(passphrase), nil
+	}
+	return newKeyfile(p.root)
+}
+
+func newSlot() *slot {
+	s := &slot{epoch: 1}
+	rand.Read(s.key[:])
+	rand.Read(s.directory[:])
+	return s
+}
+
+// createDatabase makes the directory and the empty database of a slot.
+func (p *Profile) createDatabase(s *slot) error {
+	if err := p.root.MkdirAll(s.directoryName()+"/"+filesName, 0o700); err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	seal := registerSeal(s.pagesKey())
+	defer seal.unregister()
+	c, err := openConn(p.databasePath(s), seal.name, "rwc", writerCacheKiB)
+	if err != nil {
+		return dbError("create database", err)
+	}
+	if err := migrate(c); err != nil {
+		return c.closeAfter(err)
+	}
+	if err := c.close(); err != nil {
+		return dbError("close new database", err)
+	}
+	return syncDirectory(p.root, s.directoryName())
+}
+
+// databasePath is the absolute path that SQLite gets.
+func (p *Profile) databasePath(s *slot) string {
+	return filepath.Join(p.path, filepath.FromSlash(s.databaseName()))
+}
+
+// eraseOthers erases every database in the slot's directory but its own: the
+// header names the one that counts, others were left by a rotation.
+func (p *Profile) eraseOthers(s *slot) error {
+	d, err := p.root.Open(s.directoryName())
+	if err != nil {
+		return fmt.Errorf("directory of the header's slot: %w", errors.Join(ErrDamaged, err))
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return fmt.Errorf("list directory: %w", err)
+	}
+	own := filepath.Base(s.databaseName())
+	for _, name := range names {
+		if !strings.HasPrefix(name, "db-") || name == own || strings.HasPrefix(name, own+"-") {
+			continue
+		}
+		if err := p.root.Remove(s.directoryName() + "/" + name); err != nil {
+			return fmt.Errorf("erase old database: %w", err)
+		}
+	}
+	return nil
+}
+
+// eraseDirectories removes what a Create that was cut short left.
+func (p *Profile) eraseDirectories() error {
+	d, err := p.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if b, err := hex.DecodeString(name); err != nil || len(b) != directoryBytes {
+			continue
+		}
+		if err := p.root.RemoveAll(name); err != nil {
+			return fmt.Errorf("remove unfinished profile: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) writeCacheTag() error {
+	if _, err := p.root.Lstat(cacheTagName); err == nil {
+		return nil
+	}
+	return p.root.WriteFile(cacheTagName, []byte(cacheTag), 0o600)
+}

@@ -1,0 +1,269 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"pabal/protocol"
+	"pabal/protocol/wire"
+)
+
+const (
+	contentMessage = 0 // an id of 16 bytes and a sequence follow
+	contentInline  = 1 // a length and bytes follow
+)
+
+func (w *writer) putMessage(m *protocol.PutMessage) error {
+	conversation, err := w.conversation(m.Conversation)
+	if err != nil {
+		return err
+	}
+	q := w.c.query(`INSERT INTO messages(seq, id, client, conversation, position, direction, sequence, sent_at, at,
+		expires_at, from_read, verification, state, code, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)
+		ON CONFLICT (id) DO NOTHING`)
+	w.counts.message++
+	q.bindInt(w.counts.message).bindBlob(m.ID[:]).bindSparse(m.ClientID).bindInt(conversation)
+	q.bindUint(m.Position).bindInt(int64(m.Direction)).bindUint(m.Sequence).bindInt(m.SentAt).bindInt(m.At)
+	q.bindInt(m.ExpiresAt).bindInt(fromRead(m)).bindText(string(m.Verification))
+	return q.bindBlob(m.Content).run()
+}
+
+// fromRead returns the seconds of an incoming message's timer if it starts only
+// when the message is read, else 0.
+func fromRead(m *protocol.PutMessage) int64 {
+	if m.Direction != protocol.In || m.ExpiresAt != 0 {
+		return 0
+	}
+	content, _, err := wire.DecodeContent(m.Content)
+	if err != nil || content.Timer == nil || content.Timer.Mode != wire.TimerFromRead {
+		return 0
+	}
+	return int64(content.Timer.Seconds)
+}
+
+// conversation returns the key of a conversation. The row may come later in the
+// same batch: then an empty one is made, which it fills.
+func (w *writer) conversation(id protocol.ConversationID) (int64, error) {
+	if key, ok := w.conversations[id]; ok {
+		return key, nil
+	}
+	if err := w.putConversation(&protocol.PutConversation{ID: id}); err != nil {
+		return 0, err
+	}
+	return w.conversations[id], nil
+}
+
+func (w *writer) putConversation(r *protocol.PutConversation) error {
+	q := w.c.query(`INSERT INTO conversations(id, kind, contact, created_at, last_at, last_position, read_up_to, unread,
+		own_sequence, sealed_up_to, delivered, peer_read_up_to, timer_mode, timer_seconds, state)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		kind = excluded.kind, contact = excluded.contact, created_at = excluded.created_at, last_at = excluded.last_at,
+		last_position = excluded.last_position, read_up_to = excluded.read_up_to, unread = excluded.unread,
+		own_sequence = excluded.own_sequence, sealed_up_to = excluded.sealed_up_to, delivered = excluded.delivered,
+		peer_read_up_to = excluded.peer_read_up_to, timer_mode = excluded.timer_mode,
+		timer_seconds = excluded.timer_seconds, state = excluded.state`)
+	var timer wire.Timer
+	if r.Timer != nil {
+		timer = *r.Timer
+	}
+	q.bindBlob(r.ID[:]).bindText(string(r.Kind)).bindID(r.Contact).bindInt(r.CreatedAt).bindInt(r.LastAt)
+	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(r.Unread).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
+	q.bindBlob(encodeRanges(r.Delivered)).bindUint(r.PeerReadUpTo).bindInt(int64(timer.Mode))
+	if err := q.bindInt(int64(timer.Seconds)).bindBlob(r.State).run(); err != nil {
+		return err
+	}
+	if _, known := w.conversations[r.ID]; !known {
+		w.conversations[r.ID] = w.c.db.LastInsertRowID()
+	}
+	return nil
+}
+
+func (w *writer) putSession(r *protocol.PutSession) error {
+	key, err := w.session(sessionID{r.Contact, r.SID})
+	if err != nil {
+		return err
+	}
+	return w.c.query(`UPDATE sessions SET state = ? WHERE key = ?`).bindBlob(r.State).bindInt(key).run()
+}
+
+// session returns the key of a session, making an empty row if there is none.
+func (w *writer) session(id sessionID) (int64, error) {
+	if key, ok := w.sessions[id]; ok {
+		return key, nil
+	}
+	q := w.c.query(`INSERT INTO sessions(contact, sid) VALUES (?, ?)`)
+	if err := q.bindBlob(id.contact[:]).bindBlob(id.sid[:]).run(); err != nil {
+		return 0, err
+	}
+	w.sessions[id] = w.c.db.LastInsertRowID()
+	return w.sessions[id], nil
+}
+
+func (w *writer) eraseSession(id sessionID) error {
+	key, ok := w.sessions[id]
+	if !ok {
+		return nil
+	}
+	if err := w.eraseEnvelopes(key, 0, math.MaxUint32); err != nil {
+		return err
+	}
+	delete(w.sessions, id)
+	return w.c.query(`DELETE FROM sessions WHERE key = ?`).bindInt(key).run()
+}
+
+func (w *writer) putOutbox(r *protocol.PutOutbox) error {
+	key, err := w.session(sessionID{r.Contact, r.SID})
+	if err != nil {
+		return err
+	}
+	return w.c.query(`INSERT INTO outbox(session, idx, envelope, contents) VALUES (?, ?, ?, ?)
+		ON CONFLICT (session, idx) DO UPDATE SET envelope = excluded.envelope, contents = excluded.contents`).
+		bindInt(key).bindInt(int64(r.Index)).bindBlob(r.Envelope).bindBlob(encodeContents(r.Contents)).run()
+}
+
+func (w *writer) eraseOutbox(r *protocol.EraseOutbox) error {
+	key, ok := w.sessions[sessionID{r.Contact, r.SID}]
+	if !ok {
+		return nil
+	}
+	return w.eraseEnvelopes(key, r.First, r.Last)
+}
+
+func (w *writer) eraseEnvelopes(session int64, first, last uint32) error {
+	return w.c.query(`DELETE FROM outbox WHERE session = ? AND idx BETWEEN ? AND ?`).
+		bindInt(session).bindInt(int64(first)).bindInt(int64(last)).run()
+}
+
+func (w *writer) eraseContact(id protocol.ContactID) error {
+	for s := range w.sessions {
+		if s.contact == id {
+			if err := w.eraseSession(s); err != nil {
+				return err
+			}
+		}
+	}
+	w.scrub = true
+	return w.c.query(`DELETE FROM contacts WHERE id = ?`).bindBlob(id[:]).run()
+}
+
+func (w *writer) putGap(r *protocol.PutGap) error {
+	conversation, err := w.conversation(r.Conversation)
+	if err != nil {
+		return err
+	}
+	return w.c.query(`INSERT INTO gaps(conversation, position, count) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET count = excluded.count`).
+		bindInt(conversation).bindUint(r.Position).bindUint(r.Count).run()
+}
+
+func (w *writer) eraseGap(r *protocol.EraseGap) error {
+	return w.c.query(`DELETE FROM gaps WHERE conversation = ? AND position = ?`).
+		bindInt(w.conversations[r.Conversation]).bindUint(r.Position).run()
+}
+
+func putContact(c *conn, r *protocol.PutContact) error {
+	q := c.query(`INSERT INTO contacts(id, conversation, phase, reason, name, alias, account, verification, blocked,
+		invite, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		conversation = excluded.conversation, phase = excluded.phase, reason = excluded.reason, name = excluded.name,
+		alias = excluded.alias, account = excluded.account, verification = excluded.verification,
+		blocked = excluded.blocked, invite = excluded.invite, created_at = excluded.created_at, state = excluded.state`)
+	q.bindBlob(r.ID[:]).bindID(r.Conversation).bindText(string(r.Phase)).bindText(r.Reason).bindText(r.Name)
+	q.bindText(r.Alias).bindBlob(r.Account[:]).bindText(string(r.Verification)).bindBool(r.Blocked)
+	return q.bindID(r.Invite).bindInt(r.CreatedAt).bindBlob(r.State).run()
+}
+
+func putInvite(c *conn, r *protocol.PutInvite) error {
+	q := c.query(`INSERT INTO invites(id, kind, note, ask, uses_left, used, link, created_at, expires_at, revoked_at,
+		state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		kind = excluded.kind, note = excluded.note, ask = excluded.ask, uses_left = excluded.uses_left,
+		used = excluded.used, link = excluded.link, created_at = excluded.created_at,
+		expires_at = excluded.expires_at, revoked_at = excluded.revoked_at, state = excluded.state`)
+	q.bindBlob(r.ID[:]).bindText(string(r.Kind)).bindText(r.Note).bindBool(r.Ask).bindInt(int64(r.UsesLeft))
+	q.bindInt(int64(r.Used)).bindText(r.Link).bindInt(r.CreatedAt).bindInt(r.ExpiresAt).bindInt(r.RevokedAt)
+	return q.bindBlob(r.State).run()
+}
+
+func putRequest(c *conn, r *protocol.PutRequest) error {
+	q := c.query(`INSERT INTO requests(id, invite, contact, phase, name, greeting, at, state)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		invite = excluded.invite, contact = excluded.contact, phase = excluded.phase, name = excluded.name,
+		greeting = excluded.greeting, at = excluded.at, state = excluded.state`)
+	q.bindBlob(r.ID[:]).bindID(r.Invite).bindID(r.Contact).bindText(string(r.Phase)).bindText(r.Name)
+	return q.bindText(r.Greeting).bindInt(r.At).bindBlob(r.State).run()
+}
+
+// encodeRanges packs ascending ranges as varints: the distance from the end of
+// the one before, then the length less one.
+func encodeRanges(ranges []protocol.Range) []byte {
+	var b []byte
+	end := uint64(0)
+	for _, r := range ranges {
+		b = binary.AppendUvarint(b, r.First-end)
+		b = binary.AppendUvarint(b, r.Last-r.First)
+		end = r.Last
+	}
+	return b
+}
+
+func decodeRanges(b []byte) (ranges []protocol.Range, err error) {
+	end := uint64(0)
+	for len(b) > 0 {
+		gap, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, fmt.Errorf("ranges: %w", ErrDamaged)
+		}
+		length, m := binary.Uvarint(b[n:])
+		if m <= 0 {
+			return nil, fmt.Errorf("ranges: %w", ErrDamaged)
+		}
+		b = b[n+m:]
+		ranges = append(ranges, protocol.Range{First: end + gap, Last: end + gap + length})
+		end += gap + length
+	}
+	return ranges, nil
+}
+
+// encodeContents packs the contents of an envelope: a kind, then an id or a
+// length and bytes.
+func encodeContents(contents []protocol.OutboxContent) []byte {
+	var b []byte
+	for _, c := range contents {
+		if c.Message != (protocol.MessageID{}) {
+			b = append(append(b, contentMessage), c.Message[:]...)
+			b = binary.AppendUvarint(b, c.Sequence)
+			continue
+		}
+		b = binary.AppendUvarint(append(b, contentInline), uint64(len(c.Inline)))
+		b = append(b, c.Inline...)
+	}
+	return b
+}
+
+func decodeContents(b []byte) (contents []protocol.OutboxContent, err error) {
+	for len(b) > 0 {
+		var c protocol.OutboxContent
+		kind := b[0]
+		b = b[1:]
+		switch {
+		case kind == contentMessage && len(b) >= len(c.Message):
+			b = b[copy(c.Message[:], b):]
+			sequence, n := binary.Uvarint(b)
+			if n <= 0 {
+				return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
+			}
+			c.Sequence, b = sequence, b[n:]
+		case kind == contentInline:
+			size, n := binary.Uvarint(b)
+			if n <= 0 || size > uint64(len(b)-n) {
+				return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
+			}
+			c.Inline = append([]byte(nil), b[n:n+int(size)]...)
+			b = b[n+int(size):]
+		default:
+			return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
+		}
+		contents = append(contents, c)
+	}
+	return contents, nil
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"pabal/protocol"
+)
+
+// errBusy says that a reader kept the log from being cut.
+var errBusy = errors.New("store: log in use")
+
+// Scrub makes sure that what was erased is in no file of the profile: it copies
+// the log into the database, cuts it to nothing, and lets both connections
+// forget their pages, which still hold what the file does not. Commit and Open
+// do it themselves; Scrub tries again where Commit said it was not done.
+func (s *Store) Scrub() error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.write.c == nil {
+		return ErrClosed
+	}
+	return s.scrubLocked()
+}
+
+// scrubLocked is Scrub with the writer's lock held. A view that runs gets
+// ReadMax to end.
+func (s *Store) scrubLocked() error {
+	s.write.scrub = true
+	if s.write.keepLog {
+		return nil
+	}
+	timer := time.AfterFunc(ReadMax, s.reader.interrupt)
+	s.reader.Lock()
+	defer s.reader.Unlock()
+	timer.Stop()
+	if err := truncateLog(s.write.c); err != nil {
+		return fmt.Errorf("scrub: %w", err)
+	}
+	for _, c := range []*conn{s.write.c, s.reader.c} {
+		if c == nil || s.write.keepCache {
+			continue
+		}
+		if err := c.db.ReleaseMemory(); err != nil {
+			return dbError("scrub", err)
+		}
+	}
+	s.write.scrub = false
+	return nil
+}
+
+// truncateLog copies the log into the database and cuts it to nothing. That a
+// reader was in the way is no error to SQLite but a number in its answer.
+func truncateLog(c *conn) error {
+	q := c.query(`PRAGMA wal_checkpoint(TRUNCATE)`)
+	busy := !q.next() || q.int() != 0
+	if err := q.done(); err != nil {
+		return dbError("cut log", err)
+	}
+	if busy {
+		return errBusy
+	}
+	return nil
+}
+
+// eraseMessage removes a message, what the search index knows of it, and its
+// place in the order of arrival.
+func (w *writer) eraseMessage(id protocol.MessageID) error {
+	q := w.c.query(`SELECT seq, content FROM messages WHERE id = ?`).bindBlob(id[:])
+	found := q.next()
+	var seq int64
+	var content []byte
+	if found {
+		seq, content = q.int(), q.blob()
+	}
+	if err := q.done(); err != nil || !found {
+		return err
+	}
+	w.scrub = true
+	if err := w.unindex(seq, content); err != nil {
+		return err
+	}
+	if seq == w.counts.message { // its number must not come again
+		if err := putMeta(w.c, metaMessage, seq); err != nil {
+			return err
+		}
+	}
+	return w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run()
+}
+
+// eraseConversation removes a conversation with all messages and gaps.
+func (w *writer) eraseConversation(id protocol.ConversationID) error {
+	key, ok := w.conversations[id]
+	if !ok {
+		return nil
+	}
+	w.scrub = true
+	if err := w.unindexConversation(key); err != nil {
+		return err
+	}
+	if err := putMeta(w.c, metaMessage, w.counts.message); err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		`DELETE FROM messages WHERE conversation = ?`,
+		`DELETE FROM gaps WHERE conversation = ?`,
+		`DELETE FROM conversations WHERE key = ?`,
+	} {
+		if err := w.c.query(sql).bindInt(key).run(); err != nil {
+			return err
+		}
+	}
+	delete(w.conversations, id)
+	return nil
+}
+
+// fillReserve keeps some room on the disk, so that deleting goes on when it is
+// full. Without room there is no reserve, which is no error.
+func (p *Profile) fillReserve() {
+	if info, err := p.root.Lstat(reserveName); err == nil && info.Size() >= reserveBytes {
+		return
+	}
+	f, err := p.root.OpenFile(reserveName, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return
+	}
+	// Random bytes, since a file system may keep zeros without room for them.
+	_, err = io.CopyN(f, rand.Reader, reserveBytes)
+	if errors.Join(err, f.Sync(), f.Close()) != nil {
+		p.dropReserve()
+	}
+}
+
+func (p *Profile) dropReserve() { p.root.Remove(reserveName) }

@@ -1,0 +1,282 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"pabal/protocol"
+)
+
+// Store is an open profile: one connection that writes and one that reads. All
+// methods may be called from any goroutine; writes wait for each other, reads
+// wait for each other, and neither waits for the other but for a deletion,
+// which needs the reader to let go of what it has cached.
+type Store struct {
+	profile *Profile
+	owned   bool // Close gives the profile back too
+	slot    *slot
+	mac     []byte
+	seal    *registeredSeal
+
+	write  writer
+	reader reader
+}
+
+// writer is all that a write needs, under its lock.
+type writer struct {
+	sync.Mutex
+	c      *conn // nil once closed
+	epoch  uint64
+	counts counts
+
+	conversations map[protocol.ConversationID]int64 // id → key
+	sessions      map[sessionID]int64               // session → key
+	scrub         bool                              // something erased is still in the log or a cache
+	trimmed       uint64                            // counts.event at the last look for old rows
+
+	keepLog, keepCache bool // true only in the drill that shows what each guard is for
+}
+
+// counts go up with each row and are taken back with the transaction.
+type counts struct {
+	message int64  // highest messages.seq in use or used
+	event   uint64 // next events.seq
+	indexed int64  // highest messages.seq in the search index
+}
+
+type sessionID struct {
+	contact protocol.ContactID
+	sid     [32]byte
+}
+
+// reader is the connection that reads, under its lock.
+type reader struct {
+	sync.Mutex
+	c *conn // nil once closed
+
+	running sync.Mutex // guards cancel; taken after or without the other lock
+	cancel  context.CancelFunc
+}
+
+// Create makes a new profile in dir and opens it; Close gives it back. Use
+// [Lock] where the profile must stay held while the store is closed.
+func Create(dir string, o Options) (*Store, error) {
+	return open(dir, func(p *Profile) (*Store, error) { return p.Create(o) })
+}
+
+// Open opens the profile in dir; Close gives it back.
+func Open(dir string, u Unlock) (*Store, error) {
+	return open(dir, func(p *Profile) (*Store, error) { return p.Open(u) })
+}
+
+func open(dir string, with func(*Profile) (*Store, error)) (*Store, error) {
+	p, err := Lock(dir, Self(""))
+	if err != nil {
+		return nil, err
+	}
+	s, err := with(p)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	s.owned = true
+	return s, nil
+}
+
+// openSlot opens the database that a slot of the header names.
+func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
+	if err := p.eraseOthers(sl); err != nil {
+		return nil, err
+	}
+	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: registerSeal(sl.pagesKey())}
+	if err := s.connect(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.prepare(index, key); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) connect() (err error) {
+	path := s.profile.databasePath(s.slot)
+	if s.write.c, err = openConn(path, s.seal.name, "rw", writerCacheKiB); err != nil {
+		return dbError("open database", err)
+	}
+	if err := s.write.c.check(); err != nil {
+		return dbError("check database", err)
+	}
+	if err := migrate(s.write.c); err != nil {
+		return err
+	}
+	if s.reader.c, err = openConn(path, s.seal.name, "rw", readerCacheKiB); err != nil {
+		return dbError("open database", err)
+	}
+	if err := s.reader.c.db.Exec("PRAGMA query_only=ON"); err != nil {
+		return dbError("open database", err)
+	}
+	return s.profile.root.Chmod(s.slot.databaseName()+"-shm", 0o600)
+}
+
+// prepare brings the open database in order: what a crash left between a
+// deletion and its scrub is scrubbed now.
+func (s *Store) prepare(index int, key *slotKey) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.write.reload(); err != nil {
+		return dbError("load counters", err)
+	}
+	if err := s.write.keepSlotKey(index, key); err != nil {
+		return dbError("keep slot key", err)
+	}
+	if err := s.write.checkTokenizer(); err != nil {
+		return dbError("check tokenizer", err)
+	}
+	s.write.scrub = true
+	s.scrubLocked() // a full disk must not keep the profile closed
+	s.profile.fillReserve()
+	return nil
+}
+
+// keepSlotKey records the key that opened our slot; a passphrase change that
+// was cut short may have left another one.
+func (w *writer) keepSlotKey(index int, key *slotKey) error {
+	q := w.c.query(`SELECT kek = ? FROM keks WHERE slot = ?`).bindBlob(key[:]).bindInt(int64(index))
+	same := q.next() && q.bool()
+	if err := q.done(); err != nil || same {
+		return err
+	}
+	return w.c.query(`INSERT INTO keks(slot, kek) VALUES (?, ?) ON CONFLICT DO UPDATE SET kek = excluded.kek`).
+		bindInt(int64(index)).bindBlob(key[:]).run()
+}
+
+// reload reads the counters and maps from the database: when it is opened, and
+// when a transaction was rolled back.
+func (w *writer) reload() (err error) {
+	c := w.c
+	epoch, err := getMeta(c, metaEventEpoch)
+	if err != nil {
+		return err
+	}
+	w.epoch = uint64(epoch)
+	if w.counts.indexed, err = getMeta(c, metaIndexed); err != nil {
+		return err
+	}
+	kept, err := getMeta(c, metaMessage)
+	if err != nil {
+		return err
+	}
+	last, err := c.number(`SELECT coalesce(max(seq), 0) FROM messages`)
+	if err != nil {
+		return err
+	}
+	w.counts.message = max(kept, last, w.counts.indexed)
+	next, err := getMeta(c, metaEventNext)
+	if err != nil {
+		return err
+	}
+	after, err := c.number(`SELECT coalesce(max(seq + count), 0) FROM (SELECT seq, count FROM events ORDER BY seq DESC LIMIT 1)`)
+	if err != nil {
+		return err
+	}
+	w.counts.event = uint64(max(next, after))
+	return w.reloadKeys()
+}
+
+func (w *writer) reloadKeys() error {
+	w.conversations = make(map[protocol.ConversationID]int64)
+	q := w.c.query(`SELECT id, key FROM conversations`)
+	for q.next() {
+		id := q.id()
+		w.conversations[id] = q.int()
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	w.sessions = make(map[sessionID]int64)
+	q = w.c.query(`SELECT contact, sid, key FROM sessions`)
+	for q.next() {
+		id := sessionID{contact: q.id()}
+		q.array(id.sid[:])
+		w.sessions[id] = q.int()
+	}
+	return q.done()
+}
+
+// Close closes the connections and erases the keys that are ours to erase; the
+// ciphers' own copies go with the garbage. It waits for a running write and
+// read. A second Close does nothing.
+func (s *Store) Close() error {
+	var err error
+	s.reader.interrupt()
+	s.reader.Lock()
+	if s.reader.c != nil {
+		err = s.reader.c.close()
+		s.reader.c = nil
+	}
+	s.reader.Unlock()
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.write.c != nil {
+		err = errors.Join(err, s.write.c.close())
+		s.write.c = nil
+	}
+	s.seal.unregister()
+	clear(s.slot.key[:])
+	clear(s.mac)
+	if s.owned {
+		s.owned = false
+		err = errors.Join(err, s.profile.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// Fingerprint returns a keyed hash of the parts: what a request was, without
+// what it said. The key is the database's own.
+func (s *Store) Fingerprint(parts ...[]byte) (sum [16]byte) {
+	h := hmac.New(sha256.New, s.mac)
+	var size [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
+		h.Write(p)
+	}
+	copy(sum[:], h.Sum(nil))
+	return sum
+}
+
+// registeredSeal is a sealing layer under the name that SQLite finds it by.
+type registeredSeal struct {
+	*sealingVFS
+	name string
+}
+
+// registerSeal registers a layer for one database under a random name; it owns key.
+func registerSeal(key []byte) *registeredSeal {
+	return registerSealOver(vfs.Find("os"), key)
+}
+
+func registerSealOver(base vfs.VFS, key []byte) *registeredSeal {
+	var b [8]byte
+	rand.Read(b[:])
+	r := &registeredSeal{sealingVFS: newSealingVFS(base, key), name: "pabal-" + hex.EncodeToString(b[:])}
+	vfs.Register(r.name, r.sealingVFS)
+	return r
+}
+
+// unregister forgets the layer and erases its key. No file may be open.
+func (r *registeredSeal) unregister() {
+	vfs.Unregister(r.name)
+	clear(r.key)
+}

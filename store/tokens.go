@@ -1,0 +1,217 @@
+package store
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// tokenizerVersion changes whenever tokens would return something else for any
+// text: a deletion must give the index exactly what it was given before, so
+// another version means indexing again.
+const tokenizerVersion = 1
+
+const (
+	syllableFirst  = 0xAC00
+	syllableLast   = 0xD7A3
+	initialEvery   = 588 // syllables that begin with the same consonant
+	latinPrefixMin = 3   // shorter Latin terms match whole words only
+)
+
+// initials are the consonants that a Hangul syllable can begin with, in the
+// order of Unicode's syllables.
+const initials = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+
+// script tells runs of letters apart, since each is cut into tokens in its own
+// way.
+type script int
+
+const (
+	scriptNone     script = iota
+	scriptWord            // letters with spaces between words, and digits
+	scriptSyllable        // Hangul syllables
+	scriptJamo            // single Hangul letters, as in ㅋㅋ
+	scriptHan             // characters without spaces between words
+)
+
+func scriptOf(r rune) script {
+	switch {
+	case r >= syllableFirst && r <= syllableLast:
+		return scriptSyllable
+	case unicode.Is(unicode.Hangul, r):
+		return scriptJamo
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+		return scriptHan
+	case unicode.In(r, unicode.L, unicode.N, unicode.M):
+		return scriptWord
+	}
+	return scriptNone
+}
+
+// fold makes a text comparable: NFC and without case.
+func fold(text string) string { return cases.Fold().String(norm.NFC.String(text)) }
+
+// run is a part of a folded text whose letters are all of one script.
+type run struct {
+	script script
+	text   string
+}
+
+// runs cuts a folded text.
+func runs(folded string) []run {
+	var all []run
+	start, current := 0, scriptNone
+	for i, r := range folded {
+		s := scriptOf(r)
+		if s == current {
+			continue
+		}
+		if current != scriptNone {
+			all = append(all, run{current, folded[start:i]})
+		}
+		start, current = i, s
+	}
+	if current != scriptNone {
+		all = append(all, run{current, folded[start:]})
+	}
+	return all
+}
+
+// tokens returns what the index keeps of a text, each token once, with spaces
+// between. Hangul and Han runs give each pair of neighbours and the last
+// character alone, so that every character begins a token and any part of a
+// word is an AND of pairs; a Hangul run also gives its initial consonants.
+func tokens(text string) string {
+	var b strings.Builder
+	seen := make(map[string]bool)
+	add := func(token string) {
+		if seen[token] {
+			return
+		}
+		seen[token] = true
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(token)
+	}
+	for _, r := range runs(fold(text)) {
+		switch r.script {
+		case scriptSyllable:
+			pairs(r.text, add)
+			add(lastRune(r.text))
+			add(initialsOf(r.text))
+		case scriptHan:
+			pairs(r.text, add)
+			add(lastRune(r.text))
+		default:
+			add(r.text)
+		}
+	}
+	return b.String()
+}
+
+// pairs calls add with each two neighbouring characters.
+func pairs(text string, add func(string)) {
+	before := -1
+	for i := range text {
+		if before >= 0 {
+			_, second := cutRune(text[i:])
+			add(text[before : len(text)-len(second)])
+		}
+		before = i
+	}
+}
+
+func cutRune(s string) (first, rest string) {
+	for i := range s {
+		if i > 0 {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+func lastRune(s string) string {
+	last := 0
+	for i := range s {
+		last = i
+	}
+	return s[last:]
+}
+
+// initialsOf returns the initial consonants of a run of syllables.
+func initialsOf(syllables string) string {
+	const size = len("ㄱ")
+	b := make([]byte, 0, len(syllables))
+	for _, r := range syllables {
+		i := int(r-syllableFirst) / initialEvery * size
+		b = append(b, initials[i:i+size]...)
+	}
+	return string(b)
+}
+
+// terms are what a search looks for: all of them, anywhere in the text.
+type terms []run
+
+func parseTerms(query string) terms { return runs(fold(query)) }
+
+// match returns the FTS5 expression that finds every text which has all terms,
+// and some that only have their parts: see has. It is "" for no terms.
+func (t terms) match() string {
+	var parts []string
+	add := func(token string) { parts = append(parts, `"`+token+`"`) }
+	prefix := func(token string) { parts = append(parts, `"`+token+`" *`) }
+	for _, term := range t {
+		_, rest := cutRune(term.text)
+		switch {
+		case (term.script == scriptSyllable || term.script == scriptHan) && rest != "":
+			pairs(term.text, add)
+		case term.script == scriptWord && runeCount(term.text) < latinPrefixMin:
+			add(term.text)
+		default:
+			prefix(term.text)
+		}
+	}
+	return strings.Join(parts, " AND ")
+}
+
+func runeCount(s string) (n int) {
+	for range s {
+		n++
+	}
+	return n
+}
+
+// has reports whether a text has all terms: syllables and Han anywhere, words
+// from their start, single consonants also as the initials a word begins with.
+func (t terms) has(text string) bool {
+	parts := runs(fold(text))
+	for _, term := range t {
+		found := false
+		for _, part := range parts {
+			if found = term.in(part); found {
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func (term run) in(part run) bool {
+	switch {
+	case term.script == scriptJamo && part.script == scriptSyllable:
+		return strings.HasPrefix(initialsOf(part.text), term.text)
+	case term.script != part.script:
+		return false
+	case term.script == scriptSyllable, term.script == scriptHan:
+		return strings.Contains(part.text, term.text)
+	case term.script == scriptWord && runeCount(term.text) < latinPrefixMin:
+		return part.text == term.text
+	}
+	return strings.HasPrefix(part.text, term.text)
+}
