@@ -9,30 +9,13 @@ import (
 	"pabal/protocol/wire"
 )
 
-// Root is what both sides hold once the accept is made and opened: the session's id and
-// its first keys. Inviter and invitee are the sides of the handshake; in a repair the
-// device that asks is the invitee.
-type Root struct {
-	// SID is the session's id.
-	SID [32]byte
-	// Root, Chain, Ack and Header are of chain 1, which the inviter owns.
-	Root, Chain, Ack, Header [32]byte
-	// Header2 and Header3 are the header keys of chains 2 and 3.
-	Header2, Header3 [32]byte
-	// Pair is the pair chain's key of the accept's day.
-	Pair [32]byte
-	// Recovery is the secret of a later repair.
-	Recovery [32]byte
-	// SyncInviter and SyncInvitee seal the sync frames of each side.
-	SyncInviter, SyncInvitee [32]byte
-}
-
 // Accepted is what the accepting side has to store, all in one commit: the accept's bytes,
-// which answer every repetition of the request, and what the session begins with.
+// which answer every repetition of the request, and what the session begins with. In a
+// repair the device that asks is the session's invitee.
 type Accepted struct {
 	// Accept is wire.AcceptSize bytes.
 	Accept []byte
-	Root   Root
+	Root   session.Root
 	// Ratchet is the seed of our ratchet key of chain 1.
 	Ratchet identity.KEMSeed
 	// PeerRatchet is the invitee's ratchet key.
@@ -42,7 +25,7 @@ type Accepted struct {
 // Answered is what the asking side has to store once the accept has opened.
 type Answered struct {
 	Payload *wire.AcceptPayload
-	Root    Root
+	Root    session.Root
 	// Ratchet is the seed of our ratchet key, which the inviter may step to.
 	Ratchet identity.KEMSeed
 	// PeerRatchet is the inviter's ratchet key, of chain 1.
@@ -119,16 +102,7 @@ func acceptSeal(master, hash [32]byte, head []byte) (key [32]byte, bound []byte)
 	return identity.ExpandKey(master, identity.LabelAcceptKey.Join(hash[:], h[:])), identity.LabelAccept.Join(head)
 }
 
-// newRoot derives the first keys of the session.
-func newRoot(master, hash [32]byte, accept []byte) Root {
-	r := Root{SID: identity.LabelSession.Hash(hash[:], accept)}
-	keys := identity.Expand(master, identity.LabelRoot.Join(r.SID[:]), rootSize)
-	for _, into := range [...]*[32]byte{
-		&r.Root, &r.Chain, &r.Ack, &r.Header, &r.Header2, &r.Header3,
-		&r.Pair, &r.Recovery, &r.SyncInviter, &r.SyncInvitee,
-	} {
-		copy(into[:], keys)
-		keys = keys[32:]
-	}
-	return r
+// newRoot derives the session's id and its first keys.
+func newRoot(master, hash [32]byte, accept []byte) session.Root {
+	return session.SplitRoot(master, identity.LabelSession.Hash(hash[:], accept))
 }

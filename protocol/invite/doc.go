@@ -14,7 +14,7 @@
 //	offer.Link(…), offer.SealBundle(…)  →  OpenBundle(link, sealed, now)
 //	offer.OpenRequest(self, request)    ←  Ask(…).Request
 //	incoming.Accept(…)                  →  asking.OpenAccept(self, accept)
-//	          both hold the same Root: the session begins
+//	          both hold the same session.Root: the session begins
 //
 // Spec: protocol/doc/spec.md, "Links" and "Bundle, request, accept".
 package invite

@@ -177,14 +177,6 @@ func TestHandshake(t *testing.T) {
 	if !reflect.DeepEqual(answered.Payload.Record, acceptPayload().Record) || answered.Payload.Day != today {
 		t.Error("the accept says something else than it was told")
 	}
-	distinct := map[[32]byte]bool{}
-	v := reflect.ValueOf(accepted.Root)
-	for i := range v.NumField() {
-		distinct[v.Field(i).Interface().([32]byte)] = true
-	}
-	if len(distinct) != v.NumField() || v.NumField() != 11 {
-		t.Errorf("%d different values in a root of %d", len(distinct), v.NumField())
-	}
 }
 
 func TestRepair(t *testing.T) {
@@ -327,7 +319,7 @@ func TestStamp(t *testing.T) {
 	if testing.Short() {
 		t.Log("one stamp only, because of -short")
 	}
-	request, tag := makeRequest(t).asking.Request, [16]byte{1}
+	request, tag := make([]byte, wire.RequestSize), [16]byte{1}
 	const zeroBits = 2
 	s, err := MakeStamp(fixed(5), tag, today, request, zeroBits)
 	if err != nil {
@@ -353,13 +345,12 @@ func TestStamp(t *testing.T) {
 	if testing.Short() {
 		return
 	}
-	// Six bits let another request's stamp pass once in 64 times; these do not.
 	strong, err := MakeStamp(fixed(6), tag, today, request, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{
-		"other request": CheckStamp(strong, tag, today, request[1:], 6),
+		"other request": CheckStamp(strong, tag, today, request[1:], 6), // all fixed, so these never pass by luck
 		"other card":    CheckStamp(strong, [16]byte{2}, today, request, 6),
 		"other day":     CheckStamp(wire.Stamp{Day: today + 1, Nonce: strong.Nonce}, tag, today, request, 6),
 	} {

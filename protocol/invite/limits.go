@@ -10,8 +10,6 @@ const (
 	stampMemoryKiB = 64 << 10
 	stampTime      = 1
 	stampThreads   = 1
-	// rootSize is the size of the first keys of a session: ten keys.
-	rootSize = 10 * 32
 )
 
 // Limits of this implementation.
