@@ -56,6 +56,7 @@ const (
 	LabelLinkHello     Label = "link hello"     // hello key of a link
 	LabelReseed        Label = "reseed"         // new start of a pair chain
 	LabelFingerprint   Label = "fingerprint"    // fingerprint of an account
+	LabelHost          Label = "host"           // host tag of two contacts
 	LabelPair          Label = "pair"           // secret of two members of a group
 	LabelStamp         Label = "stamp"          // salt of a stamp
 	LabelEpoch         Label = "epoch"          // next epoch of a channel
@@ -74,7 +75,7 @@ func Labels() []Label {
 		LabelReply, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed,
-		LabelFingerprint, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
+		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
 		LabelPost, LabelGroup,
 	}
 }
