@@ -41,11 +41,21 @@ type Config struct {
 	// Log gets lifecycle lines without keys or addresses. Nil discards them.
 	Log *slog.Logger
 
+	// Simulation takes the place of the machine's network, for tests with a
+	// simulated clock. Nil means the machine's.
+	Simulation *Simulation
+
 	// Set by tests of this package only.
-	simulated  libp2p.Option                  // a simulated network: QUIC only, no resource manager
 	interfaces func() ([]netip.Prefix, error) // in place of the machine's own
 	lifetime   time.Duration                  // in place of strangerLifetime
 	clocks     func() clocks                  // in place of the machine's own
+}
+
+// Simulation is a network in memory: QUIC only, and without limits of connections.
+// A Place of package lab has what belongs in it.
+type Simulation struct {
+	Network    libp2p.Option  // replaces the sockets
+	Interfaces []netip.Prefix // replaces the interfaces of the machine
 }
 
 // ErrListen says that an address that was asked for could not be listened on.

@@ -76,6 +76,9 @@ func Open(c Config) (*Host, error) {
 	if h.ids == nil {
 		h.ids = new(atomic.Uint64)
 	}
+	if s := c.Simulation; s != nil && h.interfaces == nil {
+		h.interfaces = func() ([]netip.Prefix, error) { return s.Interfaces, nil }
+	}
 	if h.interfaces == nil {
 		h.interfaces = machineInterfaces
 	}
@@ -91,7 +94,7 @@ func Open(c Config) (*Host, error) {
 	h.swarm.Notify(&network.NotifyBundle{ConnectedF: h.connected, DisconnectedF: h.disconnected})
 	h.libp2p.SetStreamHandler(messageProtocol, h.accept)
 	h.libp2p.SetStreamHandler(livenessProtocol, h.answerPings)
-	if err := h.listen(ports, optional, c.simulated != nil); err != nil {
+	if err := h.listen(ports, optional, c.Simulation != nil); err != nil {
 		h.libp2p.Close()
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package p2p
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,5 +191,31 @@ func TestDialFindsTheRightKeyAmongOthers(t *testing.T) {
 	a.Dial(Dial{ID: 1, Keys: keys, Addresses: addresses(b, 0)})
 	if got := next[Opened](t, a); got.Remote != b.Key() {
 		t.Fatal("another key answered")
+	}
+}
+
+// A new day's key takes the port of the old one: contacts reach it at the address
+// they know.
+func TestNewKeyOnTheOldPort(t *testing.T) {
+	a, b := loopback(t, 1), loopback(t, 2)
+	atA, _ := connectPair(t, a, b, 0)
+	where := addresses(b, 0)
+	b.Close()
+	if got := next[Closed](t, a); got.Conn != atA {
+		t.Fatalf("%+v", got)
+	}
+	renewed := open(t, Config{Seed: identity.TransportSeed{3}, Listen: []string{where[0].AddrPort().String()}})
+	a.Dial(Dial{ID: 2, Keys: []identity.TransportKey{b.Key(), renewed.Key()}, Addresses: where})
+	if got := next[Opened](t, a); got.Remote != renewed.Key() {
+		t.Fatal("another key answered")
+	}
+}
+
+func TestConnNumbersAreSharedAmongHosts(t *testing.T) {
+	var conns atomic.Uint64
+	a := open(t, Config{Seed: identity.TransportSeed{1}, Listen: []string{"127.0.0.1:0"}, Conns: &conns})
+	b := open(t, Config{Seed: identity.TransportSeed{2}, Listen: []string{"127.0.0.1:0"}, Conns: &conns})
+	if atA, atB := connectPair(t, a, b, 0); atA == atB {
+		t.Error("one number names two conns")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pabal/node/p2p/lab"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 
@@ -41,7 +42,7 @@ func TestAddressesComeFirst(t *testing.T) {
 
 func TestChangedInterfacesAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := lab.NewWorld()
 		var interfaces atomic.Pointer[[]netip.Prefix]
 		set := func(list ...string) {
 			var p []netip.Prefix
@@ -51,9 +52,9 @@ func TestChangedInterfacesAreReported(t *testing.T) {
 			interfaces.Store(&p)
 		}
 		set("1.0.0.1/8")
-		h := w.hostWith(t, 1, Config{interfaces: func() ([]netip.Prefix, error) { return *interfaces.Load(), nil }})
-		w.net.Start()
-		defer w.net.Close()
+		h := joinWith(t, w, 1, Config{interfaces: func() ([]netip.Prefix, error) { return *interfaces.Load(), nil }})
+		w.Start()
+		defer w.Close()
 		defer h.Close()
 		next[Addresses](t, h)
 		set("1.0.0.1/8", "10.1.2.3/24")
@@ -171,15 +172,15 @@ func TestListenErrors(t *testing.T) {
 
 func TestSleepIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := lab.NewWorld()
 		var slept atomic.Int64
 		start := time.Now()
-		h := w.hostWith(t, 1, Config{clocks: func() clocks {
+		h := joinWith(t, w, 1, Config{clocks: func() clocks {
 			ran := time.Since(start)
 			return clocks{wall: ran + time.Duration(slept.Load()), monotonic: ran}
 		}})
-		w.net.Start()
-		defer w.net.Close()
+		w.Start()
+		defer w.Close()
 		defer h.Close()
 		next[Addresses](t, h)
 		slept.Add(int64(wakeJump)) // a leap second or a correction by ntp is no sleep

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -68,8 +69,8 @@ func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (hos
 		libp2p.IPv6BlackHoleSuccessCounter(nil),
 		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout)),
 	}
-	if c.simulated != nil {
-		options = append(options, c.simulated, libp2p.ResourceManager(&network.NullResourceManager{}))
+	if c.Simulation != nil {
+		options = append(options, c.Simulation.Network, libp2p.ResourceManager(&network.NullResourceManager{}))
 		return libp2p.New(options...)
 	}
 	resources, err := newResources()
@@ -127,8 +128,12 @@ func newResources() (network.ResourceManager, error) {
 }
 
 // silenceLibp2p discards what libp2p would log: peer IDs and addresses. It must
-// run before the first line; running again changes nothing.
-func silenceLibp2p() { gologshim.SetDefaultHandler(slog.DiscardHandler) }
+// run before the first line; running again changes nothing. quic-go would write a
+// hint about the size of socket buffers to stderr; a variable is its only switch.
+func silenceLibp2p() {
+	gologshim.SetDefaultHandler(slog.DiscardHandler)
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+}
 
 // noAddresses is the list of addresses that identify shows to anybody.
 func noAddresses([]ma.Multiaddr) []ma.Multiaddr { return nil }

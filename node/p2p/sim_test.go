@@ -1,63 +1,33 @@
 package p2p
 
 import (
-	"fmt"
 	"io"
 	"net/netip"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"pabal/node/p2p/lab"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/x/simlibp2p"
-	"github.com/marcopolo/simnet"
 	msmux "github.com/multiformats/go-multistream"
 )
 
-// world is a simulated network with a simulated clock: hosts at public addresses,
-// 20 ms apart, and a switch that cuts everything.
-type world struct {
-	net     *simnet.Simnet
-	cut     atomic.Bool
-	cutHost atomic.Int32 // nobody hears this host, and it hears nobody
-	link    simnet.NodeBiDiLinkSettings
-}
-
-const oneWay = 20 * time.Millisecond
-
-func newWorld() *world {
-	w := &world{}
-	rate := simnet.LinkSettings{BitsPerSecond: 50 * simlibp2p.OneMbps}
-	w.link = simnet.NodeBiDiLinkSettings{Downlink: rate, Uplink: rate}
-	w.net = &simnet.Simnet{LatencyFunc: func(p *simnet.Packet) time.Duration {
-		gone := fmt.Sprintf("1.0.0.%d:8000", w.cutHost.Load())
-		if w.cut.Load() || p.From.String() == gone || p.To.String() == gone {
-			return 100_000 * time.Hour // lost
-		}
-		return oneWay
-	}}
-	return w
-}
-
-func (w *world) host(t *testing.T, n byte) *Host {
+// join opens host number n of a world.
+func join(t *testing.T, w *lab.World, n byte) *Host {
 	t.Helper()
-	return w.hostWith(t, n, Config{})
+	return joinWith(t, w, n, Config{})
 }
 
-func (w *world) hostWith(t *testing.T, n byte, c Config) *Host {
+func joinWith(t *testing.T, w *lab.World, n byte, c Config) *Host {
 	t.Helper()
-	ip := netip.AddrFrom4([4]byte{1, 0, 0, n})
-	c.Seed, c.Listen = identity.TransportSeed{n}, []string{fmt.Sprintf("%s:8000", ip)}
-	c.simulated = simlibp2p.QUICSimnet(w.net, w.link)
-	if c.interfaces == nil {
-		c.interfaces = func() ([]netip.Prefix, error) { return []netip.Prefix{netip.PrefixFrom(ip, 8)}, nil }
-	}
+	place := w.Join(n)
+	c.Seed, c.Listen = identity.TransportSeed{n}, []string{place.Listen}
+	c.Simulation = &Simulation{Network: place.Network, Interfaces: place.Interfaces}
 	h, err := Open(c)
 	if err != nil {
 		t.Fatal(err)
@@ -65,13 +35,15 @@ func (w *world) hostWith(t *testing.T, n byte, c Config) *Host {
 	return h
 }
 
-// foreign is a host of this world that is none of ours.
-func (w *world) foreign(t *testing.T, n byte) host.Host {
+// joinForeign makes host number n of a world one that is none of ours.
+func joinForeign(t *testing.T, w *lab.World, n byte) host.Host {
 	t.Helper()
 	silenceLibp2p()
-	h, err := libp2p.New(libp2p.ListenAddrStrings(fmt.Sprintf("/ip4/1.0.0.%d/udp/8000/quic-v1", n)),
+	place := w.Join(n)
+	at, _ := listenMultiaddr(wire.QUIC, netip.MustParseAddrPort(place.Listen))
+	h, err := libp2p.New(libp2p.ListenAddrs(at), place.Network,
 		libp2p.DisableIdentifyAddressDiscovery(), libp2p.DisableMetrics(),
-		libp2p.ResourceManager(&network.NullResourceManager{}), simlibp2p.QUICSimnet(w.net, w.link))
+		libp2p.ResourceManager(&network.NullResourceManager{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +52,10 @@ func (w *world) foreign(t *testing.T, n byte) host.Host {
 
 func TestPartitionIsNoticedAndHealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		a, b := w.host(t, 1), w.host(t, 2)
-		w.net.Start()
-		defer w.net.Close()
+		w := lab.NewWorld()
+		a, b := join(t, w, 1), join(t, w, 2)
+		w.Start()
+		defer w.Close()
 		defer b.Close()
 		defer a.Close()
 		atA, atB := connectSimulated(t, a, b)
@@ -95,7 +67,7 @@ func TestPartitionIsNoticedAndHealed(t *testing.T) {
 		default:
 		}
 
-		w.cut.Store(true)
+		w.CutAll(true)
 		start := time.Now()
 		send(t, a, atA, numbered(0, 100)) // succeeds, although the path is dead
 		if got := next[Closed](t, a); got.Conn != atA || got.Code != CodeTimeout {
@@ -112,10 +84,10 @@ func TestPartitionIsNoticedAndHealed(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 
-		w.cut.Store(false)
+		w.CutAll(false)
 		start = time.Now()
 		connectSimulated(t, a, b)
-		if took := time.Since(start); took > 20*oneWay {
+		if took := time.Since(start); took > 20*lab.OneWay {
 			t.Errorf("connected %v after healing", took)
 		}
 	})
@@ -143,10 +115,10 @@ func TestStrangersAreTreatedAlikeToTheMoment(t *testing.T) {
 	lived := map[string]time.Duration{}
 	for name, say := range says {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld()
-			h, s := w.host(t, 1), w.foreign(t, 2)
-			w.net.Start()
-			defer w.net.Close()
+			w := lab.NewWorld()
+			h, s := join(t, w, 1), joinForeign(t, w, 2)
+			w.Start()
+			defer w.Close()
 			defer s.Close()
 			defer h.Close()
 			go hangUpOnWrongTag(h)
@@ -176,7 +148,7 @@ func TestStrangersAreTreatedAlikeToTheMoment(t *testing.T) {
 		if (took - lived["nothing"]).Abs() > 20*time.Microsecond {
 			t.Errorf("%q: the end came after %v, for a silent one after %v", name, took, lived["nothing"])
 		}
-		if took < strangerLifetime || took > strangerLifetime+10*oneWay {
+		if took < strangerLifetime || took > strangerLifetime+10*lab.OneWay {
 			t.Errorf("%q: the end came after %v", name, took)
 		}
 	}
@@ -184,16 +156,16 @@ func TestStrangersAreTreatedAlikeToTheMoment(t *testing.T) {
 
 func TestClearEndsDeadPathsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		a, b, c := w.host(t, 1), w.host(t, 2), w.host(t, 3)
-		w.net.Start()
-		defer w.net.Close()
+		w := lab.NewWorld()
+		a, b, c := join(t, w, 1), join(t, w, 2), join(t, w, 3)
+		w.Start()
+		defer w.Close()
 		for _, h := range []*Host{a, b, c} {
 			defer h.Close()
 		}
 		toB, _ := connectSimulated(t, a, b)
 		connectSimulated(t, a, c)
-		w.cutHost.Store(2)
+		w.Cut(2, true)
 		start := time.Now()
 		a.Clear()
 		if got := next[Closed](t, a); got.Conn != toB || got.Code != CodeTimeout {
@@ -211,10 +183,10 @@ func TestClearEndsDeadPathsAtOnce(t *testing.T) {
 
 func TestNoAnswerIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		a, b := w.host(t, 1), w.host(t, 2)
-		w.net.Start()
-		defer w.net.Close()
+		w := lab.NewWorld()
+		a, b := join(t, w, 1), join(t, w, 2)
+		w.Start()
+		defer w.Close()
 		defer a.Close()
 		defer b.Close()
 		a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
@@ -232,10 +204,10 @@ func TestNoAnswerIsNoticed(t *testing.T) {
 
 func TestReaderThatStallsIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		a, b := w.host(t, 1), w.host(t, 2)
-		w.net.Start()
-		defer w.net.Close()
+		w := lab.NewWorld()
+		a, b := join(t, w, 1), join(t, w, 2)
+		w.Start()
+		defer w.Close()
 		defer a.Close()
 		defer b.Close()
 		atA, _ := connectSimulated(t, a, b)

@@ -19,6 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -86,7 +87,7 @@ func visit(t *testing.T, seed byte, to peer.AddrInfo, say []byte) treatment {
 
 // testLifetime is in place of strangerLifetime where the clock is real; the test
 // with a simulated clock uses strangerLifetime itself.
-const testLifetime = 2 * time.Second
+const testLifetime = 1500 * time.Millisecond
 
 func TestStrangersAreTreatedAlike(t *testing.T) {
 	for name, network := range map[string]wire.Network{"QUIC": wire.QUIC, "TCP": wire.TCP} {
@@ -195,6 +196,11 @@ func TestIdentifyTellsNothing(t *testing.T) {
 	}
 	if own := h.libp2p.Addrs(); len(own) != 0 {
 		t.Errorf("identify shows %d addresses", len(own))
+	}
+	if book, ok := peerstore.GetCertifiedAddrBook(s.Peerstore()); ok {
+		if envelope := book.GetPeerRecord(info.ID); envelope != nil {
+			t.Errorf("identify shows a signed record")
+		}
 	}
 }
 
