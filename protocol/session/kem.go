@@ -42,20 +42,26 @@ func Encapsulate(key identity.KEMPublic, purpose identity.Label, context []byte)
 // Decapsulate returns the secret that a ciphertext made for the public key of seed
 // tells (about 0.23 ms). Error: ErrKEM.
 func Decapsulate(seed identity.KEMSeed, purpose identity.Label, context []byte, ciphertext [identity.KEMCiphertextSize]byte) (secret [identity.KeySize]byte, err error) {
+	secret, _, err = decapsulate(seed, purpose, context, ciphertext)
+	return secret, err
+}
+
+// decapsulate is Decapsulate; it also returns the public key, which it has to make.
+func decapsulate(seed identity.KEMSeed, purpose identity.Label, context []byte, ciphertext [identity.KEMCiphertextSize]byte) (secret [identity.KeySize]byte, public identity.KEMPublic, err error) {
 	private, err := hpke.MLKEM768X25519().NewPrivateKey(seed[:])
 	if err != nil {
-		return secret, ErrKEM
+		return secret, public, ErrKEM
 	}
-	info := kemInfo(identity.KEMPublic(private.PublicKey().Bytes()), purpose, context)
-	recipient, err := hpke.NewRecipient(ciphertext[:], private, hpke.HKDFSHA256(), hpke.ExportOnly(), info)
+	public = identity.KEMPublic(private.PublicKey().Bytes())
+	recipient, err := hpke.NewRecipient(ciphertext[:], private, hpke.HKDFSHA256(), hpke.ExportOnly(), kemInfo(public, purpose, context))
 	if err != nil {
-		return secret, ErrKEM
+		return secret, public, ErrKEM
 	}
 	exported, err := recipient.Export(secretContext, len(secret))
 	if err != nil {
-		return secret, ErrKEM
+		return secret, public, ErrKEM
 	}
-	return [identity.KeySize]byte(exported), nil
+	return [identity.KeySize]byte(exported), public, nil
 }
 
 func kemInfo(key identity.KEMPublic, purpose identity.Label, context []byte) []byte {
