@@ -1,0 +1,355 @@
+package protocol
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/rendezvous"
+	"pabal/protocol/wire"
+)
+
+// conn is a connection as the core sees it. Until proved it is a stranger's:
+// nothing is answered on it.
+type conn struct {
+	id            ConnID
+	local, remote identity.TransportKey
+	inbound       bool
+	opened        time.Time
+	used          time.Time // last frame that was not ours
+
+	key    identity.HelloKey // outbound: what our hello was made under
+	proved bool
+	active bool // pinged: its conversation is in use
+
+	contact *contact    // whom it belongs to, once proved or while we prove ourselves
+	invite  *invitation // of ours, whose link the other side holds
+	link    bool        // it was proved by a link's or a repair's key, not by the pair's
+}
+
+// dialing is a Dial under way.
+type dialing struct {
+	contact ContactID
+}
+
+// dialer and listener of the connection, for hello tags.
+func (k *conn) ends() (dialer, listener identity.TransportKey) {
+	if k.inbound {
+		return k.remote, k.local
+	}
+	return k.local, k.remote
+}
+
+func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
+	k := &conn{id: in.Conn, local: in.Local, remote: in.Remote, inbound: in.Inbound, opened: now, used: now}
+	p.conns[in.Conn] = k
+	if in.Inbound {
+		return nil
+	}
+	d := p.dials[in.Dial]
+	delete(p.dials, in.Dial)
+	c := (*contact)(nil)
+	if d != nil {
+		c = p.contacts[d.contact]
+	}
+	if c == nil || c.row.Blocked {
+		p.hangup(k)
+		return nil
+	}
+	c.dialing = 0
+	key, link, ok := p.helloKey(now, c)
+	if !ok {
+		p.hangup(k)
+		return nil
+	}
+	k.contact, k.key, k.link = c, key, link
+	tag := identity.NewHelloTag(key.Key, identity.FromDialer, k.local, k.remote)
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeHello, Body: tag[:]})
+	return nil
+}
+
+// helloKey chooses the key that proves us to a contact: the link's while one
+// side still waits for the accept, else the pair's of today.
+func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, link, ok bool) {
+	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
+		return identity.HelloKey{Key: c.state.Hello}, true, true
+	}
+	if r := p.unanswered(c); r != nil && c.row.Phase == ContactPending {
+		if v := p.invites[r.row.Invite]; v != nil {
+			return identity.HelloKey{Key: v.state.Hello}, true, true
+		}
+	}
+	if ps := c.first(); ps != nil {
+		if key, ok = ps.chain.Speak(dayOf(now)); ok {
+			return key, false, true
+		}
+	}
+	if c.state.Recovery != [32]byte{} {
+		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(c.state.Recovery, dayOf(now))}, true, true
+	}
+	return key, false, false
+}
+
+func (p *Peer) connClosed(now time.Time, id ConnID) {
+	k := p.conns[id]
+	if k == nil {
+		return
+	}
+	delete(p.conns, id)
+	p.detach(now, k)
+}
+
+// detach takes a connection away from its contact.
+func (p *Peer) detach(now time.Time, k *conn) {
+	c := k.contact
+	if c == nil {
+		return
+	}
+	if !k.proved { // the dial reached somebody who did not answer our hello
+		c.backoff.Failed(now, p.randomByte())
+		c.tried, c.triedAt = "no_answer", now
+		return
+	}
+	c.conns = slices.DeleteFunc(c.conns, func(o *conn) bool { return o == k })
+	if len(c.conns) == 0 {
+		p.live--
+		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
+	}
+}
+
+func (p *Peer) hangup(k *conn) {
+	p.send(Hangup{Conn: k.id})
+	delete(p.conns, k.id)
+	p.detach(p.lastNow, k)
+}
+
+func (p *Peer) dropConns(c *contact) {
+	for _, k := range slices.Clone(c.conns) {
+		p.hangup(k)
+	}
+}
+
+func (p *Peer) dialFailed(now time.Time, in DialFailed) {
+	d := p.dials[in.Dial]
+	delete(p.dials, in.Dial)
+	if d == nil {
+		return
+	}
+	if c := p.contacts[d.contact]; c != nil && c.dialing == in.Dial {
+		c.dialing, c.wanted = 0, false
+		c.tried, c.triedAt = in.Code, now
+		c.backoff.Failed(now, p.randomByte())
+	}
+}
+
+// hello handles the first frame each way. A tag that nobody has looks like no
+// tag at all: nothing happens.
+func (p *Peer) hello(now time.Time, k *conn, tag identity.HelloTag) {
+	if k.proved {
+		return
+	}
+	dialer, listener := k.ends()
+	if !k.inbound {
+		want := identity.NewHelloTag(k.key.Key, identity.FromListener, dialer, listener)
+		if k.contact == nil || !want.Equal(tag) {
+			p.hangup(k)
+			return
+		}
+		p.prove(now, k)
+		return
+	}
+	if !p.recognise(now, k, tag) {
+		return
+	}
+	answer := identity.NewHelloTag(k.key.Key, identity.FromListener, dialer, listener)
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeHello, Body: answer[:]})
+	p.prove(now, k)
+}
+
+// recognise finds whose key a tag was made under: a contact's pair chain, a
+// link that we asked by, one of our invites, a contact's recovery secret. All
+// are tried whatever the outcome, so that time tells a stranger nothing.
+func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
+	today := dayOf(now)
+	dialer, listener := k.ends()
+	matches := func(key [32]byte) bool {
+		return identity.NewHelloTag(key, identity.FromDialer, dialer, listener).Equal(tag)
+	}
+	found := false
+	take := func(c *contact, key identity.HelloKey, link bool) {
+		if !found {
+			k.contact, k.key, k.link, found = c, key, link, true
+		}
+	}
+	for _, c := range p.contactsInOrder() {
+		if c.row.Blocked || c.row.Phase == ContactFailed {
+			continue
+		}
+		for _, ps := range c.sessions {
+			if key, ok := ps.chain.Match(today, tag, identity.FromDialer, dialer, listener); ok {
+				take(c, key, false)
+			}
+		}
+		if c.state.Asking != nil && matches(c.state.Hello) {
+			take(c, identity.HelloKey{Key: c.state.Hello}, true)
+		}
+		for _, day := range [3]uint32{today - 1, today, today + 1} {
+			if key := identity.RepairHelloKey(c.state.Recovery, day); matches(key) && c.state.Recovery != [32]byte{} {
+				take(c, identity.HelloKey{Day: day, Key: key}, true)
+			}
+		}
+	}
+	for _, v := range p.invitesInOrder() {
+		if matches(v.state.Hello) && !found {
+			k.invite, k.link, k.key, found = v, true, identity.HelloKey{Key: v.state.Hello}, true
+		}
+	}
+	return found
+}
+
+// prove marks a connection as belonging to whom its hello named.
+func (p *Peer) prove(now time.Time, k *conn) {
+	k.proved, k.used = true, now
+	c := k.contact
+	k.active = c != nil && c.open(now)
+	p.send(Authenticate{Conn: k.id, Active: k.active})
+	if c == nil {
+		return
+	}
+	if !k.link {
+		p.confirmDay(now, c, k.key)
+	}
+	p.attach(now, c, k)
+}
+
+// attach makes a proved connection one of its contact's paths.
+func (p *Peer) attach(now time.Time, c *contact, k *conn) {
+	k.contact = c
+	first := len(c.conns) == 0
+	c.conns = append(c.conns, k)
+	if len(c.conns) > ConnsPerContactMax {
+		p.hangup(c.conns[0])
+	}
+	c.backoff.Clear()
+	c.wanted, c.tried = false, ""
+	c.queue.Reconnected()
+	p.touchContact(c)
+	if first {
+		p.live++
+		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "live"})
+	}
+	p.greet(now, c, k)
+}
+
+// confirmDay notes the day that an authenticated contact has reached, erases
+// the pair keys that both have left behind, and notices a clock that is off.
+func (p *Peer) confirmDay(now time.Time, c *contact, heard identity.HelloKey) {
+	today := dayOf(now)
+	for _, ps := range c.sessions {
+		if after := ps.chain.Confirm(today, heard); after != ps.chain {
+			ps.chain, ps.dirty = after, true
+		}
+	}
+	p.stir(c)
+	p.self.reached(min(today, heard.Day))
+	p.clockDay = 0
+	if heard.Day+1 < today || heard.Day > today+1 {
+		p.clockDay = heard.Day
+	}
+}
+
+// ClockSuspect reports whether the last authenticated contact lived on another
+// day than our clock says.
+func (p *Peer) ClockSuspect() bool { return p.clockDay != 0 }
+
+func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
+	before := p.net
+	p.net = rendezvous.Network{Own: in.Own, Subnets: in.Subnets}
+	if slices.Equal(before.Own, in.Own) && slices.Equal(before.Subnets, in.Subnets) {
+		return
+	}
+	p.recordDue = now.Add(recordDebounce)
+	p.reconnect(now)
+}
+
+// reconnect clears every back-off and tries each contact once.
+func (p *Peer) reconnect(now time.Time) {
+	for _, c := range p.contactsInOrder() {
+		c.backoff.Clear()
+		c.wanted = len(c.conns) == 0
+		p.stir(c)
+	}
+}
+
+// hostTag is the tag of this machine in loopback addresses shared with the
+// holder of a secret.
+func (p *Peer) hostTag(secret [32]byte) (tag [8]byte) {
+	if p.config.BootID == [32]byte{} {
+		return tag
+	}
+	sum := identity.MAC(p.config.BootID[:], secret[:])
+	return [8]byte(sum[:8])
+}
+
+// pairTag is the tag of this machine in loopback addresses shared with a contact.
+func (p *Peer) pairTag(c *contact) [8]byte {
+	a, b := p.self.entry.Account, c.row.Account
+	if slices.Compare(a[:], b[:]) > 0 {
+		a, b = b, a
+	}
+	return p.hostTag(identity.LabelPair.Hash(a[:], b[:]))
+}
+
+// dial tries to reach a contact if something is waiting for that.
+func (p *Peer) dial(now time.Time, c *contact) {
+	if c.dialing != 0 || !c.needsPath(now) || c.backoff.Next().After(now) {
+		return
+	}
+	keys, addresses := p.reach(now, c)
+	if len(keys) == 0 || len(addresses) == 0 {
+		c.wanted = false
+		c.tried, c.triedAt = "no_path", now
+		c.backoff.Failed(now, p.randomByte())
+		return
+	}
+	c.dialing = p.number()
+	p.dials[c.dialing] = &dialing{contact: c.row.ID}
+	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses})
+}
+
+// reach returns where and as whom a contact may be found: by the link while we
+// ask, by the reply path while the accept is undelivered, else by the record.
+func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire.Address) {
+	today := dayOf(now)
+	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
+		return a.Link.Keys, p.net.Dialable(a.Link.Addresses, p.hostTag(c.state.Hello))
+	}
+	if c.state.Record != nil {
+		return keysAround(c.state.Record.FirstDay, c.state.Record.Keys, today),
+			p.net.Dialable(slices.Concat(c.state.Record.Addresses, c.state.Record.Candidates), p.pairTag(c))
+	}
+	if r := p.unanswered(c); r != nil {
+		if v := p.invites[r.row.Invite]; v != nil {
+			return keysAround(r.state.Reply.FirstDay, r.state.Reply.Keys, today),
+				p.net.Dialable(r.state.Reply.Addresses, p.hostTag(v.state.Hello))
+		}
+	}
+	return nil, nil
+}
+
+// keysAround returns the keys of today, yesterday and tomorrow, in this order;
+// a clock that is off falls back to the nearest days named.
+func keysAround(first uint32, keys []identity.TransportKey, today uint32) []identity.TransportKey {
+	var out []identity.TransportKey
+	for _, day := range [3]uint32{today, today - 1, today + 1} {
+		if i := int64(day) - int64(first); i >= 0 && i < int64(len(keys)) {
+			out = append(out, keys[i])
+		}
+	}
+	return out
+}
+
+// Transport returns the seed of our transport key for the day of now.
+func (p *Peer) Transport(now time.Time) identity.TransportSeed {
+	return p.self.transport(dayOf(now)).Seed
+}

@@ -1,0 +1,141 @@
+package protocol
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
+	"pabal/protocol/rendezvous"
+	"pabal/protocol/session"
+	"pabal/protocol/wire"
+)
+
+// contact is a person we know or have asked, and this device's sessions with
+// their device.
+type contact struct {
+	row   PutContact // State is filled when it is written
+	state contactState
+
+	conv     *conversation // nil until established or first written to
+	sessions []*pairSession
+	queue    outbox.Queue
+	asked    [][16]byte // messages of the fetch under way
+
+	conns   []*conn // proved, the newest last
+	backoff rendezvous.Backoff
+	dialing uint64    // the Dial under way, 0 = none
+	tried   string    // code of the last failed dial
+	triedAt time.Time // when
+	wanted  bool      // tried once at the start even if nothing waits
+
+	dirty       bool // the row must be written
+	ackDue      bool
+	activity    time.Time // last message either way, for liveness
+	syncedAt    time.Time // last sync frame because of an unopenable envelope
+	unsupported bool      // it does not speak our version
+	forked      bool      // sealing has stopped until the repair
+	repairAt    time.Time // not before
+}
+
+// contactState is what PutContact.State holds.
+type contactState struct {
+	Device     identity.KEMPublic  `cbor:"1,keyasint"`
+	List       identity.ListHead   `cbor:"2,keyasint"`
+	Recovery   [32]byte            `cbor:"4,keyasint"`
+	Generation uint32              `cbor:"5,keyasint"`
+	Record     *wire.AddressRecord `cbor:"6,keyasint,omitempty"`
+	Inline     [][]byte            `cbor:"7,keyasint,omitempty"` // contents that are no messages and wait
+	Asking     *asking             `cbor:"8,keyasint,omitempty"`
+	Repair     *repair             `cbor:"9,keyasint,omitempty"`
+	Renewals   []int64             `cbor:"10,keyasint,omitempty"` // Unix seconds of the last day's
+	VerifiedAt identity.ListHead   `cbor:"11,keyasint"`
+	TheirName  uint64              `cbor:"12,keyasint"` // sequence of the profile last taken
+	Greeting   string              `cbor:"13,keyasint,omitempty"`
+	Accept     []byte              `cbor:"15,keyasint,omitempty"` // of a repair we answered, until its first frame
+	AcceptTo   [32]byte            `cbor:"16,keyasint"`           // the request that it answers
+	RecordAt   int64               `cbor:"19,keyasint,omitempty"` // Unix seconds: when our record was queued last
+	Forked     bool                `cbor:"20,keyasint,omitempty"`
+	Renumber   uint64              `cbor:"21,keyasint,omitempty"` // waiting messages up to here need new sequences
+	ReseededAt int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
+	Hello      [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
+}
+
+// pairSession is one session with the contact's device, and what its root gave
+// beside it: the pair chain of hello tags and the secret of a later repair.
+type pairSession struct {
+	sid        [32]byte
+	generation uint32
+	since      int64 // Unix seconds
+	confirmed  bool  // the peer is known to hold it too
+	recovery   [32]byte
+	chain      identity.PairChain
+	s          *session.Session
+	ackDue     bool // something came that no frame of ours has acknowledged
+	dirty      bool
+}
+
+// live returns the connection to send on, or nil.
+func (c *contact) live() *conn {
+	if len(c.conns) == 0 {
+		return nil
+	}
+	return c.conns[len(c.conns)-1]
+}
+
+// first returns the session that sends: of those that the peer is known to hold
+// the one of the highest generation with the smallest sid. The others receive
+// until they are drained.
+func (c *contact) first() *pairSession {
+	for _, ps := range c.sessions {
+		if ps.confirmed {
+			return ps
+		}
+	}
+	if len(c.sessions) > 0 {
+		return c.sessions[0]
+	}
+	return nil
+}
+
+// sending returns the session that seals now, or nil.
+func (c *contact) sending() *pairSession {
+	if c.forked {
+		return nil
+	}
+	return c.first()
+}
+
+func (c *contact) addSession(ps *pairSession) {
+	c.sessions = append(c.sessions, ps)
+	slices.SortFunc(c.sessions, func(a, b *pairSession) int {
+		if a.generation != b.generation {
+			return compareUint64(uint64(b.generation), uint64(a.generation))
+		}
+		return slices.Compare(a.sid[:], b.sid[:])
+	})
+}
+
+func (c *contact) session(sid [32]byte) *pairSession {
+	i := slices.IndexFunc(c.sessions, func(ps *pairSession) bool { return ps.sid == sid })
+	if i < 0 {
+		return nil
+	}
+	return c.sessions[i]
+}
+
+// reachable reports whether there is anything to dial for.
+func (c *contact) needsPath(now time.Time) bool {
+	switch {
+	case c.row.Blocked || c.row.Phase == ContactFailed || len(c.conns) > 0:
+		return false
+	case c.row.Phase == ContactRequested, c.wanted:
+		return true
+	}
+	return !c.queue.Empty() || c.state.Repair != nil || c.row.Phase == ContactPending
+}
+
+// open reports whether the conversation is in use, so that its path is pinged.
+func (c *contact) open(now time.Time) bool {
+	return !c.activity.IsZero() && now.Sub(c.activity) < openConversationFor
+}

@@ -1,0 +1,164 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/session"
+)
+
+// dueBy notes that something is due at t; the zero time is nothing.
+func (p *Peer) dueBy(t time.Time) {
+	if !t.IsZero() && (p.nextDue.IsZero() || t.Before(p.nextDue)) {
+		p.nextDue = t
+	}
+}
+
+// woke is the input at Output.Wake: the Flush that ends its batch scans.
+func (p *Peer) woke(now time.Time) {
+	if p.nextDue.After(now) { // the caller woke for another reason
+		return
+	}
+	p.nextDue = now
+}
+
+// scan does all that the clock brings, for every contact and invite, and finds
+// out when the next thing is due.
+func (p *Peer) scan(now time.Time) error {
+	p.nextDue = now.Add(scanEvery)
+	if !p.recordDue.IsZero() && !p.recordDue.After(now) {
+		p.recordDue = time.Time{}
+		p.pushRecords(now)
+	}
+	p.dueBy(p.recordDue)
+	for _, c := range p.contactsInOrder() {
+		p.scanContact(now, c)
+		p.dueBy(c.nextDue(now))
+	}
+	p.scanInvites(now)
+	p.scanRequests(now)
+	return nil
+}
+
+func (p *Peer) scanContact(now time.Time, c *contact) {
+	p.resend(now, c)
+	p.closeIdle(now, c)
+	p.dial(now, c)
+	if a := c.state.Asking; a != nil && now.After(time.Unix(int64(a.Link.Expiry), 0).Add(requestKept)) {
+		if c.row.Phase == ContactRequested {
+			p.failContact(c, CodeInviteExpired)
+		}
+		c.state.Asking = nil
+		p.touchContact(c)
+	}
+	if len(c.state.Accept) > 0 && len(c.sessions) > 0 && now.Sub(time.Unix(c.sessions[0].since, 0)) > acceptKept {
+		c.state.Accept = nil
+		p.touchContact(c)
+	}
+	p.dropDrained(now, c)
+	p.renewRecord(now, c)
+	p.reseed(now, c)
+	p.repairIfForked(now, c)
+}
+
+// closeIdle hangs up on paths that nothing used for a while, and ends the
+// liveness pings of conversations that are not in use.
+func (p *Peer) closeIdle(now time.Time, c *contact) {
+	for _, k := range slices.Clone(c.conns) {
+		if now.Sub(k.used) > connIdleMax && c.queue.Empty() {
+			p.hangup(k)
+			continue
+		}
+		if open := c.open(now); open != k.active {
+			k.active = open
+			p.send(Authenticate{Conn: k.id, Active: open})
+		}
+	}
+}
+
+// dropDrained ends sessions that another one has replaced, once nothing of ours
+// is on the way in them and the peer had time to finish too.
+func (p *Peer) dropDrained(now time.Time, c *contact) {
+	first := c.first()
+	for _, ps := range slices.Clone(c.sessions) {
+		if ps == first || c.queue.HasSession(ps.sid) || now.Sub(time.Unix(max(first.since, ps.since), 0)) < keepOldSession {
+			continue
+		}
+		p.dropSession(c, ps)
+	}
+}
+
+func (p *Peer) dropSession(c *contact, ps *pairSession) {
+	c.sessions = slices.DeleteFunc(c.sessions, func(o *pairSession) bool { return o == ps })
+	p.write(EraseSession{Contact: c.row.ID, SID: ps.sid})
+	p.stir(c)
+}
+
+// nextDue returns when scanContact has something to do for a contact.
+func (c *contact) nextDue(now time.Time) time.Time {
+	var next time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if len(c.conns) > 0 {
+		add(c.queue.NextDue())
+		for _, k := range c.conns {
+			add(k.used.Add(connIdleMax + time.Second))
+			if k.active {
+				add(c.activity.Add(openConversationFor + time.Second))
+			}
+		}
+	} else if c.dialing == 0 && c.needsPath(now) {
+		add(later(c.backoff.Next(), now))
+	}
+	if c.forked {
+		add(later(c.repairAt, now))
+	}
+	return next
+}
+
+func later(t, floor time.Time) time.Time {
+	if t.Before(floor) {
+		return floor
+	}
+	return t
+}
+
+// append encodes a session's row: generation u32 ‖ since i64 ‖ confirmed u8 ‖
+// recovery 32 ‖ pair chain ‖ session.
+func (ps *pairSession) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, ps.generation)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(ps.since))
+	confirmed := byte(0)
+	if ps.confirmed {
+		confirmed = 1
+	}
+	dst = append(dst, confirmed)
+	dst = append(dst, ps.recovery[:]...)
+	dst = ps.chain.Append(dst)
+	return ps.s.AppendState(dst)
+}
+
+func loadPairSession(row PutSession) (*pairSession, error) {
+	const fixed = 4 + 8 + 1 + 32 + identity.PairChainSize
+	b := row.State
+	if len(b) < fixed {
+		return nil, errState
+	}
+	chain, err := identity.LoadPairChain(b[fixed-identity.PairChainSize : fixed])
+	if err != nil {
+		return nil, err
+	}
+	s, err := session.Load(b[fixed:])
+	if err != nil {
+		return nil, err
+	}
+	return &pairSession{
+		sid: row.SID, s: s, chain: chain, recovery: [32]byte(b[13:]), confirmed: b[12] == 1,
+		generation: binary.BigEndian.Uint32(b), since: int64(binary.BigEndian.Uint64(b[4:])),
+	}, nil
+}

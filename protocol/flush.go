@@ -1,0 +1,273 @@
+package protocol
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"time"
+
+	"pabal/protocol/outbox"
+	"pabal/protocol/session"
+	"pabal/protocol/wire"
+)
+
+// flush ends a batch: it seals what waits, dials whom it must, writes every row
+// that changed and says when to wake. Its cost grows with the contacts that
+// the batch touched, not with all of them.
+func (p *Peer) flush(now time.Time) error {
+	if !p.nextDue.After(now) {
+		if err := p.scan(now); err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(p.stirred) {
+		c := p.contacts[id]
+		if err := p.sealWaiting(now, c); err != nil {
+			return err
+		}
+		if err := p.acknowledge(now, c); err != nil {
+			return err
+		}
+		p.dial(now, c)
+		p.dueBy(c.nextDue(now))
+	}
+	if err := p.writeRows(); err != nil {
+		return err
+	}
+	p.out.Wake = p.nextDue
+	return nil
+}
+
+// sealWaiting seals as much as the window takes, and acknowledges what came.
+// Without a connection the envelopes wait in the outbox.
+func (p *Peer) sealWaiting(now time.Time, c *contact) error {
+	ps := c.sending()
+	if ps == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
+		return nil
+	}
+	if !p.renumber(c) {
+		return nil
+	}
+	for ps.s.WindowOpen() {
+		items := c.queue.Take(ps.s.ContentSizes(now))
+		if len(items) == 0 {
+			break
+		}
+		if ok, err := p.seal(now, c, ps, items); !ok || err != nil {
+			return err
+		}
+	}
+	p.fetch(c, ps.s.WindowOpen(), nil)
+	return nil
+}
+
+// seal puts items into one envelope. It reports false if the session cannot go
+// on: then they wait for the one that replaces it.
+func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.Item) (bool, error) {
+	contents := make([][]byte, len(items))
+	for i, it := range items {
+		contents[i] = it.Content
+	}
+	sealed, err := ps.s.Seal(now, p.random, contents, 0)
+	switch {
+	case errors.Is(err, session.ErrKEM), errors.Is(err, session.ErrContents):
+		c.queue.PushFront(items)
+		p.fork(now, c, ps)
+		return false, nil
+	case err != nil:
+		return false, errRandom
+	}
+	ps.dirty = true
+	row := PutOutbox{Contact: c.row.ID, SID: ps.sid, Index: sealed.Index, Envelope: sealed.Parts(), Contents: make([]OutboxContent, len(items))}
+	for i, it := range items {
+		if it.Inline() {
+			row.Contents[i].Inline = it.Content
+			p.carried(c, it.Content)
+			continue
+		}
+		row.Contents[i].Message, row.Contents[i].Sequence = it.Message, it.Sequence
+		if v := c.conv; v != nil && it.Sequence > v.row.SealedUpTo {
+			v.row.SealedUpTo = it.Sequence
+			p.touchConversation(v)
+		}
+	}
+	p.write(row)
+	entry := &outbox.Entry{Session: ps.sid, Index: sealed.Index, Envelope: row.Envelope, Frame: sealed.Frame, Items: items}
+	c.queue.Sealed(entry, now)
+	if k := c.live(); k != nil {
+		ps.ackDue = false // it rides in every body
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: sealed.Frame})
+	}
+	return true, nil
+}
+
+// carried notes that an envelope's row holds an inline content now.
+func (p *Peer) carried(c *contact, content []byte) {
+	if i := slices.IndexFunc(c.state.Inline, func(b []byte) bool { return bytes.Equal(b, content) }); i >= 0 {
+		c.state.Inline = slices.Delete(c.state.Inline, i, i+1)
+		p.touchContact(c)
+	}
+}
+
+// acknowledge sends a bare ack in each session in which something came and
+// nothing went out since.
+func (p *Peer) acknowledge(now time.Time, c *contact) error {
+	k := c.live()
+	if k == nil || c.row.Blocked {
+		return nil
+	}
+	for _, ps := range c.sessions {
+		if !ps.ackDue || c.forked && ps == c.first() {
+			continue
+		}
+		frame, err := ps.s.Ack(now, p.random, nil, 0)
+		if err != nil {
+			return errRandom
+		}
+		ps.ackDue, ps.dirty = false, true
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+	}
+	return nil
+}
+
+// fetch asks for contents that are needed and not in memory.
+func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry) {
+	ids := c.queue.Fetch(sealing, resend)
+	if len(ids) == 0 {
+		return
+	}
+	c.asked = ids
+	job := FetchContents{Contact: c.row.ID, Messages: make([]MessageID, len(ids))}
+	for i, id := range ids {
+		job.Messages[i] = id
+	}
+	p.out.Jobs = append(p.out.Jobs, job)
+}
+
+func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
+	c := p.contacts[in.Contact]
+	if c == nil {
+		return
+	}
+	contents := make(map[[16]byte][]byte, len(in.Contents))
+	for id, b := range in.Contents {
+		contents[id] = b
+	}
+	gone, whole := c.queue.Fetched(c.asked, contents)
+	c.asked = nil
+	for _, sequence := range gone {
+		p.pushVoid(now, c, sequence, sequence)
+	}
+	for _, w := range whole {
+		frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
+		if err != nil {
+			continue // the row is damaged: the message stays queued and `why` tells
+		}
+		c.queue.Rebuilt(w.Entry, frame)
+		if k := c.live(); k != nil {
+			p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+		}
+	}
+	p.touchContact(c)
+}
+
+// resend sends again what is due on the live path.
+func (p *Peer) resend(now time.Time, c *contact) {
+	k := c.live()
+	if k == nil || c.row.Blocked {
+		return
+	}
+	var rebuild []*outbox.Entry
+	for _, e := range c.queue.Due(now) {
+		if e.Frame == nil {
+			rebuild = append(rebuild, e)
+			continue
+		}
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: e.Frame})
+	}
+	p.fetch(c, false, rebuild)
+}
+
+// pushInline queues a content that is no message. It is kept in the contact's
+// row until an envelope carries it.
+func (p *Peer) pushInline(c *contact, content wire.Content) {
+	b, err := wire.AppendContent(nil, content)
+	if err != nil {
+		panic("protocol: a content of ours does not encode")
+	}
+	c.state.Inline = append(c.state.Inline, b)
+	c.queue.Push(outbox.Item{Size: len(b), Content: b})
+	p.touchContact(c)
+}
+
+func (p *Peer) writeRows() error {
+	if p.self.dirty {
+		b, err := p.encode.Marshal(p.self.state)
+		if err != nil {
+			return err
+		}
+		p.write(PutSelf{Name: p.self.name, State: b})
+		p.self.dirty = false
+	}
+	for _, id := range sortedKeys(p.stirred) {
+		if err := p.writeContact(p.contacts[id]); err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(p.dirtyConversations) {
+		v := p.conversations[id]
+		b, err := p.encode.Marshal(v.have)
+		if err != nil {
+			return err
+		}
+		row := v.row
+		row.Delivered = slices.Clone(row.Delivered)
+		row.State = b
+		p.write(row)
+	}
+	for _, id := range sortedKeys(p.dirtyInvites) {
+		v := p.invites[id]
+		b, err := p.encode.Marshal(v.state)
+		if err != nil {
+			return err
+		}
+		v.row.State = b
+		p.write(v.row)
+	}
+	for _, id := range sortedKeys(p.dirtyRequests) {
+		r := p.requests[id]
+		b, err := p.encode.Marshal(r.state)
+		if err != nil {
+			return err
+		}
+		r.row.State = b
+		p.write(r.row)
+	}
+	clear(p.stirred)
+	clear(p.dirtyConversations)
+	clear(p.dirtyInvites)
+	clear(p.dirtyRequests)
+	return nil
+}
+
+// writeContact writes the row of a contact, if it changed, and those of its
+// sessions that did.
+func (p *Peer) writeContact(c *contact) error {
+	if c.dirty {
+		b, err := p.encode.Marshal(c.state)
+		if err != nil {
+			return err
+		}
+		row := c.row
+		row.State = b
+		p.write(row)
+		c.dirty = false
+	}
+	for _, ps := range c.sessions {
+		if ps.dirty {
+			p.write(PutSession{Contact: c.row.ID, SID: ps.sid, State: ps.append(nil)})
+			ps.dirty = false
+		}
+	}
+	return nil
+}

@@ -1,0 +1,403 @@
+package protocol
+
+import (
+	"errors"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/invite"
+	"pabal/protocol/session"
+	"pabal/protocol/wire"
+)
+
+// asking is a contact request of ours, from the link to the accept.
+type asking struct {
+	Link    wire.Link      `cbor:"1,keyasint"`
+	Request *invite.Asking `cbor:"2,keyasint,omitempty"` // nil until the bundle is here
+	Stamp   wire.Stamp     `cbor:"3,keyasint"`
+	Stamped bool           `cbor:"4,keyasint"`
+}
+
+// addContact begins a request: the rest happens when the inviter is reached.
+func (p *Peer) addContact(now time.Time, in AddContact) error {
+	link, err := wire.ParseLink(in.Link)
+	if err == nil {
+		err = p.checkLink(now, link)
+	}
+	if err != nil {
+		return linkProblem(err)
+	}
+	if c := p.askedBy(link); c != nil {
+		if c.state.Asking == nil {
+			return refuse(CodeAlreadyContact)
+		}
+		p.reply(in.Ref, Added{Contact: c.row.ID, Phase: c.row.Phase})
+		return nil
+	}
+	alias, err := p.freeAlias(in.Alias, nil)
+	if err != nil {
+		return err
+	}
+	if len(in.Greeting) > GreetingBytesMax {
+		return refuse(CodeTextTooLong)
+	}
+	if len(p.contacts) >= ContactsMax {
+		return refuse(CodeTooMany)
+	}
+	id, err := p.newID(now)
+	if err != nil {
+		return err
+	}
+	c := &contact{
+		row: PutContact{
+			ID: ContactID(id), Phase: ContactRequested, Alias: alias,
+			Verification: Unverified, CreatedAt: now.UnixMilli(),
+		},
+		state: contactState{Asking: &asking{Link: link}, Greeting: in.Greeting, Hello: identity.LinkHelloKey(link.Secret)},
+	}
+	p.contacts[c.row.ID] = c
+	p.touchContact(c)
+	p.event(Event{Type: ContactAdded, Contact: c.row.ID})
+	p.dueBy(time.Unix(int64(link.Expiry), 0).Add(requestKept))
+	p.reply(in.Ref, Added{Contact: c.row.ID, Phase: c.row.Phase})
+	return nil
+}
+
+// checkLink refuses a link that cannot become a contact.
+func (p *Peer) checkLink(now time.Time, link wire.Link) error {
+	switch {
+	case link.Kind != wire.LinkContact && link.Kind != wire.LinkCard:
+		return refuse(CodeInviteWrongKind)
+	case now.Unix() >= int64(link.Expiry):
+		return refuse(CodeInviteExpired)
+	}
+	hello := identity.LinkHelloKey(link.Secret)
+	for _, v := range p.invites {
+		if v.state.Hello == hello {
+			return refuse(CodeInviteOwn)
+		}
+	}
+	return nil
+}
+
+func linkProblem(err error) error {
+	if problem, ok := errors.AsType[*Problem](err); ok {
+		return problem
+	}
+	if errors.Is(err, wire.ErrLinkVersion) || errors.Is(err, wire.ErrLinkSuite) {
+		return refuse(CodeInviteUnsupported)
+	}
+	return refuse(CodeInviteInvalid)
+}
+
+// LinkInfo is what a link says by itself, with no network.
+type LinkInfo struct {
+	Kind      wire.LinkKind
+	ExpiresAt int64
+	Contact   ContactID // that was added by it, or zero
+}
+
+// InspectLink finds a link in a text and says what it is; the error is the
+// *Problem that AddContact would give, but for a contact that was added by it.
+func (p *Peer) InspectLink(now time.Time, text string) (LinkInfo, error) {
+	link, err := wire.ParseLink(text)
+	if err == nil {
+		err = p.checkLink(now, link)
+	}
+	if err != nil {
+		return LinkInfo{}, linkProblem(err)
+	}
+	info := LinkInfo{Kind: link.Kind, ExpiresAt: int64(link.Expiry) * 1000}
+	if c := p.askedBy(link); c != nil {
+		info.Contact = c.row.ID
+	}
+	return info, nil
+}
+
+// askedBy returns the contact that was added by a link.
+func (p *Peer) askedBy(link wire.Link) *contact {
+	hello := identity.LinkHelloKey(link.Secret)
+	for _, c := range p.contactsInOrder() {
+		if c.state.Hello == hello && c.row.Phase != ContactFailed {
+			return c
+		}
+	}
+	return nil
+}
+
+func (p *Peer) failContact(c *contact, code string) {
+	p.dropConns(c)
+	c.row.Phase, c.row.Reason = ContactFailed, code
+	c.state.Asking = nil
+	p.touchContact(c)
+	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+}
+
+// greet is what is said first on a proved connection.
+func (p *Peer) greet(now time.Time, c *contact, k *conn) {
+	if a := c.state.Asking; a != nil {
+		p.ask(a, k)
+		return
+	}
+	if r := p.unanswered(c); r != nil {
+		p.sendAccept(now, r, k)
+	}
+	if len(c.state.Accept) > 0 {
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: c.state.Accept})
+	}
+	p.sendRepair(c, k)
+	p.sendSync(now, c, k)
+	p.resend(now, c)
+}
+
+// ask fetches the bundle, or sends the request again: always the same bytes.
+func (p *Peer) ask(a *asking, k *conn) {
+	if a.Request == nil {
+		capability := invite.FetchCapability(a.Link.Secret, k.remote)
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeBundleFetch, Body: capability[:]})
+		return
+	}
+	if a.Link.StampBits > 0 && !a.Stamped {
+		return // the stamp is being made
+	}
+	d := wire.DepositedRequest{
+		Capability: invite.DepositCapability(a.Link.Secret, k.remote),
+		Stamp:      a.Stamp, Request: [wire.RequestSize]byte(a.Request.Request),
+	}
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeRequest, Body: d.Append(nil)})
+}
+
+// bundleAnswered makes the request to the inviter behind a bundle.
+func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
+	c := k.contact
+	if c == nil || c.state.Asking == nil || c.state.Asking.Request != nil {
+		return nil
+	}
+	a := c.state.Asking
+	bundle, err := invite.OpenBundle(a.Link, body, uint32(now.Unix()))
+	switch {
+	case errors.Is(err, invite.ErrExpired):
+		p.failContact(c, CodeInviteExpired)
+		return nil
+	case errors.Is(err, wire.ErrVersion), errors.Is(err, wire.ErrSuite):
+		p.failContact(c, CodeInviteUnsupported)
+		return nil
+	case err != nil: // whoever answers holds the link but is not the inviter
+		c.tried, c.triedAt = "bundle_invalid", now
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "bundle_invalid"})
+		p.hangup(k)
+		return nil
+	}
+	if known := p.contactOf(bundle.Entry.Account, c); known != nil && known.row.Phase == ContactEstablished {
+		p.failContact(c, CodeAlreadyContact)
+		return nil
+	}
+	transport := p.self.transport(dayOf(now))
+	a.Request, err = invite.Ask(p.random, p.ourself(), a.Link, bundle, wire.RequestPayload{
+		Name: p.self.name, Greeting: c.state.Greeting,
+		Reply: wire.ReplyPath{
+			FirstDay: transport.Day, Keys: transport.Keys(wire.ReplyPathKeysMax),
+			Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.hostTag(c.state.Hello)),
+		},
+	})
+	if errors.Is(err, invite.ErrOwn) {
+		p.failContact(c, CodeInviteOwn)
+		return nil
+	}
+	if err != nil {
+		a.Request = nil
+		return errRandom
+	}
+	c.row.Account = bundle.Entry.Account
+	p.touchContact(c)
+	if a.Link.StampBits > 0 {
+		p.askStamp(now, c)
+	}
+	p.ask(a, k)
+	return nil
+}
+
+// acceptReceived opens the accept of a request or of a repair of ours.
+func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
+	c := k.contact
+	switch {
+	case c == nil:
+		return nil
+	case c.state.Asking != nil && c.state.Asking.Request != nil:
+		return p.accepted(now, c, k, body)
+	case c.state.Repair != nil:
+		return p.repairAccepted(now, c, body)
+	}
+	if ps := c.first(); ps != nil { // the same accept again: our first frame did not arrive
+		ps.ackDue = true
+		p.stir(c)
+	}
+	return nil
+}
+
+func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) error {
+	a := c.state.Asking.Request
+	answered, err := a.OpenAccept(p.ourself(), body)
+	if err != nil {
+		if errors.Is(err, wire.ErrVersion) || errors.Is(err, wire.ErrSuite) {
+			c.unsupported = true
+		}
+		return nil // the request goes on waiting
+	}
+	if other := p.contactOf(a.Peer.Account, c); other != nil {
+		p.merge(now, other, c)
+		c = other
+		k.contact = other
+	}
+	c.state.Device = a.Peer.Device
+	c.row.Account = a.Peer.Account
+	c.state.Asking, c.state.Greeting = nil, ""
+	ps := p.begin(now, c, newSession{
+		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
+		day: answered.Payload.Day,
+	})
+	c.state.Record = &answered.Payload.Record
+	ps.ackDue = true // the first frame, sent at once, proves us
+	return p.establish(now, c)
+}
+
+// accept turns a waiting request into a contact.
+func (p *Peer) accept(now time.Time, r *request) error {
+	v := p.invites[r.row.Invite]
+	if v == nil || r.state.Incoming == nil {
+		return refuse(CodeNotFound)
+	}
+	in := r.state.Incoming
+	c := p.contactOf(in.Payload.Entry.Account, nil)
+	if c == nil {
+		id, err := p.newID(now)
+		if err != nil {
+			return err
+		}
+		c = &contact{row: PutContact{ID: ContactID(id), Verification: Unverified, CreatedAt: now.UnixMilli()}}
+	}
+	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c)})
+	if err != nil {
+		return errRandom
+	}
+	if p.contacts[c.row.ID] == nil {
+		p.contacts[c.row.ID] = c
+		p.event(Event{Type: ContactAdded, Contact: c.row.ID})
+	}
+	if c.row.Phase != ContactEstablished {
+		c.row.Phase, c.row.Name = ContactPending, in.Payload.Name
+	}
+	c.row.Account, c.row.Invite = in.Payload.Entry.Account, v.row.ID
+	c.state.Device, c.state.List = in.Payload.Entry.Device, in.Payload.Entry.List
+	p.begin(now, c, newSession{root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now)})
+	r.row.Phase, r.row.Contact = RequestAccepted, c.row.ID
+	r.state.Incoming, r.state.Accept, r.state.SID = nil, done.Accept, done.Root.SID
+	p.touchRequest(r)
+	p.event(Event{Type: RequestResolved, Ref: r.row.ID})
+	p.useInvite(v)
+	if k := r.conn; k != nil && p.conns[k.id] == k {
+		p.attach(now, c, k) // which sends the accept
+	}
+	return nil
+}
+
+// useInvite counts an accept; the last one closes the invite.
+func (p *Peer) useInvite(v *invitation) {
+	v.row.Used++
+	v.row.UsesLeft = max(v.row.UsesLeft-1, 0)
+	if v.row.UsesLeft == 0 {
+		p.closeInvite(v)
+	}
+	p.touchInvite(v)
+	p.event(Event{Type: InviteUsed, Ref: v.row.ID})
+}
+
+func (p *Peer) sendAccept(now time.Time, r *request, k *conn) {
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: r.state.Accept})
+	if c := p.contacts[r.row.Contact]; c != nil && k.contact == nil {
+		p.attach(now, c, k)
+	}
+}
+
+// newSession is what a handshake gives a session to begin with.
+type newSession struct {
+	root       session.Root
+	invitee    bool
+	ratchet    identity.KEMSeed   // ours, of the inviter
+	peer       identity.KEMPublic // the inviter's, of the invitee
+	day        uint32
+	generation uint32
+}
+
+// begin adds a session that a handshake made. The invitee knows that the other
+// side holds it; the inviter learns it from the first frame.
+func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
+	ps := &pairSession{
+		sid: n.root.SID, generation: n.generation, since: now.Unix(), confirmed: n.invitee, dirty: true,
+		recovery: n.root.Recovery, chain: identity.NewPairChain(n.root.Pair, n.day),
+	}
+	if n.invitee {
+		s, err := session.NewInvitee(n.root, n.peer)
+		if err != nil {
+			panic("protocol: a ratchet key that was checked is no key")
+		}
+		ps.s = s
+	} else {
+		ps.s = session.NewInviter(n.root, n.ratchet, now)
+	}
+	c.addSession(ps)
+	if c.first() == ps {
+		c.state.Recovery, c.state.Generation = n.root.Recovery, n.generation
+	}
+	p.pushIntroduction(now, c)
+	p.touchContact(c)
+	return ps
+}
+
+// establish is the moment from which both sides hold the session.
+func (p *Peer) establish(now time.Time, c *contact) error {
+	if c.row.Phase == ContactEstablished {
+		return nil
+	}
+	if _, err := p.openConversation(now, c); err != nil {
+		return err
+	}
+	if a := c.state.Asking; a != nil && a.Request == nil {
+		c.state.Asking = nil // they asked us meanwhile
+	}
+	c.row.Phase, c.row.Reason = ContactEstablished, ""
+	p.touchContact(c)
+	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+	return nil
+}
+
+// merge gives a contact that we also asked by a link, and that turned out to be
+// one we know, to the one we know: both invited each other.
+func (p *Peer) merge(now time.Time, into, from *contact) {
+	for _, k := range from.conns {
+		k.contact = into
+		into.conns = append(into.conns, k)
+	}
+	if len(into.conns) > 0 && len(from.conns) == len(into.conns) {
+		p.event(Event{Type: PeerState, Contact: into.row.ID, Code: "live"})
+	} else if len(from.conns) > 0 {
+		p.live--
+	}
+	if into.row.Alias == "" {
+		into.row.Alias = from.row.Alias
+	}
+	if from.conv != nil && into.conv == nil {
+		into.conv, into.row.Conversation = from.conv, from.row.Conversation
+		into.conv.row.Contact = into.row.ID
+		p.touchConversation(into.conv)
+		for _, it := range from.queue.TakeWaiting() {
+			into.queue.Push(it)
+		}
+	}
+	into.state.Hello = from.state.Hello
+	delete(p.contacts, from.row.ID)
+	delete(p.stirred, from.row.ID)
+	p.write(EraseContact{ID: from.row.ID})
+	p.event(Event{Type: ContactRemoved, Contact: from.row.ID})
+	p.touchContact(into)
+}

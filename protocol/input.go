@@ -1,0 +1,215 @@
+package protocol
+
+import (
+	"net/netip"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// Input is one thing that happened. Commands carry a Ref that their Reply
+// repeats. Byte slices in an Input belong to the Peer from then on.
+type Input interface{ input() }
+
+// The commands of the user.
+type (
+	// CreateInvite makes a one-time invite or a card. Answer: InviteCreated.
+	CreateInvite struct {
+		Ref      uint64
+		Kind     InviteKind
+		Lifetime time.Duration // 0 = the default of the kind
+		Uses     int           // 0 = 1 for one-time invites, unlimited for cards
+		Ask      bool
+		Note     string
+	}
+	// RevokeInvite makes a link useless; to its holders we look like off.
+	RevokeInvite struct {
+		Ref uint64
+		ID  InviteID
+	}
+	// AddContact accepts someone else's link. Answer: Added.
+	AddContact struct {
+		Ref      uint64
+		Link     string // may have text around it
+		Alias    string
+		Greeting string
+	}
+	// AnswerRequest accepts, declines or blocks a waiting request. Answer: Answered.
+	AnswerRequest struct {
+		Ref    uint64
+		ID     RequestID
+		Answer RequestPhase // RequestAccepted, RequestDeclined or RequestBlocked
+	}
+	// SetName changes our own display name and tells the contacts.
+	SetName struct {
+		Ref  uint64
+		Name string
+	}
+	// SetAlias changes our name for a contact; empty removes it.
+	SetAlias struct {
+		Ref     uint64
+		Contact ContactID
+		Alias   string
+	}
+	// SetVerified records or withdraws the comparison of safety numbers.
+	SetVerified struct {
+		Ref      uint64
+		Contact  ContactID
+		Verified bool
+	}
+	// SetBlocked blocks or unblocks a contact: a blocked one sees us off.
+	SetBlocked struct {
+		Ref     uint64
+		Contact ContactID
+		Blocked bool
+	}
+	// RemoveContact erases a contact and its conversation.
+	RemoveContact struct {
+		Ref     uint64
+		Contact ContactID
+	}
+	// SetTimer sets the timer of new messages in a conversation.
+	SetTimer struct {
+		Ref          uint64
+		Conversation ConversationID
+		Timer        *wire.Timer
+	}
+	// SetDefaultTimer sets the timer of conversations that begin from now on.
+	SetDefaultTimer struct {
+		Ref   uint64
+		Timer *wire.Timer
+	}
+	// OpenConversation opens the direct conversation with a contact, or, with a
+	// zero Contact, note to self. Answer: Opened.
+	OpenConversation struct {
+		Ref     uint64
+		Contact ContactID
+	}
+	// SendText sends a text. Answer: Sent.
+	SendText struct {
+		Ref          uint64
+		Conversation ConversationID // or zero:
+		Contact      ContactID      // the conversation with this contact
+		ClientID     string         // empty, or a valid client id that no message has
+		Text         string
+		Timer        *wire.Timer // nil = the conversation's
+		NoTimer      bool        // true = never, whatever the conversation says
+	}
+	// MarkRead says that the user has read up to a position. Expiries holds the
+	// incoming messages up to it whose from-read timers start now.
+	MarkRead struct {
+		Ref          uint64
+		Conversation ConversationID
+		UpTo         uint64
+		Unread       uint64 // incoming messages above UpTo
+		Expiries     []SetMessageExpiry
+	}
+	// TakeBack deletes a message of ours that is not delivered.
+	TakeBack struct {
+		Ref          uint64
+		ID           MessageID
+		Conversation ConversationID
+		Sequence     uint64
+	}
+	// DeleteMessage deletes a message here only.
+	DeleteMessage struct {
+		Ref          uint64
+		ID           MessageID
+		Conversation ConversationID
+		Sequence     uint64
+		Direction    Direction
+		Expired      bool // its timer ran out
+	}
+	// Reconnect clears all back-offs: the machine woke up, the user asks.
+	Reconnect struct{ Ref uint64 }
+)
+
+// What the network and the clock say.
+type (
+	// ConnOpened is a new connection whose remote transport key is proved.
+	ConnOpened struct {
+		Conn          ConnID
+		Local, Remote identity.TransportKey
+		Inbound       bool
+		Dial          uint64 // of the Dial that it answers, else 0
+	}
+	// ConnClosed says that a connection is gone.
+	ConnClosed struct{ Conn ConnID }
+	// FrameReceived is one frame from a connection.
+	FrameReceived struct {
+		Conn ConnID
+		Type wire.Type
+		Body []byte
+	}
+	// DialFailed answers a Dial that found nobody.
+	DialFailed struct {
+		Dial uint64
+		Code string
+	}
+	// NetworkChanged tells our own addresses and the subnets of our interfaces.
+	NetworkChanged struct {
+		Own     []wire.Address
+		Subnets []netip.Prefix
+	}
+	// Woke says that the time asked for in Output.Wake has come.
+	Woke struct{}
+	// Flush ends a batch: what waits is sealed, changed rows are written, Wake is set.
+	Flush struct{}
+)
+
+// Results of jobs.
+type (
+	// ContentsFetched answers FetchContents; a message that is gone is absent.
+	ContentsFetched struct {
+		Contact  ContactID
+		Contents map[MessageID][]byte
+	}
+	// SequencesFetched answers FetchSequences: our messages by sequence.
+	SequencesFetched struct {
+		Conversation ConversationID
+		First, Last  uint64
+		Messages     []Waiting
+	}
+	// StampChecked answers CheckStamp.
+	StampChecked struct {
+		Job uint64
+		OK  bool
+	}
+	// StampMade answers MakeStamp.
+	StampMade struct {
+		Job   uint64
+		Stamp wire.Stamp
+		OK    bool // false: none was found, or the job was ended
+	}
+)
+
+func (CreateInvite) input()     {}
+func (RevokeInvite) input()     {}
+func (AddContact) input()       {}
+func (AnswerRequest) input()    {}
+func (SetName) input()          {}
+func (SetAlias) input()         {}
+func (SetVerified) input()      {}
+func (SetBlocked) input()       {}
+func (RemoveContact) input()    {}
+func (SetTimer) input()         {}
+func (SetDefaultTimer) input()  {}
+func (OpenConversation) input() {}
+func (SendText) input()         {}
+func (MarkRead) input()         {}
+func (TakeBack) input()         {}
+func (DeleteMessage) input()    {}
+func (Reconnect) input()        {}
+func (ConnOpened) input()       {}
+func (ConnClosed) input()       {}
+func (FrameReceived) input()    {}
+func (DialFailed) input()       {}
+func (NetworkChanged) input()   {}
+func (Woke) input()             {}
+func (Flush) input()            {}
+func (ContentsFetched) input()  {}
+func (StampChecked) input()     {}
+func (StampMade) input()        {}
+
+func (SequencesFetched) input() {}

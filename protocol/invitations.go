@@ -1,0 +1,394 @@
+package protocol
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/invite"
+	"pabal/protocol/wire"
+)
+
+// invitation is an invite of ours.
+type invitation struct {
+	row   PutInvite // State is filled when it is written
+	state invitationState
+}
+
+// invitationState is what PutInvite.State holds. Once the invite is used up,
+// revoked or expired, only the trace is left.
+type invitationState struct {
+	Offer   *invite.Offer             `cbor:"1,keyasint,omitempty"`
+	Tag     [wire.RequestTagSize]byte `cbor:"2,keyasint"`
+	Hello   [32]byte                  `cbor:"3,keyasint"`
+	Seen    [][32]byte                `cbor:"4,keyasint,omitempty"` // hashes of the bytes of requests that were taken
+	Renewed int64                     `cbor:"5,keyasint,omitempty"` // of a card: Unix seconds
+}
+
+// Codes of links.
+const (
+	CodeInviteInvalid     = "invite_invalid"
+	CodeInviteUnsupported = "invite_unsupported"
+	CodeInviteExpired     = "invite_expired"
+	CodeInviteOwn         = "invite_own"
+	CodeRequestExpired    = "request_expired"
+	CodeInviteWrongKind   = "invite_wrong_kind"
+	CodeAlreadyContact    = "already_contact"
+	CodeInvalidLifetime   = "invalid_lifetime"
+
+	// WarningNoPublicPath says that nobody beyond the local network can follow a link.
+	WarningNoPublicPath = "no_public_path"
+)
+
+func (p *Peer) invitesInOrder() []*invitation {
+	out := make([]*invitation, 0, len(p.invites))
+	for _, id := range sortedKeys(p.invites) {
+		out = append(out, p.invites[id])
+	}
+	return out
+}
+
+// open reports whether requests to the invite are still opened.
+func (v *invitation) open(now time.Time) bool {
+	return v.state.Offer != nil && v.row.RevokedAt == 0 && now.UnixMilli() < v.row.ExpiresAt
+}
+
+func (p *Peer) ourself() invite.Self {
+	return invite.Self{Entry: p.self.entry, Device: p.self.state.Device}
+}
+
+func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
+	expires, err := p.checkInvite(now, &in)
+	if err != nil {
+		return err
+	}
+	id, err := p.newID(now)
+	if err != nil {
+		return err
+	}
+	kind, stampBits := wire.LinkContact, uint8(0)
+	if in.Kind == InviteCard {
+		kind, stampBits = wire.LinkCard, invite.StampBitsDefault
+	}
+	offer, err := invite.NewOffer(p.random, kind, uint32(expires.Unix()), stampBits, p.self.state.Account, p.ourself())
+	if err != nil {
+		return errRandom
+	}
+	trace := offer.Trace()
+	own := p.net.Advertised(linkAddressesMax, p.hostTag(trace.Hello))
+	link, err := offer.Link(p.ourself(), invite.Places{
+		Keys: p.self.transport(dayOf(now)).Keys(linkTransportDays), Addresses: own,
+	})
+	if err != nil {
+		return refuse(CodeInviteInvalid)
+	}
+	v := &invitation{
+		row: PutInvite{
+			ID: InviteID(id), Kind: in.Kind, Note: in.Note, Ask: in.Ask, UsesLeft: in.Uses, Link: link,
+			CreatedAt: now.UnixMilli(), ExpiresAt: expires.UnixMilli(),
+		},
+		state: invitationState{Offer: offer, Tag: trace.Tag, Hello: trace.Hello, Renewed: now.Unix()},
+	}
+	p.invites[v.row.ID] = v
+	p.touchInvite(v)
+	p.dueBy(expires)
+	created := InviteCreated{ID: v.row.ID, Link: link, ExpiresAt: v.row.ExpiresAt}
+	if !p.net.Public() {
+		created.Warnings = []string{WarningNoPublicPath}
+	}
+	p.reply(in.Ref, created)
+	return nil
+}
+
+// checkInvite fills in the defaults of a command and refuses what is out of
+// bounds; it returns when the invite expires.
+func (p *Peer) checkInvite(now time.Time, in *CreateInvite) (time.Time, error) {
+	open := 0
+	for _, v := range p.invites {
+		if v.open(now) {
+			open++
+		}
+	}
+	switch {
+	case in.Kind != InviteOnce && in.Kind != InviteCard:
+		return time.Time{}, refuse(CodeInviteWrongKind)
+	case open >= InvitesMax:
+		return time.Time{}, refuse(CodeTooMany)
+	case len(in.Note) > NoteBytesMax || in.Uses < 0 || in.Uses > ContactsMax:
+		return time.Time{}, refuse(CodeInviteInvalid)
+	}
+	longest, usual, uses := oneTimeLifetimeMax, oneTimeLifetime, 1
+	if in.Kind == InviteCard {
+		longest, usual, uses = cardLifetime, cardLifetime, ContactsMax
+	}
+	if in.Uses == 0 {
+		in.Uses = uses
+	}
+	if in.Kind == InviteOnce && in.Uses != 1 {
+		return time.Time{}, refuse(CodeInviteInvalid)
+	}
+	if in.Lifetime == 0 {
+		in.Lifetime = usual
+	}
+	if in.Lifetime < time.Minute || in.Lifetime > longest {
+		return time.Time{}, refuse(CodeInvalidLifetime)
+	}
+	return now.Add(in.Lifetime).Truncate(time.Second), nil
+}
+
+func (p *Peer) revokeInvite(now time.Time, in RevokeInvite) error {
+	v := p.invites[in.ID]
+	if v == nil {
+		return refuse(CodeNotFound)
+	}
+	if v.row.RevokedAt == 0 {
+		v.row.RevokedAt = now.UnixMilli()
+		p.closeInvite(v)
+	}
+	p.reply(in.Ref, nil)
+	return nil
+}
+
+// closeInvite erases an invite's secret; its requests that still wait go too.
+// The trace stays: later requests are recognised and counted, never opened.
+func (p *Peer) closeInvite(v *invitation) {
+	v.state.Offer = nil
+	v.row.Link, v.row.UsesLeft = "", 0
+	p.touchInvite(v)
+	for _, r := range p.requestsInOrder() {
+		if r.row.Invite == v.row.ID && r.row.Phase == RequestWaiting {
+			p.eraseRequest(r)
+			p.event(Event{Type: RequestResolved, Ref: r.row.ID})
+		}
+	}
+}
+
+// scanInvites closes what expired, renews the bundles of cards and forgets the
+// traces that nobody needs any more.
+func (p *Peer) scanInvites(now time.Time) {
+	for _, v := range p.invitesInOrder() {
+		expires := time.UnixMilli(v.row.ExpiresAt)
+		switch {
+		case now.After(expires.Add(usedInviteKept)):
+			delete(p.invites, v.row.ID)
+			delete(p.dirtyInvites, v.row.ID)
+			p.write(EraseInvite{ID: v.row.ID})
+			continue
+		case v.state.Offer != nil && !now.Before(expires):
+			p.closeInvite(v)
+			p.event(Event{Type: InviteExpired, Ref: v.row.ID})
+		case v.state.Offer != nil && v.row.Kind == InviteCard && now.Sub(time.Unix(v.state.Renewed, 0)) > cardRenewal:
+			if v.state.Offer.Renew(p.random, uint32(expires.Unix()), p.self.state.Account, p.ourself()) == nil {
+				v.state.Renewed = now.Unix()
+				p.touchInvite(v)
+			}
+		}
+		if v.state.Offer != nil {
+			p.dueBy(expires)
+		}
+	}
+}
+
+// bundleFetch answers the holder of an open link with the sealed bundle.
+func (p *Peer) bundleFetch(now time.Time, k *conn, body []byte) error {
+	v := k.invite
+	capability, err := wire.ParseCapability(body)
+	if err != nil || v == nil || !v.open(now) {
+		return nil // to its holder a used link looks like "off"
+	}
+	if capability != invite.FetchCapability(v.state.Offer.Secret, k.local) {
+		return nil
+	}
+	sealed, err := v.state.Offer.SealBundle(p.random)
+	if err != nil {
+		return errRandom
+	}
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeBundleAnswer, Body: sealed})
+	return nil
+}
+
+// request is a contact request that reached one of our invites.
+type request struct {
+	row   PutRequest // State is filled when it is written
+	state requestState
+	conn  *conn // that it came by last, while it stands
+}
+
+// requestState is what PutRequest.State holds.
+type requestState struct {
+	Incoming *invite.Incoming `cbor:"1,keyasint,omitempty"` // while it waits
+	Print    [32]byte         `cbor:"2,keyasint"`           // hash of the request's bytes
+	Accept   []byte           `cbor:"3,keyasint,omitempty"` // until the first frame
+	Reply    wire.ReplyPath   `cbor:"4,keyasint"`
+	SID      [32]byte         `cbor:"5,keyasint"` // of the session that Accept begins
+}
+
+func (p *Peer) requestsInOrder() []*request {
+	out := make([]*request, 0, len(p.requests))
+	for _, id := range sortedKeys(p.requests) {
+		out = append(out, p.requests[id])
+	}
+	return out
+}
+
+// unanswered returns the request of a contact whose accept is not confirmed: no
+// frame of the session that it began has come.
+func (p *Peer) unanswered(c *contact) *request {
+	for _, r := range p.requestsInOrder() {
+		if r.row.Contact == c.row.ID && len(r.state.Accept) > 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+func (p *Peer) eraseRequest(r *request) {
+	delete(p.requests, r.row.ID)
+	delete(p.dirtyRequests, r.row.ID)
+	p.write(EraseRequest{ID: r.row.ID})
+}
+
+func (p *Peer) scanRequests(now time.Time) {
+	for _, r := range p.requestsInOrder() {
+		if age := now.Sub(time.UnixMilli(r.row.At)); r.row.Phase == RequestWaiting && age > requestKept ||
+			r.row.Phase != RequestWaiting && age > acceptKept {
+			if c := p.contacts[r.row.Contact]; c != nil && c.row.Phase == ContactPending {
+				p.failContact(c, CodeRequestExpired)
+			}
+			p.eraseRequest(r)
+			p.event(Event{Type: RequestResolved, Ref: r.row.ID})
+		}
+	}
+}
+
+// requestReceived handles a request on a connection of a link's holder.
+func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
+	d, err := wire.ParseDepositedRequest(body)
+	if err != nil {
+		return nil
+	}
+	if k.invite == nil {
+		return p.repairRequested(now, k, d.Request[:])
+	}
+	v := k.invite
+	print := identity.Hash(d.Request[:])
+	if r := p.requestBy(v, print); r != nil {
+		r.conn = k
+		if len(r.state.Accept) > 0 {
+			p.sendAccept(now, r, k)
+		}
+		return nil
+	}
+	if tag, ok := wire.RequestTag(d.Request[:]); !ok || tag != v.state.Tag || slices.Contains(v.state.Seen, print) {
+		return nil
+	}
+	if !v.open(now) {
+		if v.row.Used > 0 { // somebody else came by a link that is used up
+			p.event(Event{Type: InviteSecondUse, Ref: v.row.ID})
+		}
+		return nil
+	}
+	if d.Capability != invite.DepositCapability(v.state.Offer.Secret, k.local) || p.full(v) {
+		return nil
+	}
+	if v.state.Offer.StampBits > 0 {
+		p.askStampCheck(now, k, v, d)
+		return nil
+	}
+	return p.openRequest(now, k, v, d.Request[:])
+}
+
+func (p *Peer) requestBy(v *invitation, print [32]byte) *request {
+	for _, r := range p.requestsInOrder() {
+		if r.row.Invite == v.row.ID && r.state.Print == print {
+			return r
+		}
+	}
+	return nil
+}
+
+// full reports whether no more requests may wait on an invite, or in all.
+func (p *Peer) full(v *invitation) bool {
+	here, all := 0, 0
+	for _, r := range p.requests {
+		if r.row.Phase != RequestWaiting {
+			continue
+		}
+		all++
+		if r.row.Invite == v.row.ID {
+			here++
+		}
+	}
+	return here >= RequestsWaitingMax || all >= RequestsMax
+}
+
+// openRequest opens a request and stores it, or accepts it at once.
+func (p *Peer) openRequest(now time.Time, k *conn, v *invitation, bytes []byte) error {
+	in, err := v.state.Offer.OpenRequest(p.ourself(), bytes)
+	if err != nil {
+		return nil // whoever made it cannot be told more than that we look off
+	}
+	known := p.contactOf(in.Payload.Entry.Account, nil)
+	if known != nil && known.row.Blocked {
+		return nil
+	}
+	id, err := p.newID(now)
+	if err != nil {
+		return err
+	}
+	r := &request{
+		row: PutRequest{
+			ID: RequestID(id), Invite: v.row.ID, Phase: RequestWaiting,
+			Name: in.Payload.Name, Greeting: in.Payload.Greeting, At: now.UnixMilli(),
+		},
+		state: requestState{
+			Incoming: in, Print: identity.Hash(bytes),
+			Reply: in.Payload.Reply,
+		},
+		conn: k,
+	}
+	v.state.Seen = append(v.state.Seen, r.state.Print)
+	if over := len(v.state.Seen) - seenMax; over > 0 {
+		v.state.Seen = slices.Delete(v.state.Seen, 0, over)
+	}
+	p.requests[r.row.ID] = r
+	p.touchRequest(r)
+	p.touchInvite(v)
+	p.event(Event{Type: RequestReceived, Ref: r.row.ID})
+	if !v.row.Ask {
+		return p.accept(now, r)
+	}
+	return nil
+}
+
+func (p *Peer) answerRequest(now time.Time, in AnswerRequest) error {
+	r := p.requests[in.ID]
+	if r == nil {
+		return refuse(CodeNotFound)
+	}
+	if r.row.Phase != RequestWaiting {
+		if r.row.Phase != in.Answer {
+			return refuse(CodeConflict)
+		}
+		p.reply(in.Ref, Answered{Contact: r.row.Contact})
+		return nil
+	}
+	switch in.Answer {
+	case RequestAccepted:
+		if len(p.contacts) >= ContactsMax {
+			return refuse(CodeTooMany)
+		}
+		if err := p.accept(now, r); err != nil {
+			return err
+		}
+	case RequestDeclined, RequestBlocked:
+		r.row.Phase = in.Answer
+		r.state.Incoming = nil
+		p.touchRequest(r)
+		p.event(Event{Type: RequestResolved, Ref: r.row.ID})
+	default:
+		return refuse(CodeConflict)
+	}
+	p.reply(in.Ref, Answered{Contact: r.row.Contact})
+	return nil
+}

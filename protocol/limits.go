@@ -1,0 +1,56 @@
+package protocol
+
+import "time"
+
+// The protocol's own limits are in wire, session and invite; those here are of
+// this implementation, unless a comment says otherwise.
+const (
+	// TextBytesMax bounds the UTF-8 bytes of a text (protocol).
+	TextBytesMax = 32 << 10
+	// NameBytesMax bounds the UTF-8 bytes of a name or an alias (protocol).
+	NameBytesMax = 256
+	// GreetingBytesMax bounds a greeting (protocol).
+	GreetingBytesMax = 1 << 10
+	// NoteBytesMax bounds the note on an invite.
+	NoteBytesMax = 256
+
+	// ContactsMax bounds the contacts of a profile: all their sessions are resident.
+	ContactsMax = 4000
+	// InvitesMax bounds the open invites.
+	InvitesMax = 256
+	// RequestsWaitingMax bounds the requests that wait on one invite side by side (protocol).
+	RequestsWaitingMax = 4
+	// RequestsMax bounds the requests that wait in all (protocol).
+	RequestsMax = 32
+	// ConnsPerContactMax bounds the connections kept to one contact.
+	ConnsPerContactMax = 4
+
+	waitingMax      = 1 << 20 // messages that wait for one contact
+	sequenceJumpMax = 1 << 20 // a larger gap is absurd
+	seenMax         = 256     // hashes of requests remembered an invite
+	gapsMax         = 64      // gaps remembered a conversation
+	recentTagsMax   = 256     // message tags remembered a conversation (protocol)
+	neverReadMax    = 30 * 24 * time.Hour
+
+	oneTimeLifetime     = 2 * 24 * time.Hour // without a courier (protocol)
+	oneTimeLifetimeMax  = 30 * 24 * time.Hour
+	cardLifetime        = 60 * 24 * time.Hour
+	usedInviteKept      = 60 * 24 * time.Hour // request tag and link hello, behind expiry (protocol)
+	requestKept         = 30 * 24 * time.Hour // an answer is waited for, behind expiry (protocol)
+	reseedEvery         = 30 * 24 * time.Hour
+	cardRenewal         = 7 * 24 * time.Hour
+	acceptKept          = 60 * 24 * time.Hour
+	connIdleMax         = 10 * time.Minute
+	recordDebounce      = 2 * time.Second
+	syncEvery           = time.Minute
+	repairEvery         = 10 * time.Minute
+	renewalsPerDayMax   = 3
+	helloTimeout        = 10 * time.Second
+	requestResend       = 20 * time.Second
+	linkAddressesMax    = 4 // protocol
+	recordAddressesMax  = 8 // protocol
+	linkTransportDays   = 3
+	scanEvery           = time.Hour
+	keepOldSession      = 7 * 24 * time.Hour
+	openConversationFor = 2 * time.Minute // since the last message, for liveness pings
+)

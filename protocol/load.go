@@ -1,0 +1,146 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"pabal/protocol/outbox"
+)
+
+// Load rebuilds a Peer from its rows: at the start, and after a commit that
+// failed. Errors: a row does not parse.
+func Load(random io.Reader, config Config, state State) (*Peer, error) {
+	p, err := newPeer(random, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.decode.Unmarshal(state.Self.State, &p.self.state); err != nil {
+		return nil, fmt.Errorf("load self: %w", errors.Join(errState, err))
+	}
+	p.self.name = state.Self.Name
+	p.self.derive()
+	for _, step := range []func(State) error{
+		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox,
+	} {
+		if err := step(state); err != nil {
+			return nil, fmt.Errorf("load: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func (p *Peer) loadConversations(state State) error {
+	for _, row := range state.Conversations {
+		v := &conversation{row: row}
+		if err := p.load(row.State, &v.have); err != nil {
+			return err
+		}
+		v.row.State = nil
+		p.conversations[row.ID] = v
+	}
+	return nil
+}
+
+func (p *Peer) load(b []byte, into any) error {
+	if err := p.decode.Unmarshal(b, into); err != nil {
+		return errors.Join(errState, err)
+	}
+	return nil
+}
+
+func (p *Peer) loadContacts(state State) error {
+	for _, row := range state.Contacts {
+		c := &contact{row: row, wanted: true}
+		if err := p.load(row.State, &c.state); err != nil {
+			return err
+		}
+		c.row.State = nil
+		c.forked = c.state.Forked
+		if row.Conversation != (ConversationID{}) {
+			c.conv = p.conversations[row.Conversation]
+		}
+		for _, b := range c.state.Inline {
+			c.queue.Push(outbox.Item{Size: len(b), Content: b})
+		}
+		p.contacts[row.ID] = c
+		p.stir(c)
+	}
+	return nil
+}
+
+func (p *Peer) loadSessions(state State) error {
+	for _, row := range state.Sessions {
+		c := p.contacts[row.Contact]
+		if c == nil {
+			return errState
+		}
+		ps, err := loadPairSession(row)
+		if err != nil {
+			return errors.Join(errState, err)
+		}
+		c.addSession(ps)
+	}
+	return nil
+}
+
+func (p *Peer) loadInvites(state State) error {
+	for _, row := range state.Invites {
+		v := &invitation{row: row}
+		if err := p.load(row.State, &v.state); err != nil {
+			return err
+		}
+		v.row.State = nil
+		p.invites[row.ID] = v
+	}
+	return nil
+}
+
+func (p *Peer) loadRequests(state State) error {
+	for _, row := range state.Requests {
+		r := &request{row: row}
+		if err := p.load(row.State, &r.state); err != nil {
+			return err
+		}
+		r.row.State = nil
+		p.requests[row.ID] = r
+	}
+	return nil
+}
+
+// loadOutbox queues the envelopes that are not acknowledged and the messages
+// that no envelope holds.
+func (p *Peer) loadOutbox(state State) error {
+	rows := slices.Clone(state.Outbox)
+	slices.SortStableFunc(rows, func(a, b PutOutbox) int { return compareUint64(uint64(a.Index), uint64(b.Index)) })
+	inEnvelope := make(map[MessageID]bool)
+	for _, row := range rows {
+		c := p.contacts[row.Contact]
+		if c == nil || c.session(row.SID) == nil {
+			return errState
+		}
+		e := &outbox.Entry{Session: row.SID, Index: row.Index, Envelope: row.Envelope}
+		for _, oc := range row.Contents {
+			if oc.Message == (MessageID{}) {
+				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
+				continue
+			}
+			inEnvelope[oc.Message] = true
+			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence})
+		}
+		c.queue.Restore(e)
+	}
+	for _, w := range state.Waiting {
+		v := p.conversations[w.Conversation]
+		if v == nil {
+			return errState
+		}
+		c := p.contacts[v.row.Contact]
+		if c == nil || inEnvelope[w.ID] || inRanges(v.row.Delivered, w.Sequence) {
+			continue // note to self, or on its way already
+		}
+		c.queue.Push(outbox.Item{Message: w.ID, Sequence: w.Sequence, Size: w.SizeBytes})
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+package outbox
+
+import "time"
+
+// All limits here are of this implementation; the protocol's own are in wire
+// and session.
+const (
+	// CacheBytesMax bounds the contents and frames that one queue keeps in memory.
+	CacheBytesMax = 1 << 20
+	// FetchBytesMax bounds what one fetch asks for.
+	FetchBytesMax = 256 << 10
+	// FetchMessagesMax bounds how many messages one fetch names.
+	FetchMessagesMax = 2048
+
+	retryMin = 4 * time.Second // first retransmission on a live path
+	retryMax = 5 * time.Minute
+)

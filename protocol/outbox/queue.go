@@ -1,0 +1,277 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+)
+
+// Item is one content on its way to a contact.
+type Item struct {
+	Message  [16]byte // the message in the history, or zero for an inline content
+	Sequence uint64   // of a message
+	Size     int      // bytes of Content, also when Content is nil
+	Content  []byte   // nil = in the history, must be fetched
+}
+
+// Inline reports whether the content is no message: then Content is never nil.
+func (i Item) Inline() bool { return i.Message == [16]byte{} }
+
+// Entry is one sealed envelope that is not acknowledged.
+type Entry struct {
+	Session  [32]byte
+	Index    uint32
+	Envelope []byte // all of the frame but the contents, encoded
+	Frame    []byte // nil = must be rebuilt from Envelope and the contents
+	Items    []Item // Content is nil but for inline contents
+
+	tries int
+	next  time.Time // when it is sent again on the live path; zero = at once
+}
+
+// Queue is the outbox of one contact.
+type Queue struct {
+	waiting     []Item
+	sealed      []*Entry // by order of sealing
+	cachedBytes int      // of waiting contents of messages and of frames
+	fetching    bool
+}
+
+// Empty reports whether nothing waits and everything is acknowledged.
+func (q *Queue) Empty() bool { return len(q.waiting) == 0 && len(q.sealed) == 0 }
+
+// WaitingLen returns how many contents no envelope carries yet.
+func (q *Queue) WaitingLen() int { return len(q.waiting) }
+
+// SealedLen returns how many envelopes are not acknowledged.
+func (q *Queue) SealedLen() int { return len(q.sealed) }
+
+// Push appends a content. The queue may forget the bytes of a message's content.
+func (q *Queue) Push(it Item) {
+	q.waiting = append(q.waiting, q.cache(it))
+}
+
+// PushFront puts contents before all that wait, in the order given: they come
+// from a session that is over.
+func (q *Queue) PushFront(items []Item) {
+	cached := make([]Item, 0, len(items)+len(q.waiting))
+	for _, it := range items {
+		cached = append(cached, q.cache(it))
+	}
+	q.waiting = append(cached, q.waiting...)
+}
+
+func (q *Queue) cache(it Item) Item {
+	if it.Inline() || it.Content == nil {
+		return it
+	}
+	if q.cachedBytes+it.Size > CacheBytesMax {
+		it.Content = nil
+		return it
+	}
+	q.cachedBytes += it.Size
+	return it
+}
+
+// Take removes and returns the contents of the next envelope: as many from the
+// front as fit into one of sizes (the content bytes that each envelope size
+// holds, ascending). It takes the size that wastes least: what does not fill
+// half of a size goes into the size below and the rest into the next envelope.
+// It returns nil if nothing waits or the first content must be fetched.
+func (q *Queue) Take(sizes []int) []Item {
+	total, n := 0, 0
+	limit := sizes[len(sizes)-1]
+	for n < len(q.waiting) && q.waiting[n].Content != nil && total+q.waiting[n].Size <= limit {
+		total += q.waiting[n].Size
+		n++
+	}
+	i, _ := slices.BinarySearch(sizes, total)
+	if i > 0 && i < len(sizes) && total < sizes[i]/2 {
+		for n > 1 && total > sizes[i-1] {
+			n--
+			total -= q.waiting[n].Size
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	items := slices.Clone(q.waiting[:n])
+	for _, it := range items {
+		if !it.Inline() {
+			q.cachedBytes -= it.Size
+		}
+	}
+	clear(q.waiting[:n])
+	q.waiting = q.waiting[n:]
+	return items
+}
+
+// Sealed records an envelope that carries items. Its Frame is kept if there is
+// room. The first transmission happens now; the next is due after the first
+// retry delay.
+func (q *Queue) Sealed(e *Entry, now time.Time) {
+	for i := range e.Items {
+		if !e.Items[i].Inline() {
+			e.Items[i].Content = nil
+		}
+	}
+	e.next = now.Add(retryMin)
+	q.sealed = append(q.sealed, e)
+	q.keepFrame(e, e.Frame)
+}
+
+func (q *Queue) keepFrame(e *Entry, frame []byte) {
+	e.Frame = nil
+	if q.cachedBytes+len(frame) <= CacheBytesMax {
+		e.Frame = frame
+		q.cachedBytes += len(frame)
+	}
+}
+
+// Restore records an envelope that was stored in an earlier run.
+func (q *Queue) Restore(e *Entry) { q.sealed = append(q.sealed, e) }
+
+// Remove takes out the envelope with this index of this session.
+func (q *Queue) Remove(session [32]byte, index uint32) (*Entry, bool) {
+	for i, e := range q.sealed {
+		if e.Session == session && e.Index == index {
+			q.sealed = slices.Delete(q.sealed, i, i+1)
+			q.cachedBytes -= len(e.Frame)
+			return e, true
+		}
+	}
+	return nil, false
+}
+
+// RemoveSession takes out all envelopes of a session that is over, in order.
+func (q *Queue) RemoveSession(session [32]byte) []*Entry {
+	var out []*Entry
+	q.sealed = slices.DeleteFunc(q.sealed, func(e *Entry) bool {
+		if e.Session != session {
+			return false
+		}
+		q.cachedBytes -= len(e.Frame)
+		out = append(out, e)
+		return true
+	})
+	return out
+}
+
+// HasSession reports whether an envelope of this session is not acknowledged.
+func (q *Queue) HasSession(session [32]byte) bool {
+	return slices.ContainsFunc(q.sealed, func(e *Entry) bool { return e.Session == session })
+}
+
+// RemoveWaiting takes out a message that no envelope carries yet.
+func (q *Queue) RemoveWaiting(message [16]byte) bool {
+	i := slices.IndexFunc(q.waiting, func(it Item) bool { return it.Message == message && !it.Inline() })
+	if i < 0 {
+		return false
+	}
+	if q.waiting[i].Content != nil {
+		q.cachedBytes -= q.waiting[i].Size
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// HasWaiting reports whether a message is among those no envelope carries yet.
+func (q *Queue) HasWaiting(message [16]byte) bool {
+	return slices.ContainsFunc(q.waiting, func(it Item) bool { return it.Message == message && !it.Inline() })
+}
+
+// RemoveInline takes out the waiting contents that are no messages and that drop
+// reports.
+func (q *Queue) RemoveInline(drop func(content []byte) bool) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(it Item) bool { return it.Inline() && drop(it.Content) })
+}
+
+// Progress makes the next retransmission of what is still sealed wait its first
+// delay again: the path works.
+func (q *Queue) Progress() {
+	for _, e := range q.sealed {
+		e.tries = 0
+	}
+}
+
+// AllAtHand reports whether the contents of everything that waits are in memory.
+func (q *Queue) AllAtHand() bool {
+	return !slices.ContainsFunc(q.waiting, func(it Item) bool { return it.Content == nil })
+}
+
+// Merge queues messages that do not wait yet, each at the place of its sequence;
+// contents that are no messages stay in front.
+func (q *Queue) Merge(items []Item) {
+	for _, it := range items {
+		if _, sealed := q.Carrying(it.Message); !sealed && !q.HasWaiting(it.Message) {
+			q.waiting = append(q.waiting, q.cache(it))
+		}
+	}
+	slices.SortStableFunc(q.waiting, func(a, b Item) int {
+		switch {
+		case a.Inline() && b.Inline():
+			return 0
+		case a.Inline() || !b.Inline() && a.Sequence < b.Sequence:
+			return -1
+		case b.Inline() || a.Sequence > b.Sequence:
+			return 1
+		}
+		return 0
+	})
+}
+
+// TakeWaiting empties the list of what waits and returns it.
+func (q *Queue) TakeWaiting() []Item {
+	items := q.waiting
+	for _, it := range items {
+		if !it.Inline() && it.Content != nil {
+			q.cachedBytes -= it.Size
+		}
+	}
+	q.waiting = nil
+	return items
+}
+
+// Carrying returns the envelope that carries a message.
+func (q *Queue) Carrying(message [16]byte) (*Entry, bool) {
+	for _, e := range q.sealed {
+		for _, it := range e.Items {
+			if it.Message == message && !it.Inline() {
+				return e, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Due returns the envelopes whose retransmission on the live path is due, and
+// moves their next one away (twice as far each time).
+func (q *Queue) Due(now time.Time) []*Entry {
+	var out []*Entry
+	for _, e := range q.sealed {
+		if e.next.After(now) {
+			continue
+		}
+		e.next = now.Add(min(retryMin<<min(e.tries, 10), retryMax))
+		e.tries++
+		out = append(out, e)
+	}
+	return out
+}
+
+// NextDue returns when the next retransmission is due; zero if none is.
+func (q *Queue) NextDue() time.Time {
+	var next time.Time
+	for _, e := range q.sealed {
+		if next.IsZero() || e.next.Before(next) {
+			next = e.next
+		}
+	}
+	return next
+}
+
+// Reconnected makes every envelope due at once: the path is new.
+func (q *Queue) Reconnected() {
+	for _, e := range q.sealed {
+		e.tries, e.next = 0, time.Time{}
+	}
+}

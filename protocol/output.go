@@ -1,0 +1,180 @@
+package protocol
+
+import (
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// Output is what the caller must do, in this order: commit Writes in one
+// transaction, do Sends, publish Events and Replies, start Jobs, and call Step
+// with Woke at Wake. A caller may gather the Outputs of several Inputs, the last
+// of them Flush, and commit once.
+type Output struct {
+	Writes  []Write
+	Sends   []Send
+	Events  []Event
+	Replies []Reply
+	Jobs    []Job
+	Wake    time.Time // zero = nothing is due; only Flush sets it
+}
+
+// Send is something to do on the network after the commit.
+type Send interface{ send() }
+
+type (
+	// SendFrame sends one frame on a connection.
+	SendFrame struct {
+		Conn ConnID
+		Type wire.Type
+		Body []byte
+	}
+	// Authenticate says that a connection has proved to belong to a contact or
+	// to the holder of an open link: its stranger limits are lifted.
+	Authenticate struct {
+		Conn   ConnID
+		Active bool // an open conversation: keep it alive and ping it
+	}
+	// Hangup closes a connection.
+	Hangup struct{ Conn ConnID }
+	// Dial tries every key on every address until one connects. The answer
+	// is ConnOpened or DialFailed with the same Dial number.
+	Dial struct {
+		Dial      uint64
+		Keys      []identity.TransportKey
+		Addresses []wire.Address
+	}
+)
+
+func (SendFrame) send()    {}
+func (Authenticate) send() {}
+func (Hangup) send()       {}
+func (Dial) send()         {}
+
+// ConnID names a connection; the network layer never uses one twice in a run.
+type ConnID uint64
+
+// EventType is the type of an event as the API names it.
+type EventType string
+
+// The types of events. All but those listed in [EventType.Durable] are logged.
+const (
+	MessageCreated      EventType = "message.created"      // Conversation; First position, Count
+	MessageStatus       EventType = "message.status"       // Conversation; First own sequence, Count
+	MessageDeleted      EventType = "message.deleted"      // Conversation, Ref
+	MessageExpiredEvent EventType = "message.expired"      // Conversation, Ref
+	ConversationCreated EventType = "conversation.created" // Conversation, Contact
+	ConversationUpdated EventType = "conversation.updated" // Conversation
+	ConversationRead    EventType = "conversation.read"    // Conversation
+	ContactAdded        EventType = "contact.added"        // Contact
+	ContactUpdated      EventType = "contact.updated"      // Contact
+	ContactRemoved      EventType = "contact.removed"      // Contact
+	ContactBlocked      EventType = "contact.blocked"      // Contact
+	ContactVerified     EventType = "contact.verified"     // Contact
+	ContactKeyChanged   EventType = "contact.key_changed"  // Contact
+	ContactRenewed      EventType = "contact.renewed"      // Contact: session renewed
+	ContactUnsupported  EventType = "contact.unsupported"  // Contact
+	RequestReceived     EventType = "request.received"     // Ref
+	RequestResolved     EventType = "request.resolved"     // Ref
+	InviteUsed          EventType = "invite.used"          // Ref
+	InviteSecondUse     EventType = "invite.second_use"    // Ref
+	InviteExpired       EventType = "invite.expired"       // Ref
+	SelfUpdated         EventType = "self.updated"
+	SecurityAlert       EventType = "security.alert" // Contact, Code
+	PeerState           EventType = "peer.state"     // Contact; Code "live" or "off"; not logged
+	Typing              EventType = "typing"         // Contact; not logged
+)
+
+// Durable reports whether events of this type are kept in the log.
+func (t EventType) Durable() bool { return t != PeerState && t != Typing }
+
+// Event tells frontends what happened, by reference only: no text, no name.
+// Count consecutive events of one type are one Event (0 counts as 1): the log
+// gives each its own cursor.
+type Event struct {
+	Type         EventType
+	Contact      ContactID
+	Conversation ConversationID
+	Ref          [16]byte // a message, invite or request id
+	First, Count uint64
+	Code         string
+}
+
+// Reply is the result of the Input with the same Ref. Refusals are not
+// replies: they are the error of Step.
+type Reply struct {
+	Ref    uint64
+	Result any // one of the …Done types below, or nil
+}
+
+type (
+	// InviteCreated answers CreateInvite.
+	InviteCreated struct {
+		ID        InviteID
+		Link      string
+		ExpiresAt int64
+		Warnings  []string // codes, for example no_public_path
+	}
+	// Added answers AddContact.
+	Added struct {
+		Contact ContactID
+		Phase   ContactPhase
+	}
+	// Answered answers AnswerRequest.
+	Answered struct{ Contact ContactID }
+	// Opened answers OpenConversation.
+	Opened struct{ Conversation ConversationID }
+	// Sent answers SendText.
+	Sent struct {
+		ID           MessageID
+		Conversation ConversationID
+		Position     uint64
+	}
+)
+
+// Job is pure work or a read that must not run inside Step; its result comes
+// back as the Input named at each type.
+type Job interface{ job() }
+
+type (
+	// FetchContents asks for the contents of messages; answer ContentsFetched.
+	FetchContents struct {
+		Contact  ContactID
+		Messages []MessageID
+	}
+	// FetchSequences asks for those of our messages First..Last of a
+	// conversation that the history still has; answer SequencesFetched.
+	FetchSequences struct {
+		Conversation ConversationID
+		First, Last  uint64
+	}
+	// CheckStamp asks for one Argon2id check; answer StampChecked.
+	CheckStamp struct {
+		Job     uint64
+		Stamp   wire.Stamp
+		Tag     [wire.RequestTagSize]byte
+		Today   uint32
+		Request []byte
+		Bits    uint8
+	}
+	// MakeStamp asks for the search of a stamp; answer StampMade.
+	MakeStamp struct {
+		Job     uint64
+		Tag     [wire.RequestTagSize]byte
+		Day     uint32
+		Request []byte
+		Bits    uint8
+	}
+)
+
+func (FetchContents) job()  {}
+func (FetchSequences) job() {}
+func (CheckStamp) job()     {}
+func (MakeStamp) job()      {}
+
+// Problem is why an input was refused. Its code is stable and safe to show.
+type Problem struct{ Code string }
+
+// Error returns the code.
+func (p *Problem) Error() string { return "protocol: " + p.Code }

@@ -1,0 +1,253 @@
+package protocol
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/rendezvous"
+)
+
+// Config is what a Peer must be told about its machine.
+type Config struct {
+	// BootID changes at each boot of the machine and is equal for all profiles
+	// on it: two profiles on one machine may then reach each other by loopback.
+	// Zero means unknown: loopback addresses are then never dialled.
+	BootID [32]byte
+}
+
+// Peer is one device of one account. It is not safe for concurrent use: one
+// goroutine owns it and others send that goroutine Inputs.
+type Peer struct {
+	random io.Reader
+	config Config
+	encode cbor.EncMode
+	decode cbor.DecMode
+
+	self          self
+	net           rendezvous.Network
+	contacts      map[ContactID]*contact
+	invites       map[InviteID]*invitation
+	requests      map[RequestID]*request
+	conversations map[ConversationID]*conversation
+	conns         map[ConnID]*conn
+	dials         map[uint64]*dialing
+	jobs          map[uint64]pendingJob
+	lastNumber    uint64 // of dials and jobs
+
+	stirred            map[ContactID]bool // their sessions, outbox or row changed in this batch
+	dirtyConversations map[ConversationID]bool
+	dirtyInvites       map[InviteID]bool
+	dirtyRequests      map[RequestID]bool
+
+	live      int       // contacts with a connection
+	nextDue   time.Time // when scan has something to do; zero = at once
+	clockDay  uint32    // of the last authenticated contact whose day differs from ours, 0 = none
+	recordDue time.Time // our addresses changed: tell the contacts then
+	lastNow   time.Time
+	out       *Output // of the Step under way
+}
+
+var (
+	errState  = errors.New("protocol: stored state does not parse")
+	errRandom = errors.New("protocol: the random source failed")
+)
+
+// Create makes a new account with one device. The Output holds the rows to
+// commit before the Peer is used.
+func Create(random io.Reader, config Config, now time.Time, name string) (*Peer, Output, error) {
+	name, err := cleanName(name)
+	if err != nil {
+		return nil, Output{}, err
+	}
+	p, err := newPeer(random, config)
+	if err != nil {
+		return nil, Output{}, err
+	}
+	if p.self, err = newSelf(random, now, name); err != nil {
+		return nil, Output{}, err
+	}
+	out, err := p.Step(now, Flush{})
+	return p, out, err
+}
+
+func newPeer(random io.Reader, config Config) (*Peer, error) {
+	p := &Peer{
+		random: random, config: config,
+		contacts:           make(map[ContactID]*contact),
+		invites:            make(map[InviteID]*invitation),
+		requests:           make(map[RequestID]*request),
+		conversations:      make(map[ConversationID]*conversation),
+		conns:              make(map[ConnID]*conn),
+		dials:              make(map[uint64]*dialing),
+		jobs:               make(map[uint64]pendingJob),
+		stirred:            make(map[ContactID]bool),
+		dirtyConversations: make(map[ConversationID]bool),
+		dirtyInvites:       make(map[InviteID]bool),
+		dirtyRequests:      make(map[RequestID]bool),
+	}
+	var err error
+	if p.encode, err = cbor.CoreDetEncOptions().EncMode(); err != nil {
+		return nil, err
+	}
+	if p.decode, err = (cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxArrayElements: 1 << 17}).DecMode(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Step advances the Peer by one input. An error, always a *Problem unless the
+// random source failed, means that the input was refused and nothing changed.
+func (p *Peer) Step(now time.Time, in Input) (Output, error) {
+	var out Output
+	p.out, p.lastNow = &out, now
+	defer func() { p.out = nil }()
+	err := p.route(now, in)
+	return out, err
+}
+
+func (p *Peer) route(now time.Time, in Input) error {
+	switch in := in.(type) {
+	case Flush:
+		return p.flush(now)
+	case FrameReceived:
+		return p.frameReceived(now, in)
+	case ConnOpened:
+		return p.connOpened(now, in)
+	case ConnClosed:
+		p.connClosed(now, in.Conn)
+	case DialFailed:
+		p.dialFailed(now, in)
+	case NetworkChanged:
+		p.networkChanged(now, in)
+	case Woke:
+		p.woke(now)
+	case Reconnect:
+		p.reconnect(now)
+		p.reply(in.Ref, nil)
+	case ContentsFetched:
+		p.contentsFetched(now, in)
+	case SequencesFetched:
+		p.sequencesFetched(now, in)
+	case StampChecked:
+		return p.stampChecked(now, in)
+	case StampMade:
+		return p.stampMade(now, in)
+	default:
+		return p.command(now, in)
+	}
+	return nil
+}
+
+func (p *Peer) command(now time.Time, in Input) error {
+	switch in := in.(type) {
+	case SendText:
+		return p.sendText(now, in)
+	case MarkRead:
+		return p.markRead(now, in)
+	case TakeBack:
+		return p.takeBack(now, in)
+	case DeleteMessage:
+		return p.deleteMessage(now, in)
+	case CreateInvite:
+		return p.createInvite(now, in)
+	case RevokeInvite:
+		return p.revokeInvite(now, in)
+	case AddContact:
+		return p.addContact(now, in)
+	case AnswerRequest:
+		return p.answerRequest(now, in)
+	case SetName:
+		return p.setName(in)
+	case SetAlias:
+		return p.setAlias(in)
+	case SetVerified:
+		return p.setVerified(in)
+	case SetBlocked:
+		return p.setBlocked(in)
+	case RemoveContact:
+		return p.removeContact(in)
+	case SetTimer:
+		return p.setTimer(in)
+	case SetDefaultTimer:
+		return p.setDefaultTimer(in)
+	case OpenConversation:
+		return p.openCommand(now, in)
+	}
+	panic("protocol: an input without a route")
+}
+
+func (p *Peer) write(w ...Write) { p.out.Writes = append(p.out.Writes, w...) }
+func (p *Peer) send(s Send)      { p.out.Sends = append(p.out.Sends, s) }
+func (p *Peer) event(e Event)    { p.out.Events = append(p.out.Events, e) }
+func (p *Peer) reply(ref uint64, result any) {
+	p.out.Replies = append(p.out.Replies, Reply{Ref: ref, Result: result})
+}
+
+// stir has a contact's mail sealed and its sessions written at the next Flush.
+func (p *Peer) stir(c *contact) { p.stirred[c.row.ID] = true }
+
+// touchContact also has the contact's own row written.
+func (p *Peer) touchContact(c *contact) {
+	c.dirty = true
+	p.stir(c)
+}
+
+func (p *Peer) touchConversation(v *conversation) { p.dirtyConversations[v.row.ID] = true }
+func (p *Peer) touchInvite(v *invitation)         { p.dirtyInvites[v.row.ID] = true }
+func (p *Peer) touchRequest(r *request)           { p.dirtyRequests[r.row.ID] = true }
+
+func (p *Peer) number() uint64 {
+	p.lastNumber++
+	return p.lastNumber
+}
+
+func (p *Peer) newID(now time.Time) ([16]byte, error) {
+	id, err := newID(now, p.random)
+	if err != nil {
+		return id, errRandom
+	}
+	return id, nil
+}
+
+func (p *Peer) randomByte() byte {
+	var b [1]byte
+	if _, err := io.ReadFull(p.random, b[:]); err != nil {
+		return 0 // only jitter is made of it
+	}
+	return b[0]
+}
+
+// refuse makes the error of a refused input.
+func refuse(code string) error { return &Problem{Code: code} }
+
+// contactsInOrder returns the contacts by id: map order must not reach Output.
+func (p *Peer) contactsInOrder() []*contact {
+	out := make([]*contact, 0, len(p.contacts))
+	for _, id := range sortedKeys(p.contacts) {
+		out = append(out, p.contacts[id])
+	}
+	return out
+}
+
+// contactOf returns the contact with an account, other than one.
+func (p *Peer) contactOf(account identity.AccountPublic, but *contact) *contact {
+	if account == (identity.AccountPublic{}) {
+		return nil
+	}
+	for _, c := range p.contactsInOrder() {
+		if c != but && c.row.Account.Equal(account) && c.row.Phase != ContactFailed {
+			return c
+		}
+	}
+	return nil
+}
+
+func sortedKeys[K ~[16]byte, V any](m map[K]V) []K {
+	return slices.SortedFunc(maps.Keys(m), func(a, b K) int { return slices.Compare(a[:], b[:]) })
+}

@@ -1,0 +1,128 @@
+package protocol
+
+import (
+	"io"
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/rendezvous"
+	"pabal/protocol/wire"
+)
+
+// record makes the address record that a contact gets from us now.
+func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
+	p.self.state.RecordSequence++
+	p.self.dirty = true
+	chain := p.self.transport(dayOf(now))
+	if before, ok := p.self.state.Transport.At(chain.Day - 1); ok {
+		chain = before // yesterday's key is still tried
+	}
+	return wire.AddressRecord{
+		Sequence: p.self.state.RecordSequence,
+		Expiry:   uint32(now.Add(rendezvous.RecordLifetime).Unix()),
+		FirstDay: chain.Day, Keys: chain.Keys(rendezvous.RecordDays),
+		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
+	}
+}
+
+// pushIntroduction queues what a new session begins with: our device list, our
+// name, where we are, and which list of theirs we know.
+func (p *Peer) pushIntroduction(now time.Time, c *contact) {
+	list := p.self.list
+	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
+	p.pushProfile(c)
+	p.pushRecord(now, c)
+	p.pushListHead(c)
+}
+
+func (p *Peer) pushProfile(c *contact) {
+	if len(c.sessions) == 0 {
+		return // a session begins with it
+	}
+	p.pushInline(c, wire.Content{Type: wire.ContentProfile, Sequence: p.self.state.NameSequence + 1, Text: p.self.name})
+}
+
+func (p *Peer) pushRecord(now time.Time, c *contact) {
+	record := p.record(now, c)
+	c.state.RecordAt = now.Unix()
+	p.pushInline(c, wire.Content{Type: wire.ContentAddressRecord, Record: &record})
+}
+
+func (p *Peer) pushListHead(c *contact) {
+	if c.state.List == (identity.ListHead{}) {
+		return
+	}
+	head := c.state.List
+	p.pushInline(c, wire.Content{Type: wire.ContentListHead, Head: &head})
+}
+
+// pushRecords tells every contact that our addresses changed.
+func (p *Peer) pushRecords(now time.Time) {
+	for _, c := range p.contactsInOrder() {
+		if len(c.sessions) > 0 && !c.row.Blocked {
+			p.dropInline(c, wire.ContentAddressRecord)
+			p.pushRecord(now, c)
+		}
+	}
+}
+
+// renewRecord sends a record again when half of its days are used.
+func (p *Peer) renewRecord(now time.Time, c *contact) {
+	if len(c.sessions) == 0 || c.row.Blocked {
+		return
+	}
+	if now.Sub(time.Unix(c.state.RecordAt, 0)) > rendezvous.RecordRefresh {
+		p.dropInline(c, wire.ContentAddressRecord)
+		p.pushRecord(now, c)
+	}
+}
+
+// dropInline takes contents of one type out of what waits: a newer one follows.
+func (p *Peer) dropInline(c *contact, t wire.ContentType) {
+	stale := func(b []byte) bool {
+		content, _, err := wire.DecodeContent(b)
+		return err == nil && content.Type == t
+	}
+	c.state.Inline = slices.DeleteFunc(c.state.Inline, stale)
+	c.queue.RemoveInline(stale)
+	p.touchContact(c)
+}
+
+// reseed gives the pair chain fresh randomness once a month; the contact with
+// the smaller account key does it.
+func (p *Peer) reseed(now time.Time, c *contact) {
+	ps := c.sending()
+	own := p.self.entry.Account
+	if ps == nil || c.row.Phase != ContactEstablished || slices.Compare(own[:], c.row.Account[:]) > 0 {
+		return
+	}
+	last := max(ps.since, c.state.ReseededAt)
+	if now.Sub(time.Unix(last, 0)) < reseedEvery {
+		return
+	}
+	r := wire.Reseed{Day: dayOf(now) + identity.ReseedDaysAheadMin}
+	if _, err := io.ReadFull(p.random, r.Random[:]); err != nil {
+		return // the next scan tries again
+	}
+	chain, err := ps.chain.Reseed(dayOf(now), r.Day, r.Random, true)
+	if err != nil {
+		return
+	}
+	ps.chain, ps.dirty = chain, true
+	c.state.ReseededAt = now.Unix()
+	p.pushInline(c, wire.Content{Type: wire.ContentReseed, Reseed: &r})
+}
+
+func (p *Peer) reseedReceived(now time.Time, c *contact, ps *pairSession, r *wire.Reseed) {
+	own := p.self.entry.Account
+	if r == nil || slices.Compare(own[:], c.row.Account[:]) < 0 {
+		return
+	}
+	chain, err := ps.chain.Reseed(dayOf(now), r.Day, r.Random, false)
+	if err != nil {
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "malformed_content"})
+		return
+	}
+	ps.chain, ps.dirty = chain, true
+}

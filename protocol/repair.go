@@ -1,0 +1,361 @@
+package protocol
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/invite"
+	"pabal/protocol/outbox"
+	"pabal/protocol/wire"
+)
+
+// repair is a request of ours that renews the session with a contact.
+type repair struct {
+	Request    *invite.Asking `cbor:"1,keyasint"`
+	Generation uint32         `cbor:"2,keyasint"`
+}
+
+// fork is what happens when a session shows that one side lost or cloned its
+// state: sealing stops, the past of the session is not trusted any more, and
+// both devices make a new session.
+func (p *Peer) fork(now time.Time, c *contact, ps *pairSession) {
+	if ps != c.first() {
+		p.endSession(c, ps)
+		return
+	}
+	if !c.forked {
+		c.forked, c.state.Forked = true, true
+		p.touchContact(c)
+	}
+	p.repairIfForked(now, c)
+}
+
+// repairIfForked asks for a new session, at most once in ten minutes and three
+// times a day: more often means that this device runs twice.
+func (p *Peer) repairIfForked(now time.Time, c *contact) {
+	if !c.forked || c.state.Repair != nil || now.Before(c.repairAt) || c.row.Blocked {
+		return
+	}
+	c.repairAt = now.Add(repairEvery)
+	if !p.mayRenew(now, c) {
+		return
+	}
+	ps := c.first()
+	recovery, generation := c.state.Recovery, c.state.Generation
+	if ps != nil {
+		recovery, generation = ps.recovery, max(generation, ps.generation)
+	}
+	list := p.self.list
+	transport := p.self.transport(dayOf(now))
+	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
+		wire.RequestPayload{
+			Generation: generation + 1, List: &list, Have: c.conv.haves(),
+			Reply: wire.ReplyPath{
+				FirstDay: transport.Day, Keys: transport.Keys(wire.ReplyPathKeysMax),
+				Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.pairTag(c)),
+			},
+		})
+	if err != nil {
+		return // the next scan tries again
+	}
+	c.state.Repair = &repair{Request: asking, Generation: generation + 1}
+	p.touchContact(c)
+	if k := c.live(); k != nil {
+		p.sendRepair(c, k)
+	}
+}
+
+// mayRenew counts the renewals of the last day.
+func (p *Peer) mayRenew(now time.Time, c *contact) bool {
+	dayAgo := now.Add(-24 * time.Hour).Unix()
+	c.state.Renewals = slices.DeleteFunc(c.state.Renewals, func(at int64) bool { return at <= dayAgo })
+	if len(c.state.Renewals) < renewalsPerDayMax {
+		return true
+	}
+	c.repairAt = time.Unix(c.state.Renewals[0], 0).Add(24*time.Hour + time.Second)
+	p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "device_runs_twice"})
+	return false
+}
+
+func (p *Peer) sendRepair(c *contact, k *conn) {
+	if c.state.Repair == nil {
+		return
+	}
+	d := wire.DepositedRequest{Request: [wire.RequestSize]byte(c.state.Repair.Request.Request)}
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeRequest, Body: d.Append(nil)})
+}
+
+// haves is our have vector for the direct conversation: up to which sequence
+// nothing is missing.
+func (v *conversation) haves() []wire.Have {
+	if v == nil {
+		return nil
+	}
+	held := v.have.next() - 1
+	for _, g := range v.have.Gaps {
+		held = min(held, g.First-1)
+	}
+	return []wire.Have{{Sequence: held}}
+}
+
+// repairRequested accepts a contact's renewal. A device that we know is taken at
+// once; a new one needs a device list that follows the one we know.
+func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
+	c := k.contact
+	if c == nil || c.row.Account == (identity.AccountPublic{}) {
+		return nil
+	}
+	print := identity.Hash(bytes)
+	if print == c.state.AcceptTo {
+		if len(c.state.Accept) > 0 {
+			p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: c.state.Accept})
+		}
+		return nil
+	}
+	in := p.openRepair(c, bytes)
+	if in == nil || in.Payload.Generation <= c.state.Generation || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
+		return nil
+	}
+	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()})
+	if err != nil {
+		return errRandom
+	}
+	c.state.Accept, c.state.AcceptTo = done.Accept, print
+	p.renewed(now, c, newSession{
+		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
+	}, in.Payload.Have)
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: done.Accept})
+	return nil
+}
+
+func (p *Peer) openRepair(c *contact, bytes []byte) *invite.Incoming {
+	secrets := [][32]byte{c.state.Recovery}
+	for _, ps := range c.sessions {
+		if ps.recovery != c.state.Recovery {
+			secrets = append(secrets, ps.recovery)
+		}
+	}
+	for _, s := range secrets {
+		if in, err := invite.OpenRepair(p.ourself(), c.row.Account, s, bytes); err == nil {
+			return in
+		}
+	}
+	return nil
+}
+
+// knownDevice reports whether a renewal comes from the device that we know, or
+// from one that the account's next list names. The latter changes what was
+// verified.
+func (p *Peer) knownDevice(c *contact, payload *wire.RequestPayload) bool {
+	if payload.Entry.Device.Equal(c.state.Device) {
+		return true
+	}
+	if payload.List == nil {
+		return false
+	}
+	relation, err := c.state.List.Follow(c.row.Account, *payload.List)
+	if err != nil || relation != identity.ListNewer {
+		return false
+	}
+	if _, listed := payload.List.Find(payload.Entry.Device); !listed {
+		return false
+	}
+	p.listReceived(c, payload.List)
+	c.state.Device = payload.Entry.Device
+	return true
+}
+
+func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
+	r := c.state.Repair
+	answered, err := r.Request.OpenAccept(p.ourself(), body)
+	if err != nil {
+		return nil // it goes on waiting
+	}
+	c.state.Repair = nil
+	ps := p.renewed(now, c, newSession{
+		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
+		day: answered.Payload.Day, generation: r.Generation,
+	}, answered.Payload.Have)
+	p.recordReceived(c, &answered.Payload.Record)
+	ps.ackDue = true // the first frame, sent at once
+	return nil
+}
+
+// renewed replaces the sessions of earlier generations by a new one. What was not
+// acknowledged in them is sealed anew.
+func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
+	for _, old := range slices.Clone(c.sessions) {
+		if old.generation < n.generation {
+			p.endSession(c, old)
+		}
+	}
+	c.forked, c.state.Forked = false, false
+	c.state.Renewals = append(c.state.Renewals, now.Unix())
+	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
+	c.queue.RemoveInline(ofSession)
+	ps := p.begin(now, c, n)
+	c.state.Generation = max(c.state.Generation, n.generation)
+	p.event(Event{Type: ContactRenewed, Contact: c.row.ID})
+	for _, h := range have {
+		if h.Conversation == [16]byte{} {
+			p.reconcile(c, h.Sequence)
+		}
+	}
+	return ps
+}
+
+// ofSession reports whether a content belongs to one session, or is sent anew at
+// the start of each.
+func ofSession(b []byte) bool {
+	content, _, err := wire.DecodeContent(b)
+	return err != nil || content.Type != wire.ContentVoidMessages && content.Type != wire.ContentReadReceipt
+}
+
+// endSession drops a session; what its envelopes carried waits again.
+func (p *Peer) endSession(c *contact, ps *pairSession) {
+	var items []outbox.Item
+	for _, e := range c.queue.RemoveSession(ps.sid) {
+		for _, it := range e.Items {
+			if !it.Inline() || !ofSession(it.Content) {
+				items = append(items, it)
+			}
+		}
+	}
+	p.waitAgain(c, items)
+	p.dropSession(c, ps)
+}
+
+// waitAgain puts contents that were in envelopes back in front of what waits.
+func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
+	for _, it := range items {
+		if it.Inline() {
+			c.state.Inline = append(c.state.Inline, it.Content)
+			continue
+		}
+		if v := c.conv; v != nil && it.Sequence <= v.row.SealedUpTo {
+			v.row.SealedUpTo = it.Sequence - 1
+			p.touchConversation(v)
+		}
+	}
+	c.queue.PushFront(items)
+	p.touchContact(c)
+}
+
+// reconcile makes our outgoing messages fit what the peer says it holds: it has
+// everything up to held.
+func (p *Peer) reconcile(c *contact, held uint64) {
+	v := c.conv
+	if v == nil {
+		return
+	}
+	if held > v.row.OwnSequence {
+		// It is we who lost messages: numbers up to held are used, and what waits
+		// must not take them again.
+		c.state.Renumber = held
+		v.row.OwnSequence = held
+		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
+		p.touchContact(c)
+	} else if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
+		// The peer lost what it had acknowledged: it gets it again, or is told.
+		last := v.row.Delivered[len(v.row.Delivered)-1].Last
+		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
+		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
+		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held})
+		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
+	}
+	p.touchConversation(v)
+}
+
+// sequencesFetched queues what a peer lost; what we do not have any more is void.
+func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
+	v := p.conversations[in.Conversation]
+	if v == nil {
+		return
+	}
+	c := p.contacts[v.row.Contact]
+	if c == nil {
+		return
+	}
+	items := make([]outbox.Item, 0, len(in.Messages))
+	next := in.First
+	for _, m := range in.Messages {
+		if m.Sequence > next {
+			p.pushVoid(now, c, next, m.Sequence-1)
+		}
+		next = m.Sequence + 1
+		if !inRanges(v.row.Delivered, m.Sequence) {
+			items = append(items, outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: m.SizeBytes})
+		}
+	}
+	if next <= in.Last {
+		p.pushVoid(now, c, next, in.Last)
+	}
+	c.queue.Merge(items)
+	p.touchContact(c)
+}
+
+func (p *Peer) pushVoid(now time.Time, c *contact, first, last uint64) {
+	p.pushInline(c, wire.Content{Type: wire.ContentVoidMessages, At: now.UnixMilli(), First: first, Last: last})
+}
+
+// renumber gives every waiting message whose number the peer has seen used the
+// next free one. It returns false until their contents are at hand.
+func (p *Peer) renumber(c *contact) bool {
+	v := c.conv
+	if c.state.Renumber == 0 || v == nil {
+		return true
+	}
+	if !c.queue.AllAtHand() {
+		p.fetch(c, true, nil)
+		return false
+	}
+	items := c.queue.TakeWaiting()
+	for i := range items {
+		it := &items[i]
+		if it.Inline() || it.Sequence > c.state.Renumber {
+			continue
+		}
+		content, _, err := wire.DecodeContent(it.Content)
+		if err != nil {
+			continue
+		}
+		v.row.OwnSequence++
+		content.Sequence, it.Sequence = v.row.OwnSequence, v.row.OwnSequence
+		encoded, err := wire.AppendContent(nil, content)
+		if err != nil {
+			continue
+		}
+		it.Content, it.Size = encoded, len(encoded)
+		p.write(RenumberMessage{ID: it.Message, Sequence: it.Sequence, Content: encoded})
+	}
+	c.queue.PushFront(items)
+	c.state.Renumber = 0
+	p.touchContact(c)
+	p.touchConversation(v)
+	return true
+}
+
+// voidEnvelope withdraws an envelope because of one message in it: the rest of
+// its contents is sealed anew.
+func (p *Peer) voidEnvelope(c *contact, e *outbox.Entry, withdrawn MessageID) {
+	c.queue.Remove(e.Session, e.Index)
+	p.write(EraseOutbox{Contact: c.row.ID, SID: e.Session, First: e.Index, Last: e.Index})
+	if ps := c.session(e.Session); ps != nil {
+		if tag, ok := ps.s.Withdraw(e.Index); ok {
+			ps.dirty = true
+			p.pushInline(c, wire.Content{Type: wire.ContentVoidEnvelopes, Voids: []wire.EnvelopeVoid{{Index: e.Index, Tag: tag}}})
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(e.Items), func(it outbox.Item) bool {
+		return !it.Inline() && it.Message == withdrawn
+	})
+	p.waitAgain(c, rest)
+}
+
+// moveQueue is called when the session that sends may have changed: envelopes of
+// the old one stay until they are acknowledged in it.
+func (p *Peer) moveQueue(now time.Time, c *contact) {
+	c.queue.Reconnected()
+	p.resend(now, c)
+}

@@ -1,0 +1,310 @@
+package protocol
+
+import (
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// Write is one durable change. The caller commits all Writes of a batch in one
+// transaction before any Send. A Put is an upsert by the row's key, an Erase of
+// a row that is not there is no error. Byte slices in a Write belong to the
+// receiver of the Write. Times are Unix milliseconds, 0 means "not".
+type Write interface{ write() }
+
+// PutSelf is the one row of the account and its device.
+type PutSelf struct {
+	Name  string
+	State []byte // the core's own encoding: keys, device list, transport chain
+}
+
+// ContactPhase is the state of a contact as the API shows it.
+type ContactPhase string
+
+// The phases of a contact (contracts.md, Daemon and API).
+const (
+	ContactRequested   ContactPhase = "requested"   // we asked and wait for the accept
+	ContactPending     ContactPhase = "pending"     // we accepted, the first frame is not seen
+	ContactEstablished ContactPhase = "established" // both sides hold the session
+	ContactFailed      ContactPhase = "failed"      // see Reason
+)
+
+// Verification says what the fingerprint comparison is worth now.
+type Verification string
+
+// The verification states of a contact.
+const (
+	Unverified      Verification = "unverified"
+	Verified        Verification = "verified"
+	VerifiedChanged Verification = "changed" // devices changed since it was verified
+)
+
+// PutContact is a contact; key ID.
+type PutContact struct {
+	ID           ContactID
+	Conversation ConversationID // zero until established
+	Phase        ContactPhase
+	Reason       string // a problem code when failed
+	Name         string // theirs
+	Alias        string // ours; unique among contacts in NFC and case folding when not empty
+	Account      identity.AccountPublic
+	Verification Verification
+	Blocked      bool
+	Invite       InviteID // the invite of ours that it came by, or zero
+	CreatedAt    int64
+	State        []byte // the core's own encoding
+}
+
+// EraseContact removes a contact, its sessions and outbox rows.
+type EraseContact struct{ ID ContactID }
+
+// PutSession is one session with a contact; key (Contact, SID).
+type PutSession struct {
+	Contact ContactID
+	SID     [32]byte
+	State   []byte
+}
+
+// EraseSession removes a session and its outbox rows.
+type EraseSession struct {
+	Contact ContactID
+	SID     [32]byte
+}
+
+// InviteKind tells one-time invites from reusable cards.
+type InviteKind string
+
+// The kinds of invites.
+const (
+	InviteOnce InviteKind = "contact"
+	InviteCard InviteKind = "card"
+)
+
+// PutInvite is an invite that we made; key ID.
+type PutInvite struct {
+	ID        InviteID
+	Kind      InviteKind
+	Note      string
+	Ask       bool   // requests wait for a person instead of being accepted at once
+	UsesLeft  int    // accepts left; 0 = used up
+	Used      int    // accepts made
+	Link      string // empty once used up, expired or revoked: the secret is gone
+	CreatedAt int64
+	ExpiresAt int64
+	RevokedAt int64
+	State     []byte
+}
+
+// EraseInvite removes an invite for good.
+type EraseInvite struct{ ID InviteID }
+
+// RequestPhase is the state of an incoming contact request.
+type RequestPhase string
+
+// The phases of an incoming request.
+const (
+	RequestWaiting  RequestPhase = "waiting"
+	RequestAccepted RequestPhase = "accepted"
+	RequestDeclined RequestPhase = "declined"
+	RequestBlocked  RequestPhase = "blocked"
+)
+
+// PutRequest is a contact request that reached one of our invites; key ID.
+type PutRequest struct {
+	ID       RequestID
+	Invite   InviteID
+	Contact  ContactID // zero until accepted
+	Phase    RequestPhase
+	Name     string
+	Greeting string
+	At       int64
+	State    []byte
+}
+
+// EraseRequest removes a request.
+type EraseRequest struct{ ID RequestID }
+
+// ConversationKind tells direct conversations from note to self.
+type ConversationKind string
+
+// The kinds of conversations.
+const (
+	ConversationDirect ConversationKind = "direct"
+	ConversationSelf   ConversationKind = "self"
+)
+
+// Range is a closed interval of sequence numbers.
+type Range struct{ First, Last uint64 }
+
+// PutConversation is a conversation's row; key ID. It is written once a batch,
+// not once a message. Delivered holds our own sequences that the peer has
+// acknowledged: with it and the message's row a message's state is known.
+type PutConversation struct {
+	ID           ConversationID
+	Kind         ConversationKind
+	Contact      ContactID // zero in note to self
+	CreatedAt    int64
+	LastAt       int64  // of the newest message, else CreatedAt
+	LastPosition uint64 // highest position used
+	ReadUpTo     uint64 // position up to which the user has read
+	Unread       uint64 // incoming messages above ReadUpTo
+	OwnSequence  uint64 // sequence of our newest message
+	SealedUpTo   uint64 // our sequences up to here are in envelopes, void or acknowledged
+	Delivered    []Range
+	PeerReadUpTo uint64      // our sequence that the peer says it has read
+	Timer        *wire.Timer // for new messages; nil = never
+	State        []byte      // the core's own encoding: have vector and gaps
+}
+
+// EraseConversation removes a conversation with its messages and gaps.
+type EraseConversation struct{ ID ConversationID }
+
+// Direction tells our messages from theirs.
+type Direction uint8
+
+// The directions of a message.
+const (
+	Out Direction = iota
+	In
+)
+
+// MessageState is a final state of a message that the ranges of its
+// conversation cannot tell; empty for all others.
+type MessageState string
+
+// The final states that are kept in a message's row.
+const (
+	MessageExpired MessageState = "expired"
+	MessageFailed  MessageState = "failed"
+)
+
+// PutMessage is one message of the history; key ID, unique (Conversation,
+// Position). It is inserted once and then only touched by SetMessageState,
+// SetMessageExpiry and EraseMessage.
+type PutMessage struct {
+	ID           MessageID
+	ClientID     string // the client's own id, if it differs from ID's text
+	Conversation ConversationID
+	Position     uint64
+	Direction    Direction
+	Sequence     uint64 // the author's, per conversation and device
+	SentAt       int64  // by the author's clock
+	At           int64  // by our clock: composed or received
+	Content      []byte // CBOR, exactly as sealed in the envelope (spec, "Contents")
+	Verification Verification
+	ExpiresAt    int64 // 0 = no timer running yet
+}
+
+// SetMessageState marks a message of ours as expired or failed(Code).
+type SetMessageState struct {
+	ID    MessageID
+	State MessageState
+	Code  string
+}
+
+// SetMessageExpiry starts a message's timer.
+type SetMessageExpiry struct {
+	ID        MessageID
+	ExpiresAt int64
+}
+
+// RenumberMessage gives a message of ours another sequence: this device lost
+// its state and the peer has seen its sequence used.
+type RenumberMessage struct {
+	ID       MessageID
+	Sequence uint64
+	Content  []byte
+}
+
+// EraseMessage deletes a message as store.md's deletion contract says.
+type EraseMessage struct{ ID MessageID }
+
+// PutGap says that Count positions from Position on are missing; key
+// (Conversation, Position). PutMessage at a position inside it comes together
+// with the PutGap or EraseGap that narrows it.
+type PutGap struct {
+	Conversation ConversationID
+	Position     uint64
+	Count        uint64
+}
+
+// EraseGap removes the gap that begins at Position.
+type EraseGap struct {
+	Conversation ConversationID
+	Position     uint64
+}
+
+// OutboxContent is one content of an envelope: a message of the history, or,
+// for contents that are no messages, its bytes.
+type OutboxContent struct {
+	Message  MessageID // zero if Inline
+	Sequence uint64    // of Message, in its conversation
+	Inline   []byte
+}
+
+// PutOutbox is an envelope that the peer has not acknowledged; key (Contact,
+// SID, Index). Envelope holds all but the contents (session.Parts, encoded), so
+// that the frame can be rebuilt byte for byte and each text is stored once.
+type PutOutbox struct {
+	Contact  ContactID
+	SID      [32]byte
+	Index    uint32
+	Envelope []byte
+	Contents []OutboxContent
+}
+
+// EraseOutbox removes the envelopes First..Last of a session.
+type EraseOutbox struct {
+	Contact     ContactID
+	SID         [32]byte
+	First, Last uint32
+}
+
+// PutTombstone remembers a deleted message by HMAC; key MAC.
+type PutTombstone struct {
+	MAC [16]byte
+	At  int64
+}
+
+func (PutSelf) write()           {}
+func (PutContact) write()        {}
+func (EraseContact) write()      {}
+func (PutSession) write()        {}
+func (EraseSession) write()      {}
+func (PutInvite) write()         {}
+func (EraseInvite) write()       {}
+func (PutRequest) write()        {}
+func (EraseRequest) write()      {}
+func (PutConversation) write()   {}
+func (EraseConversation) write() {}
+func (PutMessage) write()        {}
+func (SetMessageState) write()   {}
+func (SetMessageExpiry) write()  {}
+func (RenumberMessage) write()   {}
+func (EraseMessage) write()      {}
+func (PutGap) write()            {}
+func (EraseGap) write()          {}
+func (PutOutbox) write()         {}
+func (EraseOutbox) write()       {}
+func (PutTombstone) write()      {}
+
+// Waiting is a message of ours that no envelope holds yet.
+type Waiting struct {
+	ID           MessageID
+	Conversation ConversationID
+	Sequence     uint64
+	SizeBytes    int // of its content
+}
+
+// State is what [Load] rebuilds a Peer from: every row but the history. Waiting
+// holds our messages above their conversation's SealedUpTo, without those that
+// are expired or failed, by conversation and then by sequence.
+type State struct {
+	Self          PutSelf
+	Contacts      []PutContact
+	Sessions      []PutSession
+	Invites       []PutInvite
+	Requests      []PutRequest
+	Conversations []PutConversation
+	Outbox        []PutOutbox
+	Waiting       []Waiting
+}

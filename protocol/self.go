@@ -1,0 +1,92 @@
+package protocol
+
+import (
+	"io"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// self is our account and this device.
+type self struct {
+	name  string
+	state selfState
+
+	list   identity.DeviceList
+	device identity.KEMPublic
+	entry  identity.DeviceEntry
+	dirty  bool
+}
+
+// selfState is what PutSelf.State holds.
+type selfState struct {
+	Account        identity.AccountSeed    `cbor:"1,keyasint"`
+	Device         identity.KEMSeed        `cbor:"2,keyasint"`
+	DeviceName     string                  `cbor:"3,keyasint"`
+	AddedDay       uint32                  `cbor:"4,keyasint"`
+	Transport      identity.TransportChain `cbor:"5,keyasint"`
+	RecordSequence uint64                  `cbor:"6,keyasint"`
+	NameSequence   uint64                  `cbor:"7,keyasint"`
+	HighestDay     uint32                  `cbor:"8,keyasint"` // that we and an authenticated contact reached
+	DefaultTimer   *wire.Timer             `cbor:"9,keyasint,omitempty"`
+	Self           ConversationID          `cbor:"10,keyasint"` // note to self, or zero
+}
+
+func newSelf(random io.Reader, now time.Time, name string) (self, error) {
+	s := self{name: name, dirty: true}
+	var err error
+	if s.state.Account, err = identity.NewAccountSeed(random); err != nil {
+		return self{}, err
+	}
+	if s.state.Device, err = identity.NewKEMSeed(random); err != nil {
+		return self{}, err
+	}
+	if s.state.Transport.Seed, err = identity.NewTransportSeed(random); err != nil {
+		return self{}, err
+	}
+	today := dayOf(now)
+	s.state.AddedDay, s.state.HighestDay = today, today
+	s.state.Transport.Day = today - min(today, 1) // yesterday's key is still tried
+	s.derive()
+	return s, nil
+}
+
+// derive computes what follows from the state: one device, listed once.
+func (s *self) derive() {
+	s.device = s.state.Device.Public()
+	s.list = identity.NewDeviceList(s.state.Account, identity.ListedDevice{
+		Key: s.device, Name: s.state.DeviceName, AddedDay: s.state.AddedDay,
+	})
+	entry, ok := identity.NewDeviceEntry(s.state.Account, s.list, s.device)
+	if !ok {
+		panic("protocol: our own list lacks our device")
+	}
+	s.entry = entry
+}
+
+// transport returns the chain at the given day, or at the nearest day that it
+// reaches: a clock that is off must not leave us without a key.
+func (s *self) transport(day uint32) identity.TransportChain {
+	if c, ok := s.state.Transport.At(day); ok {
+		return c
+	}
+	return s.state.Transport
+}
+
+// reached notes that we and an authenticated contact both reached a day. Older
+// transport keys are erased once both are two days past them.
+func (s *self) reached(day uint32) {
+	if day <= s.state.HighestDay {
+		return
+	}
+	s.state.HighestDay = day
+	if c, ok := s.state.Transport.At(day - 2); ok {
+		s.state.Transport = c
+	}
+	s.dirty = true
+}
+
+func dayOf(t time.Time) uint32 {
+	return uint32(max(t.Unix(), 0) / 86400)
+}

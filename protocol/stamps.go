@@ -1,0 +1,73 @@
+package protocol
+
+import (
+	"time"
+
+	"pabal/protocol/invite"
+	"pabal/protocol/wire"
+)
+
+// pendingJob is what waits for the result of a stamp's job.
+type pendingJob struct {
+	contact ContactID // whose request gets a stamp, or
+	invite  InviteID  // whose card was asked,
+	conn    ConnID    // on which connection,
+	request []byte    // with which request
+}
+
+// askStamp has the stamp of a request to a card made.
+func (p *Peer) askStamp(now time.Time, c *contact) {
+	a := c.state.Asking
+	job := p.number()
+	p.jobs[job] = pendingJob{contact: c.row.ID}
+	p.out.Jobs = append(p.out.Jobs, MakeStamp{
+		Job: job, Tag: invite.RequestTag(a.Link.Secret), Day: dayOf(now),
+		Request: a.Request.Request, Bits: a.Link.StampBits,
+	})
+}
+
+func (p *Peer) stampMade(now time.Time, in StampMade) error {
+	job, ok := p.jobs[in.Job]
+	delete(p.jobs, in.Job)
+	c := p.contacts[job.contact]
+	if !ok || c == nil || c.state.Asking == nil || c.state.Asking.Request == nil {
+		return nil
+	}
+	if !in.OK {
+		return nil // the next start makes one
+	}
+	c.state.Asking.Stamp, c.state.Asking.Stamped = in.Stamp, true
+	p.touchContact(c)
+	if k := c.live(); k != nil {
+		p.ask(c.state.Asking, k)
+	}
+	return nil
+}
+
+// askStampCheck has the stamp of a request to a card of ours checked, one at a
+// time and before anything is stored. A request that comes meanwhile is dropped:
+// it is sent again at the next connection.
+func (p *Peer) askStampCheck(now time.Time, k *conn, v *invitation, d *wire.DepositedRequest) {
+	for _, j := range p.jobs {
+		if j.request != nil {
+			return
+		}
+	}
+	job := p.number()
+	p.jobs[job] = pendingJob{invite: v.row.ID, conn: k.id, request: d.Request[:]}
+	p.out.Jobs = append(p.out.Jobs, CheckStamp{
+		Job: job, Stamp: d.Stamp, Tag: v.state.Tag, Today: dayOf(now),
+		Request: d.Request[:], Bits: v.state.Offer.StampBits,
+	})
+}
+
+func (p *Peer) stampChecked(now time.Time, in StampChecked) error {
+	job, ok := p.jobs[in.Job]
+	delete(p.jobs, in.Job)
+	v := p.invites[job.invite]
+	if !ok || !in.OK || v == nil || !v.open(now) || p.full(v) {
+		return nil
+	}
+	k := p.conns[job.conn]
+	return p.openRequest(now, k, v, job.request)
+}

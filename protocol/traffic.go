@@ -1,0 +1,367 @@
+package protocol
+
+import (
+	"errors"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
+	"pabal/protocol/session"
+	"pabal/protocol/wire"
+)
+
+// frameReceived routes one frame. Before its hello a connection is a
+// stranger's: nothing but a hello is looked at, and nothing is answered.
+func (p *Peer) frameReceived(now time.Time, in FrameReceived) error {
+	k := p.conns[in.Conn]
+	if k == nil {
+		return nil
+	}
+	if in.Type == wire.TypeHello {
+		if tag, err := wire.ParseHello(in.Body); err == nil {
+			p.hello(now, k, tag)
+		}
+		return nil
+	}
+	if !k.proved {
+		return nil
+	}
+	k.used = now
+	switch in.Type {
+	case wire.TypeEnvelope:
+		return p.envelopeReceived(now, k, in.Body)
+	case wire.TypeBundleFetch:
+		return p.bundleFetch(now, k, in.Body)
+	case wire.TypeBundleAnswer:
+		return p.bundleAnswered(now, k, in.Body)
+	case wire.TypeRequest:
+		return p.requestReceived(now, k, in.Body)
+	case wire.TypeAccept:
+		return p.acceptReceived(now, k, in.Body)
+	case wire.TypeUnsupported:
+		p.unsupported(k.contact)
+	}
+	return nil
+}
+
+func (p *Peer) unsupported(c *contact) {
+	if c == nil || c.unsupported {
+		return
+	}
+	c.unsupported = true
+	p.event(Event{Type: ContactUnsupported, Contact: c.row.ID})
+}
+
+// envelopeReceived opens an envelope with the sessions of the contact whose path
+// it came by. One that opens with none of them has an effect too: our sync
+// frame tells the other side where we are.
+func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
+	c := k.contact
+	if c == nil || len(c.sessions) == 0 {
+		return nil
+	}
+	for _, ps := range c.sessions {
+		opened, err := ps.s.Open(frame)
+		switch {
+		case err == nil:
+			return p.opened(now, c, ps, opened)
+		case errors.Is(err, session.ErrFork):
+			p.fork(now, c, ps)
+			return nil
+		case errors.Is(err, session.ErrSuite):
+			p.unsupported(c)
+			body := wire.Unsupported{Version: wire.Version, Suite: wire.Suite}.Append(nil)
+			p.send(SendFrame{Conn: k.id, Type: wire.TypeUnsupported, Body: body})
+			return nil
+		}
+	}
+	if now.Sub(c.syncedAt) >= syncEvery {
+		c.syncedAt = now
+		p.sendSync(now, c, k)
+	}
+	return nil
+}
+
+// sendSync tells the other side where we are in the session that sends.
+func (p *Peer) sendSync(now time.Time, c *contact, k *conn) {
+	ps := c.first()
+	if ps == nil {
+		return
+	}
+	frame, err := ps.s.Sync(p.random, 0)
+	if err != nil {
+		return // the random source failed: the next Seal tells
+	}
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+}
+
+// opened takes the effects of an envelope: what it acknowledges, what it says.
+func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Opened) error {
+	ps.dirty = true
+	p.stir(c)
+	c.unsupported = false
+	if !ps.confirmed {
+		ps.confirmed = true
+		p.confirmSession(now, c, ps)
+	}
+	if c.row.Phase == ContactPending || c.row.Phase == ContactRequested {
+		if err := p.establish(now, c); err != nil {
+			return err
+		}
+	}
+	for _, index := range o.Acked {
+		if e, ok := c.queue.Remove(ps.sid, index); ok {
+			p.delivered(c, e)
+		}
+	}
+	if len(o.Acked) > 0 {
+		c.queue.Progress()
+		p.eraseAcked(c, ps, o.Acked)
+	}
+	switch o.Kind {
+	case session.KindDuplicate:
+		ps.ackDue = true
+	case session.KindMessage:
+		ps.ackDue = true
+		return p.contentsReceived(now, c, ps, o.Contents)
+	case session.KindSync:
+		p.resend(now, c)
+	}
+	return nil
+}
+
+// confirmSession takes note of the first frame of a session that we accepted:
+// the accept's bytes have done their work.
+func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
+	for _, r := range p.requestsInOrder() {
+		if r.row.Contact == c.row.ID && r.state.SID == ps.sid {
+			p.eraseRequest(r)
+		}
+	}
+	if c.first() == ps {
+		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+		c.state.Accept = nil
+		p.touchContact(c)
+	}
+	p.moveQueue(now, c)
+}
+
+// eraseAcked removes the outbox rows of acknowledged envelopes, run by run.
+func (p *Peer) eraseAcked(c *contact, ps *pairSession, acked []uint32) {
+	first, last := acked[0], acked[0]
+	for _, index := range acked[1:] {
+		if index == last+1 {
+			last = index
+			continue
+		}
+		p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: first, Last: last})
+		first, last = index, index
+	}
+	p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: first, Last: last})
+}
+
+// delivered marks the messages of an acknowledged envelope: the peer has them on
+// its disk.
+func (p *Peer) delivered(c *contact, e *outbox.Entry) {
+	v := c.conv
+	if v == nil {
+		return
+	}
+	for _, it := range e.Items {
+		if it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
+			continue
+		}
+		v.row.Delivered = addRange(v.row.Delivered, it.Sequence, it.Sequence)
+		p.statusEvent(v, it.Sequence)
+	}
+	p.touchConversation(v)
+}
+
+// statusEvent joins the event to the one before it if they are neighbours.
+func (p *Peer) statusEvent(v *conversation, sequence uint64) {
+	if n := len(p.out.Events); n > 0 {
+		last := &p.out.Events[n-1]
+		if last.Type == MessageStatus && last.Conversation == v.row.ID && last.First+last.Count == sequence {
+			last.Count++
+			return
+		}
+	}
+	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: sequence, Count: 1})
+}
+
+// contentsReceived takes the contents of a body in order. A body that does not
+// parse was sealed by the contact all the same: it is acknowledged, and told.
+func (p *Peer) contentsReceived(now time.Time, c *contact, ps *pairSession, body []byte) error {
+	contents, err := wire.DecodeContents(body)
+	if err != nil {
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "malformed_content"})
+		return nil
+	}
+	for i := range contents {
+		if err := p.contentReceived(now, c, ps, &contents[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, content *wire.Content) error {
+	switch content.Type {
+	case wire.ContentVoidEnvelopes:
+		for _, void := range content.Voids {
+			ps.s.Void(void.Index, void.Tag) // one that has arrived meanwhile stays
+		}
+	case wire.ContentVoidMessages:
+		p.voided(now, c, content)
+	case wire.ContentProfile:
+		p.profileReceived(c, content)
+	case wire.ContentAddressRecord:
+		p.recordReceived(c, content.Record)
+	case wire.ContentDeviceList:
+		p.listReceived(c, content.List)
+	case wire.ContentListHead:
+		p.headReceived(c, content.Head)
+	case wire.ContentReseed:
+		p.reseedReceived(now, c, ps, content.Reseed)
+	case wire.ContentReadReceipt:
+		p.readReceived(c, content)
+	default:
+		return p.messageReceived(now, c, content)
+	}
+	return nil
+}
+
+// messageReceived stores a message, or a content that only a newer version
+// understands, at its place in the history.
+func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content) error {
+	if c.row.Blocked || content.Sequence == 0 {
+		return nil // a content of a kind of no history, kept for no one
+	}
+	v, err := p.openConversation(now, c)
+	if err != nil {
+		return err
+	}
+	switch v.have.judge(content.Sequence, content.ID) {
+	case duplicate:
+		return nil
+	case absurd:
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
+		return nil
+	}
+	encoded := content.Raw
+	if encoded == nil {
+		if encoded, err = wire.AppendContent(nil, *content); err != nil {
+			return nil // it decoded, so it encodes
+		}
+	}
+	id, err := p.newID(now)
+	if err != nil {
+		return err
+	}
+	position, writes := v.place(content.Sequence, content.ID)
+	p.write(writes...)
+	p.write(PutMessage{
+		ID: id, Conversation: v.row.ID, Position: position, Direction: In, Sequence: content.Sequence,
+		SentAt: content.At, At: now.UnixMilli(), Content: encoded, Verification: c.row.Verification,
+		ExpiresAt: expiryOf(content.Timer, content.At, now, In),
+	})
+	v.row.Unread++
+	v.row.LastAt = now.UnixMilli()
+	c.activity = now
+	p.createdEvent(v, position)
+	p.touchConversation(v)
+	return nil
+}
+
+// createdEvent joins the event to the one before it if they are neighbours.
+func (p *Peer) createdEvent(v *conversation, position uint64) {
+	if n := len(p.out.Events); n > 0 {
+		last := &p.out.Events[n-1]
+		if last.Type == MessageCreated && last.Conversation == v.row.ID && last.First+last.Count == position {
+			last.Count++
+			return
+		}
+	}
+	p.event(Event{Type: MessageCreated, Conversation: v.row.ID, First: position, Count: 1})
+}
+
+// voided closes the gaps of messages that their author took back.
+func (p *Peer) voided(now time.Time, c *contact, content *wire.Content) {
+	v := c.conv
+	if v == nil {
+		return
+	}
+	writes, ok := v.void(content.First, content.Last)
+	if !ok {
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
+		return
+	}
+	if len(writes) > 0 {
+		p.write(writes...)
+		p.event(Event{Type: ConversationUpdated, Conversation: v.row.ID})
+	}
+	p.touchConversation(v)
+}
+
+func (p *Peer) readReceived(c *contact, content *wire.Content) {
+	v := c.conv
+	if v == nil || content.Last > v.row.OwnSequence || content.Last <= v.row.PeerReadUpTo {
+		return
+	}
+	first := v.row.PeerReadUpTo + 1
+	v.row.PeerReadUpTo = content.Last
+	p.touchConversation(v)
+	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: first, Count: content.Last - first + 1})
+}
+
+func (p *Peer) profileReceived(c *contact, content *wire.Content) {
+	name, err := cleanName(content.Text)
+	if err != nil || content.Sequence < c.state.TheirName || name == c.row.Name {
+		return
+	}
+	c.row.Name, c.state.TheirName = name, content.Sequence
+	p.touchContact(c)
+	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+}
+
+func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
+	if record == nil || c.state.Record != nil && record.Sequence <= c.state.Record.Sequence {
+		return
+	}
+	c.state.Record = record
+	c.backoff.Clear()
+	p.touchContact(c)
+}
+
+// listReceived takes a device list that is signed and chained to the one known.
+// A new device after a verification holds outgoing mail until it is confirmed.
+func (p *Peer) listReceived(c *contact, list *identity.DeviceList) {
+	if list == nil {
+		return
+	}
+	relation, err := c.state.List.Follow(c.row.Account, *list)
+	switch {
+	case errors.Is(err, identity.ErrListFork):
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "device_list_fork"})
+	case err == nil && relation == identity.ListNewer:
+		c.state.List = list.Head()
+		if c.row.Verification == Verified {
+			c.row.Verification = VerifiedChanged
+			p.event(Event{Type: ContactKeyChanged, Contact: c.row.ID})
+		}
+		p.touchContact(c)
+		p.pushListHead(c)
+	}
+}
+
+// headReceived compares the head of our list that the contact knows with ours: a
+// device of ours that is not on our list would be somebody else's.
+func (p *Peer) headReceived(c *contact, head *identity.ListHead) {
+	if head == nil {
+		return
+	}
+	own := p.self.list.Head()
+	if head.Sequence > own.Sequence || head.Sequence == own.Sequence && head.Hash != own.Hash {
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "device_list_fork"})
+	}
+}
