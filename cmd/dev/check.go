@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What a check costs beside compiling: a few minutes on two cores.
+const (
+	checkFuzzTime = 2 * time.Second // a target
+	checkSeeds    = 50
+)
+
+// staticChecks are staticcheck's default checks without SA4005, which takes a
+// value receiver that a loop advances for a lost assignment.
+const staticChecks = "inherit,-SA4005"
+
+// step is one part of a check.
+type step struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// check runs everything that a commit must pass. It goes on after a failed
+// step, so that one run shows all that is wrong.
+func check(ctx context.Context, t tree, args []string) error {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	only := flags.String("only", "", "comma-separated `steps` to run: format, vet, staticcheck, race, fuzz, sim")
+	if err := parseFlags(flags, args, t.stderr); err != nil {
+		return err
+	}
+	var failed []string
+	for _, s := range t.checkSteps() {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
+			continue
+		}
+		start := time.Now()
+		err := s.run(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		verdict := "ok"
+		if err != nil {
+			verdict = err.Error()
+			failed = append(failed, s.name)
+		}
+		fmt.Fprintf(t.stdout, "== %s: %s (%v)\n", s.name, verdict, time.Since(start).Round(100*time.Millisecond))
+	}
+	if len(failed) > 0 {
+		return errors.New("failed: " + strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+func (t tree) checkSteps() []step {
+	return []step{
+		{"format", t.checkFormat},
+		{"vet", func(ctx context.Context) error { return t.run(ctx, "go", "vet", "./...") }},
+		{"staticcheck", func(ctx context.Context) error {
+			return t.run(ctx, "go", "tool", "-modfile=.tools/go.mod", "staticcheck", "-checks="+staticChecks, "./...")
+		}},
+		{"race", func(ctx context.Context) error { return t.run(ctx, "go", "test", "-race", "-short", "./...") }},
+		{"fuzz", func(ctx context.Context) error { return t.fuzzAll(ctx, checkFuzzTime, nil) }},
+		{"sim", func(ctx context.Context) error {
+			return sim(ctx, t, []string{"-first=1", "-seeds=" + strconv.Itoa(checkSeeds)})
+		}},
+	}
+}
+
+func (t tree) checkFormat(ctx context.Context) error {
+	files, err := t.output(ctx, "gofmt", "-l", "cmd", "node", "protocol", "store", ".tools")
+	if err != nil {
+		return err
+	}
+	if files != "" {
+		return errors.New("not gofmt-ed: " + strings.Join(strings.Fields(files), " "))
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"pabal/node/api"
+)
+
+// logTailBytes is how much of a daemon's log an error quotes.
+const logTailBytes = 2 << 10
+
+// side is one daemon, its clients, and what they were promised.
+type side struct {
+	name, binary, home string
+	client             *api.Client
+	conversation       string // set by befriend
+
+	mu      sync.Mutex // guards the running daemon: killed and started by one goroutine at a time
+	process *exec.Cmd
+	exited  chan struct{} // closed when process has ended
+	killed  bool          // by us
+
+	ledger   ledger
+	follower follower
+}
+
+func newSide(name, binary, dir string) *side {
+	home := filepath.Join(dir, "home")
+	socket := filepath.Join(home, name, "run", api.SocketFile)
+	return &side{name: name, binary: binary, home: home, client: api.NewUnixClient(socket)}
+}
+
+// start starts the daemon and returns when it is ready or at least answers; a
+// daemon that ends by itself is an error at once.
+func (s *side) start(ctx context.Context) error {
+	log, err := os.OpenFile(s.logName(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the daemon has its own
+	cmd := exec.Command(s.binary, "run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // told by what waits for exited
+		close(exited)
+	}()
+	s.mu.Lock()
+	s.process, s.exited, s.killed = cmd, exited, false
+	s.mu.Unlock()
+	return eventually(ctx, crashReadyLimit, s.name+" getting ready", func(ctx context.Context) (bool, error) {
+		select {
+		case <-exited:
+			return false, fmt.Errorf("%s ended by itself: %v\n%s", s.name, cmd.ProcessState, s.logTail())
+		default:
+		}
+		status, err := s.client.Status(ctx)
+		return err == nil && status.State == api.StateReady, err
+	})
+}
+
+// kill ends the daemon with SIGKILL and waits until it is gone.
+func (s *side) kill() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.exited:
+		return fmt.Errorf("%s ended by itself: %v\n%s", s.name, s.process.ProcessState, s.logTail())
+	default:
+	}
+	s.killed = true
+	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-s.exited
+	return nil
+}
+
+// close ends the daemon and the clients of the side.
+func (s *side) close() {
+	s.follower.close()
+	if s.process != nil {
+		_ = s.kill() // it may have ended
+	}
+	s.client.Close()
+}
+
+func (s *side) logName() string { return filepath.Join(filepath.Dir(s.home), s.name+".log") }
+
+func (s *side) logTail() []byte {
+	text, err := os.ReadFile(s.logName())
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return bytes.TrimSpace(text[max(0, len(text)-logTailBytes):])
+}
+
+// befriend makes two sides contacts by a link.
+func befriend(ctx context.Context, inviter, invitee *side) error {
+	invite, err := inviter.client.CreateInvite(ctx, api.InviteRequest{})
+	if err != nil {
+		return err
+	}
+	if invite.URI == nil {
+		return errors.New("the new invite has no link")
+	}
+	if _, err := invitee.client.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI}); err != nil {
+		return err
+	}
+	for _, s := range []*side{inviter, invitee} {
+		err := eventually(ctx, crashReadyLimit, s.name+" having a contact", func(ctx context.Context) (bool, error) {
+			contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
+			if err != nil || len(contacts) != 1 || contacts[0].ConversationID == nil {
+				return false, err
+			}
+			s.conversation = *contacts[0].ConversationID
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
