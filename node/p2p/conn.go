@@ -264,10 +264,15 @@ func (c *conn) setReadDeadline(t time.Time) {
 	}
 }
 
-// open reports Opened.
+// open reports Opened. For a conn that we dialled it comes even if the conn has
+// ended meanwhile: it is the answer to the Dial, and Closed follows.
 func (c *conn) open() bool {
+	done := c.done
+	if !c.inbound {
+		done = nil
+	}
 	ok := c.host.emit(Opened{Conn: c.id, Local: c.host.key, Remote: c.link.remote, Inbound: c.inbound,
-		Dial: c.dial, Network: c.link.address.Network, Class: classOf(c.link.address.IP)}, c.done)
+		Dial: c.dial, Network: c.link.address.Network, Class: classOf(c.link.address.IP)}, done)
 	c.mu.Lock()
 	c.reported = ok
 	c.mu.Unlock()
@@ -287,6 +292,7 @@ func (c *conn) finish(in io.Reader, code Code) {
 	c.mu.Unlock()
 	switch {
 	case c.stranger():
+		c.account(-int(c.queued.Load())) // an answer that was never written
 		// Most often the cutoff of the link comes first; but it may be trusted.
 		time.AfterFunc(time.Until(c.born().Add(c.host.lifetime)), func() { c.stream.Reset() })
 	case !hungUp:

@@ -140,6 +140,7 @@ func TestTooMuchBeforeAuthentication(t *testing.T) {
 	send(t, a, atA, hello(1))
 	atB := next[Opened](t, b).Conn
 	next[Received](t, b)
+	send(t, b, atB, hello(2)) // waits for an authentication that never comes
 	for i := range uint64(5) {
 		send(t, a, atA, numbered(i, 4000))
 	}
@@ -149,6 +150,7 @@ func TestTooMuchBeforeAuthentication(t *testing.T) {
 	if got := next[Closed](t, b); got.Conn != atB || got.Code != CodeLimit {
 		t.Fatalf("%+v", got)
 	}
+	waitFor(t, "the bytes to be given back", func() bool { return b.queued.Load() == 0 })
 	b.Authenticate(atB) // too late: nothing happens
 	b.Hangup(atB)
 	if c := a.find(atA); c == nil {
@@ -199,7 +201,7 @@ func TestStrangerStreamBesideATrustedOne(t *testing.T) {
 	if seen, err := io.ReadAll(second); err == nil || len(seen) > 0 {
 		t.Fatalf("%d bytes, %v", len(seen), err)
 	}
-	if took := time.Since(start); took < testLifetime/2 || took > 2*testLifetime {
+	if took := time.Since(start); took < testLifetime/2 || took > testLifetime+10*time.Second {
 		t.Errorf("the second stream lived %v", took)
 	}
 	send(t, a, atA, hello(9)) // the first one lives on

@@ -28,6 +28,7 @@ type link struct {
 
 	// Guarded by Host.mu.
 	trusted bool
+	counted bool        // among the strangers
 	cutoff  *time.Timer // of a stranger
 	conns   map[uint64]*conn
 	active  int           // conns that are to be pinged
@@ -73,6 +74,7 @@ func (h *Host) connected(_ network.Network, connection network.Conn) {
 	h.links[connection] = l
 	if !l.trusted {
 		h.strangers.add(address.IP, 1)
+		l.counted = true
 		l.cutoff = time.AfterFunc(h.lifetime, func() { h.cutOff(l) })
 	}
 }
@@ -86,10 +88,7 @@ func (h *Host) disconnected(_ network.Network, connection network.Conn) {
 		return
 	}
 	delete(h.links, connection)
-	if !l.trusted {
-		l.cutoff.Stop()
-		h.strangers.add(l.address.IP, -1)
-	}
+	h.uncount(l)
 	if l.stop != nil {
 		close(l.stop)
 		l.stop = nil
@@ -113,10 +112,16 @@ func (h *Host) cutOff(l *link) {
 
 // trust lifts the limits of a link. h.mu is held.
 func (h *Host) trust(l *link) {
-	if l.trusted {
+	l.trusted = true
+	h.uncount(l)
+}
+
+// uncount takes a link from the strangers, if it is one. h.mu is held.
+func (h *Host) uncount(l *link) {
+	if !l.counted {
 		return
 	}
-	l.trusted = true
+	l.counted = false
 	l.cutoff.Stop()
 	h.strangers.add(l.address.IP, -1)
 }
