@@ -14,7 +14,7 @@ type Event struct {
 
 // The types of events, with what their data is. The object is read when the
 // event is delivered, so a replay never shows what was deleted since: Data is
-// then {"id": …} alone.
+// then a Reference.
 const (
 	EventMessageCreated      = "message.created"      // Message
 	EventMessageStatus       = "message.status"       // Message
@@ -36,7 +36,7 @@ const (
 	EventInviteUsed          = "invite.used"          // Invite
 	EventInviteSecondUse     = "invite.second_use"    // Invite
 	EventInviteExpired       = "invite.expired"       // Invite
-	EventSelfUpdated         = "self.updated"         // Self
+	EventSelfUpdated         = "self.updated"         // SelfChange
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
@@ -52,9 +52,16 @@ const (
 	EventBye       = "bye"       // Bye; the last of a stream that the daemon ends
 )
 
-// Reference is the data of an event about something that is gone.
+// Reference is the data of an event about something that is gone, and of every
+// event with body=refs.
 type Reference struct {
-	ID string `json:"id"`
+	ID       string `json:"id,omitempty"`
+	Position uint64 `json:"position,omitempty" doc:"of a message"`
+}
+
+// SelfChange is the data of self.updated.
+type SelfChange struct {
+	DisplayName string `json:"display_name"`
 }
 
 // Alert is the data of security.alert.

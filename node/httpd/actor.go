@@ -1,0 +1,188 @@
+package httpd
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"pabal/node/api"
+	"pabal/store"
+)
+
+// actor is who a request comes from, and what they may do. It is never changed
+// after it was made, except for the atomic fields.
+type actor struct {
+	kind        api.ActorKind
+	id          string // of the token or session; empty for the owner
+	name        string
+	hash        [sha256.Size]byte // SHA-256 of the secret
+	scopes      []api.Scope
+	constraints api.Constraints
+	createdAt   time.Time
+	expiresAt   time.Time // zero: never
+
+	usedAt  atomic.Int64  // Unix milliseconds of the last request
+	savedAt atomic.Int64  // the usedAt that is in the store
+	streams atomic.Int32  // open event streams
+	revoked chan struct{} // closed when the actor may do nothing more
+}
+
+// owner returns the actor of the unix socket.
+func owner() *actor {
+	return &actor{kind: api.ActorOwner, name: "owner", scopes: []api.Scope{api.ScopeOwner}, revoked: make(chan struct{})}
+}
+
+// stranger returns the actor of operations that are open to all.
+func stranger() *actor { return &actor{revoked: make(chan struct{})} }
+
+// has reports whether the actor holds a scope.
+func (a *actor) has(scope api.Scope) bool {
+	return slices.Contains(a.scopes, api.ScopeOwner) || slices.Contains(a.scopes, scope)
+}
+
+// may reports why the actor may not call an operation, or nil.
+func (a *actor) may(rt *route) *api.Problem {
+	if rt.stepUp && a.kind != api.ActorOwner {
+		return api.NewProblem(api.CodeConfirmRequired)
+	}
+	if len(rt.scopes) == 0 || slices.ContainsFunc(rt.scopes, a.has) {
+		return nil
+	}
+	return api.NewProblem(api.CodeScopeMissing).With("scope", rt.scopes[0])
+}
+
+// originAllowed is the rule of a request's Origin header: none, the daemon's own
+// pages, or an origin that the token is bound to.
+func (a *actor) originAllowed(origin string, own []string) bool {
+	return origin == "" || slices.Contains(own, origin) && len(a.constraints.Origins) == 0 || a.boundTo(origin)
+}
+
+// boundTo reports whether the token was made for a web origin.
+func (a *actor) boundTo(origin string) bool { return slices.Contains(a.constraints.Origins, origin) }
+
+// expired reports whether the actor's time is over, by its end or by disuse.
+func (a *actor) expired(now time.Time) bool {
+	if !a.expiresAt.IsZero() && !now.Before(a.expiresAt) {
+		return true
+	}
+	idle := time.Duration(a.constraints.IdleSeconds) * time.Second
+	return idle > 0 && now.Sub(time.UnixMilli(a.usedAt.Load())) > idle
+}
+
+// allows reports whether the token may be used over t.
+func (a *actor) allows(t transport) bool {
+	return len(a.constraints.Transports) == 0 || slices.Contains(a.constraints.Transports, t.String())
+}
+
+// sees reports whether the actor's token shows it a conversation, by its text id.
+func (a *actor) sees(conversation string) bool {
+	return len(a.constraints.Conversations) == 0 || slices.Contains(a.constraints.Conversations, conversation)
+}
+
+// narrowed reports whether the actor sees only some conversations.
+func (a *actor) narrowed() bool { return len(a.constraints.Conversations) > 0 }
+
+// redacted reports whether texts and names are kept from the actor.
+func (a *actor) redacted() bool {
+	return a.constraints.Content == api.ContentMeta || !a.has(api.ScopeMessagesRead) && a.has(api.ScopeMessagesMeta)
+}
+
+// ended reports whether the actor was revoked.
+func (a *actor) ended() bool {
+	select {
+	case <-a.revoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// tokenDetail is what of a token is kept in one column.
+type tokenDetail struct {
+	Name        string          `json:"name"`
+	Scopes      []api.Scope     `json:"scopes"`
+	Constraints api.Constraints `json:"constraints"`
+}
+
+// actorOfRow reads a token's row.
+func actorOfRow(row store.PutToken) (*actor, error) {
+	var d tokenDetail
+	if err := json.Unmarshal(row.Detail, &d); err != nil {
+		return nil, fmt.Errorf("read token: %w", err)
+	}
+	a := &actor{
+		kind: api.ActorToken, id: row.ID, name: d.Name, hash: row.Hash, scopes: d.Scopes, constraints: d.Constraints,
+		createdAt: time.UnixMilli(row.CreatedAt), revoked: make(chan struct{}),
+	}
+	if row.ExpiresAt != 0 {
+		a.expiresAt = time.UnixMilli(row.ExpiresAt)
+	}
+	a.usedAt.Store(row.UsedAt)
+	a.savedAt.Store(row.UsedAt)
+	return a, nil
+}
+
+// row returns the token's row.
+func (a *actor) row() store.PutToken {
+	detail, err := json.Marshal(tokenDetail{a.name, a.scopes, a.constraints})
+	if err != nil {
+		panic("httpd: encode token: " + err.Error()) // strings and numbers only
+	}
+	row := store.PutToken{
+		ID: a.id, Hash: a.hash, CreatedAt: a.createdAt.UnixMilli(), UsedAt: a.usedAt.Load(), Detail: detail,
+	}
+	if !a.expiresAt.IsZero() {
+		row.ExpiresAt = a.expiresAt.UnixMilli()
+	}
+	return row
+}
+
+// stronger names what a token with these scopes and constraints could do beyond
+// a, or returns "". The owner may make anything.
+func (a *actor) stronger(scopes []api.Scope, c api.Constraints) string {
+	if a.kind == api.ActorOwner {
+		return ""
+	}
+	for _, s := range scopes {
+		if s == api.ScopeOwner || !a.has(s) {
+			return "/scopes"
+		}
+	}
+	own := a.constraints
+	switch {
+	case !within(c.Conversations, own.Conversations):
+		return "/constraints/conversations"
+	case !within(c.Transports, own.Transports):
+		return "/constraints/transports"
+	case len(c.Origins) > 0 && !within(c.Origins, own.Origins) || len(own.Origins) > 0 && len(c.Origins) == 0:
+		return "/constraints/origins"
+	case own.Content == api.ContentMeta && c.Content != api.ContentMeta:
+		return "/constraints/content"
+	case rateOf(c) > rateOf(own):
+		return "/constraints/rate"
+	case own.IdleSeconds > 0 && (c.IdleSeconds == 0 || c.IdleSeconds > own.IdleSeconds):
+		return "/constraints/idle_seconds"
+	case !a.expiresAt.IsZero() && (c.ExpiresAt == nil || c.ExpiresAt.After(a.expiresAt)):
+		return "/constraints/expires_at"
+	}
+	return ""
+}
+
+// within reports whether a list narrows at least as much as limit does, where
+// an empty list narrows nothing.
+func within(list, limit []string) bool {
+	if len(limit) == 0 {
+		return true
+	}
+	return len(list) > 0 && !slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(limit, s) })
+}
+
+func rateOf(c api.Constraints) int {
+	if c.Rate == 0 {
+		return rateDefault
+	}
+	return c.Rate
+}

@@ -1,0 +1,289 @@
+package httpd
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pabal/node/api"
+	"pabal/store"
+)
+
+// authority knows every token and session. Tokens are rows of the store and are
+// known while it is open; sessions live here and die with the process.
+type authority struct {
+	mu       sync.Mutex
+	store    *store.Store      // whose tokens are loaded; nil: none
+	tokens   map[string]*actor // by id
+	sessions map[string]*actor // by id
+	codes    []*loginCode
+	proofs   bucket // failures of exchange and unlock
+}
+
+// loginCode is a login link that was not used yet.
+type loginCode struct {
+	code      [sha256.Size]byte
+	digits    string
+	name      string
+	scopes    []api.Scope
+	expiresAt time.Time
+	tries     int
+}
+
+func newAuthority() *authority {
+	return &authority{
+		tokens: make(map[string]*actor), sessions: make(map[string]*actor),
+		proofs: bucket{burst: failuresBurst, every: failuresEvery},
+	}
+}
+
+// authenticate returns who sends a request, or nil. The unix socket has checked
+// its peer; a bearer token there narrows the request to the token, so that a
+// program can give up rights.
+func (s *Server) authenticate(t transport, r *http.Request) *actor {
+	header := r.Header.Values("Authorization")
+	if len(header) == 0 {
+		if t == overUnix {
+			return s.owner
+		}
+		return nil
+	}
+	secret, ok := strings.CutPrefix(header[0], "Bearer ")
+	if !ok || len(header) > 1 {
+		return nil
+	}
+	a := s.auth.bySecret(secret, s.daemon.Store(), s.now())
+	if a == nil || !a.allows(t) {
+		return nil
+	}
+	s.touch(r.Context(), a)
+	return a
+}
+
+// bySecret finds the actor of a secret that is valid now. The id is public, so
+// it is looked up; the secret's hash is compared in constant time.
+func (h *authority) bySecret(secret string, st *store.Store, now time.Time) *actor {
+	hash := sha256.Sum256([]byte(secret))
+	a := h.byID(api.TokenID(secret), st)
+	if a == nil || subtle.ConstantTimeCompare(hash[:], a.hash[:]) != 1 || a.expired(now) {
+		return nil
+	}
+	return a
+}
+
+// byID finds a token or session, expired or not.
+func (h *authority) byID(id string, st *store.Store) *actor {
+	h.load(st)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.sessions[id]; a != nil {
+		return a
+	}
+	return h.tokens[id]
+}
+
+// originRegistered reports whether any token is bound to a web origin.
+func (h *authority) originRegistered(origin string, st *store.Store) bool {
+	if origin == "" {
+		return false
+	}
+	h.load(st)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.tokens {
+		if a.boundTo(origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads the tokens of a store that was opened since. When the store is
+// closed, the tokens are forgotten and their streams end. Whoever changes the
+// tokens of a store calls load first, so that a slow load cannot undo it.
+func (h *authority) load(st *store.Store) {
+	h.mu.Lock()
+	loaded := h.store == st
+	h.mu.Unlock()
+	if loaded {
+		return
+	}
+	tokens, err := tokensOf(st)
+	if err != nil {
+		return // tried again with the next request
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.store == st {
+		return
+	}
+	for _, a := range h.tokens {
+		close(a.revoked)
+	}
+	h.store, h.tokens = st, tokens
+}
+
+func tokensOf(st *store.Store) (map[string]*actor, error) {
+	tokens := make(map[string]*actor)
+	if st == nil {
+		return tokens, nil
+	}
+	var rows []store.PutToken
+	err := st.View(func(v *store.View) (err error) {
+		rows, err = v.Tokens()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		a, err := actorOfRow(row)
+		if err != nil {
+			return nil, err
+		}
+		tokens[a.id] = a
+	}
+	return tokens, nil
+}
+
+// touch notes the use of a token. The store learns of it only so often that a
+// read is rarely a write.
+func (s *Server) touch(ctx context.Context, a *actor) {
+	now := s.now().UnixMilli()
+	a.usedAt.Store(now)
+	if a.kind != api.ActorToken || s.daemon.State().State != api.StateReady {
+		return
+	}
+	every := tokenUseEvery
+	if idle := time.Duration(a.constraints.IdleSeconds) * time.Second; idle > 0 {
+		every = min(every, idle/4)
+	}
+	saved := a.savedAt.Load()
+	if now-saved < every.Milliseconds() || !a.savedAt.CompareAndSwap(saved, now) {
+		return
+	}
+	if err := s.daemon.Write(ctx, []store.Row{a.row()}, nil); err != nil {
+		a.savedAt.Store(saved)
+	}
+}
+
+// newSecret returns a secret of 256 random bits and its hash.
+func newSecret(prefix string) (string, [sha256.Size]byte) {
+	var b [32]byte
+	rand.Read(b[:])
+	secret := prefix + base64.RawURLEncoding.EncodeToString(b[:])
+	return secret, sha256.Sum256([]byte(secret))
+}
+
+// addCode keeps a login code; the oldest goes when there are too many.
+func (h *authority) addCode(c *loginCode, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.codes = slices.DeleteFunc(h.codes, func(c *loginCode) bool { return !now.Before(c.expiresAt) })
+	if len(h.codes) >= loginCodesMax {
+		h.codes = h.codes[1:]
+	}
+	h.codes = append(h.codes, c)
+}
+
+// takeCode uses a login code up, given as the code or its digits. Wrong digits
+// count against every open code, and all wrong tries against one bucket.
+func (h *authority) takeCode(code string, now time.Time) *loginCode {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.proofs.take(now) {
+		return nil
+	}
+	hash := sha256.Sum256([]byte(code))
+	found := -1
+	for i, c := range h.codes {
+		same := subtle.ConstantTimeCompare(hash[:], c.code[:]) | subtle.ConstantTimeCompare([]byte(code), []byte(c.digits))
+		if same == 1 && now.Before(c.expiresAt) && c.tries < loginTriesMax {
+			found = i
+		}
+	}
+	if found < 0 {
+		for _, c := range h.codes {
+			c.tries++
+		}
+		return nil
+	}
+	h.proofs.give()
+	c := h.codes[found]
+	h.codes = slices.Delete(h.codes, found, found+1)
+	return c
+}
+
+// mayTry uses up one of the few wrong passphrases in a row.
+func (h *authority) mayTry(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.proofs.take(now)
+}
+
+// succeeded takes the last try back.
+func (h *authority) succeeded() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.proofs.give()
+}
+
+// addSession keeps a session; it reports false if there are too many.
+func (h *authority) addSession(a *actor, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, old := range h.sessions {
+		if old.expired(now) {
+			delete(h.sessions, id)
+			close(old.revoked)
+		}
+	}
+	if len(h.sessions) >= sessionsMax {
+		return false
+	}
+	h.sessions[a.id] = a
+	return true
+}
+
+// addToken keeps a token that was committed to st.
+func (h *authority) addToken(a *actor, st *store.Store) {
+	h.load(st)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.store == st {
+		h.tokens[a.id] = a
+	}
+}
+
+// remove forgets a token or session and ends its streams.
+func (h *authority) remove(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range []map[string]*actor{h.sessions, h.tokens} {
+		if a := m[id]; a != nil {
+			delete(m, id)
+			close(a.revoked)
+		}
+	}
+}
+
+// list returns the tokens, oldest first.
+func (h *authority) list(st *store.Store) []*actor {
+	h.load(st)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := slices.Collect(maps.Values(h.tokens))
+	slices.SortFunc(out, func(a, b *actor) int {
+		return cmp.Or(a.createdAt.Compare(b.createdAt), strings.Compare(a.id, b.id))
+	})
+	return out
+}

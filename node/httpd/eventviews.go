@@ -1,0 +1,246 @@
+package httpd
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/store"
+)
+
+// eventScopes says which scopes show events of a type; one of them is enough,
+// none means that every reader of events sees them.
+func eventScopes(t string) []api.Scope {
+	switch t {
+	case api.EventMessageCreated, api.EventMessageStatus, api.EventMessageDeleted, api.EventMessageExpired:
+		return scopes(api.ScopeMessagesRead, api.ScopeMessagesMeta)
+	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
+		return scopes(api.ScopeConversationsRead)
+	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
+		return scopes(api.ScopeInvitesManage)
+	case api.EventSettingsChanged:
+		return scopes(api.ScopeSettingsRead)
+	case api.EventTokenCreated, api.EventTokenRevoked:
+		return scopes(api.ScopeTokensManage)
+	case api.EventSelfUpdated:
+		return nil
+	default:
+		return scopes(api.ScopeContactsRead)
+	}
+}
+
+// sees reports whether the actor may know of an event at all.
+func (r *reader) sees(e *protocol.Event) (bool, error) {
+	needed := eventScopes(string(e.Type))
+	if len(needed) > 0 && !slices.ContainsFunc(needed, r.actor.has) {
+		return false, nil
+	}
+	if !r.actor.narrowed() {
+		return true, nil
+	}
+	if e.Conversation != (protocol.ConversationID{}) {
+		return r.actor.sees(e.Conversation.String()), nil
+	}
+	if e.Contact == (protocol.ContactID{}) {
+		return len(needed) == 0, nil
+	}
+	_, err := r.contact(e.Contact)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// events shows a row of the log as the events that it stands for.
+func (r *reader) events(l store.Logged, refs bool) ([]api.Event, error) {
+	visible, err := r.sees(&l.Event)
+	if err != nil || !visible {
+		return nil, err
+	}
+	out := make([]api.Event, l.Event.Count)
+	for i := range out {
+		at := api.Milli(l.At)
+		cursor := store.Cursor{Epoch: l.First.Epoch, Sequence: l.First.Sequence + uint64(i)}
+		out[i] = api.Event{Cursor: cursor.String(), Type: string(l.Event.Type), At: &at}
+		if l.Event.Conversation != (protocol.ConversationID{}) {
+			out[i].ConversationID = l.Event.Conversation.String()
+		}
+	}
+	objects, err := r.objects(&l.Event, refs)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range objects {
+		if o == nil || i >= len(out) {
+			continue
+		}
+		if out[i].Data, err = json.Marshal(o); err != nil {
+			return nil, fmt.Errorf("encode event: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// objects returns what the events of a row are about, as it is now.
+func (r *reader) objects(e *protocol.Event, refs bool) ([]any, error) {
+	switch string(e.Type) {
+	case api.EventMessageCreated:
+		return r.createdMessages(e, refs)
+	case api.EventMessageStatus:
+		return r.changedMessages(e, refs)
+	}
+	object, err := r.object(e)
+	if isNotFound(err) || err == nil && refs {
+		return []any{reference(e)}, nil
+	}
+	return []any{object}, err
+}
+
+// reference names what an event is about.
+func reference(e *protocol.Event) any {
+	var none [16]byte
+	switch {
+	case e.Ref != none:
+		return api.Reference{ID: refText(e)}
+	case e.Contact != none:
+		return api.Reference{ID: e.Contact.String()}
+	case e.Conversation != none:
+		return api.Reference{ID: e.Conversation.String()}
+	case e.Code != "":
+		return api.Reference{ID: e.Code} // of a token
+	}
+	return nil
+}
+
+// refText writes the id in Event.Ref, whose kind follows from the type.
+func refText(e *protocol.Event) string {
+	switch string(e.Type) {
+	case api.EventRequestReceived, api.EventRequestResolved:
+		return protocol.RequestID(e.Ref).String()
+	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
+		return protocol.InviteID(e.Ref).String()
+	default:
+		return protocol.MessageID(e.Ref).String()
+	}
+}
+
+func (r *reader) object(e *protocol.Event) (any, error) {
+	switch string(e.Type) {
+	case api.EventMessageDeleted, api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked:
+		return reference(e), nil
+	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
+		c, err := r.conversation(e.Conversation)
+		if err != nil {
+			return nil, err
+		}
+		view, err := r.conversationView(c)
+		return r.withoutMessages(view), err
+	case api.EventRequestReceived, api.EventRequestResolved:
+		row, err := r.Request(e.Ref)
+		return r.requestView(&row), err
+	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
+		row, err := r.Invite(e.Ref)
+		return r.inviteView(&row, r.now), err
+	case api.EventSettingsChanged:
+		return r.settings()
+	case api.EventSelfUpdated:
+		name, err := r.ownName()
+		return api.SelfChange{DisplayName: name}, err
+	case api.EventSecurityAlert:
+		return api.Alert{Code: e.Code, ContactID: idOrNil(e.Contact)}, nil
+	}
+	if e.Contact == (protocol.ContactID{}) {
+		return nil, nil // a type that a newer core logs
+	}
+	c, err := r.contact(e.Contact)
+	if err != nil {
+		return nil, err
+	}
+	return r.contactView(c), nil
+}
+
+// createdMessages returns the messages at positions First, First+1, …; one that
+// was deleted since is a reference to its position.
+func (r *reader) createdMessages(e *protocol.Event, refs bool) ([]any, error) {
+	out := make([]any, e.Count)
+	for i := range out {
+		out[i] = api.Reference{Position: e.First + uint64(i)}
+	}
+	c, err := r.conversation(e.Conversation)
+	if isNotFound(err) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	end := e.First + e.Count
+	for after := e.First; after < end; {
+		page, err := r.Messages(c.ID, store.PageQuery{Before: min(after+store.PageMax, end), Limit: store.PageMax})
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			if item.Position < after || item.Message == nil {
+				continue
+			}
+			if out[item.Position-e.First], err = r.messageData(c, item.Message, refs); err != nil {
+				return nil, err
+			}
+		}
+		after += store.PageMax
+	}
+	return out, nil
+}
+
+// changedMessages returns our messages with sequences First, First+1, …; one that
+// was deleted since is nil.
+func (r *reader) changedMessages(e *protocol.Event, refs bool) ([]any, error) {
+	out := make([]any, e.Count)
+	c, err := r.conversation(e.Conversation)
+	if isNotFound(err) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for first, end := e.First, e.First+e.Count; first < end; first += store.PageMax {
+		messages, err := r.OwnMessages(c.ID, first, min(first+store.PageMax, end)-1)
+		if err != nil {
+			return nil, err
+		}
+		for i := range messages {
+			m := &messages[i]
+			if out[m.Sequence-e.First], err = r.messageData(c, m, refs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (r *reader) messageData(c *protocol.PutConversation, m *store.Message, refs bool) (any, error) {
+	if refs {
+		return api.Reference{ID: messageID(m), Position: m.Position}, nil
+	}
+	return r.messageView(c, m)
+}
+
+// announcement shows an event that is not logged, or nil if the actor may not
+// know of it.
+func (r *reader) announcement(e *protocol.Event) (*api.Event, error) {
+	visible, err := r.sees(e)
+	if err != nil || !visible {
+		return nil, err
+	}
+	out := &api.Event{Type: string(e.Type)}
+	var data any = api.Reference{ID: e.Contact.String()}
+	if e.Type == protocol.PeerState {
+		data = api.PeerState{ContactID: e.Contact.String(), State: e.Code}
+	}
+	if out.Data, err = json.Marshal(data); err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,41 @@
+package httpd
+
+import "time"
+
+// Limits of this implementation. Those that clients see are in node/api.
+const (
+	connsMax         = 256 // open connections a listener
+	streamsMax       = 64  // event streams
+	streamsPerToken  = 8
+	headerBytesMax   = 32 << 10
+	headerTimeout    = 5 * time.Second
+	bodyTimeout      = 10 * time.Second
+	idleTimeout      = 2 * time.Minute
+	writeTimeout     = 30 * time.Second // of one answer, and of one event
+	shutdownTimeout  = 3 * time.Second  // for answers that are being written
+	heartbeatEvery   = 15 * time.Second
+	streamRetry      = time.Second // what a bye tells the client
+	announcementsMax = 256         // events that are not logged and wait for one stream
+
+	rateDefault   = 50 // requests a second and token
+	burstFactor   = 4  // burst = rate × burstFactor
+	sendRate      = 10 // messages a second and token
+	sendBurst     = 40
+	failuresBurst = 10 // wrong codes and passphrases: 10 at once,
+	failuresEvery = 6 * time.Second
+
+	readyTimeout = 5 * time.Second
+	operationMax = 2 * time.Minute // of setup and unlock, which run Argon2id
+
+	tokensMax       = 256
+	sessionsMax     = 64
+	sessionLifetime = 7 * 24 * time.Hour
+	loginCodesMax   = 16
+	loginTTLDefault = time.Minute
+	loginTriesMax   = 5
+	tokenUseEvery   = time.Hour // how exactly last_used_at survives a restart
+
+	outboxMax       = 200
+	excerptRunesMax = 120
+	consumersMax    = 64
+)

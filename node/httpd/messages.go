@@ -1,0 +1,429 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/protocol/wire"
+	"pabal/store"
+)
+
+type messagesInput struct {
+	ID     string `path:"id"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Before uint64 `query:"before" doc:"positions below, exclusive"`
+	After  string `query:"after" pattern:"^[0-9]{1,19}$" doc:"positions above, exclusive; 0: from the beginning"`
+}
+
+func (s *Server) listMessages(ctx context.Context, in *messagesInput) (*reply[api.MessagePage], error) {
+	id, err := conversationID(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	query := store.PageQuery{Before: in.Before, Limit: in.Limit}
+	first := false
+	if in.After != "" {
+		if in.Before != 0 {
+			return nil, invalid("query:after", api.FieldNotAllowed)
+		}
+		if _, err := fmt.Sscanf(in.After, "%d", &query.After); err != nil {
+			return nil, invalid("query:after", api.FieldTooLarge)
+		}
+		first = query.After == 0
+	}
+	var out api.MessagePage
+	err = s.read(ctx, func(r *reader) error {
+		c, err := r.conversation(id)
+		if err != nil {
+			return err
+		}
+		page, err := r.page(id, query, first)
+		if err != nil {
+			return err
+		}
+		out = api.MessagePage{Items: []api.Message{}, HasBefore: page.HasBefore, HasAfter: page.HasAfter}
+		for _, item := range page.Items {
+			m, err := r.itemView(c, item)
+			if err != nil {
+				return err
+			}
+			out.Items = append(out.Items, m)
+		}
+		return nil
+	})
+	return ok(0, out), err
+}
+
+// page reads a page. The store has no query for the very first one: it is what
+// stands below position limit+1, or, if that was all deleted, what follows.
+func (r *reader) page(id protocol.ConversationID, q store.PageQuery, first bool) (store.Page, error) {
+	if !first {
+		return r.Messages(id, q)
+	}
+	page, err := r.Messages(id, store.PageQuery{Before: uint64(q.Limit) + 1, Limit: q.Limit})
+	if err != nil || len(page.Items) > 0 || !page.HasAfter {
+		return page, err
+	}
+	return r.Messages(id, store.PageQuery{After: uint64(q.Limit), Limit: q.Limit})
+}
+
+// waiting are the query parameters of every send.
+type waiting struct {
+	Wait      string `query:"wait" enum:"queued,carried,delivered" doc:"answer only when the message has come so far, or after timeout_ms"`
+	TimeoutMS int    `query:"timeout_ms" minimum:"1" maximum:"60000" default:"30000"`
+}
+
+type putMessageInput struct {
+	waiting
+	ID        string `path:"id"`
+	MessageID string `path:"message_id"`
+	Body      api.MessageRequest
+}
+
+// putActor marks the idempotency rows of messages with a client's id: they are
+// keyed by that id alone, whoever sends it.
+const putActor = "message"
+
+// putMessage sends a message once, however often it is asked to.
+func (s *Server) putMessage(ctx context.Context, in *putMessageInput) (*reply[api.Message], error) {
+	conversation, err := conversationID(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !protocol.ValidClientID(in.MessageID) {
+		return nil, api.NewProblem(api.CodeInvalidID).At("path:message_id", api.FieldMalformed)
+	}
+	send, err := sendInput(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	send.Conversation, send.ClientID = conversation, in.MessageID
+	status, err := s.putOnce(ctx, in, send)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.awaitMessage(ctx, in.MessageID, in.waiting)
+	return ok(status, out), err
+}
+
+// putOnce commits a message unless it is committed already; a second request
+// with the same id waits for the first.
+func (s *Server) putOnce(ctx context.Context, in *putMessageInput, send protocol.SendText) (status int, err error) {
+	leave, err := s.inFlight.enter(ctx, in.MessageID)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	sent, row, err := s.sentBefore(ctx, in, send)
+	if err != nil || sent {
+		return http.StatusOK, err
+	}
+	_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
+		send.Ref = ref
+		return send
+	}, func(any) []store.Row { return []store.Row{row} })
+	return http.StatusCreated, err
+}
+
+// sentBefore reports whether a PUT with this id was committed already. If not,
+// it returns the row that will tell so for 48 hours, also when the message was
+// deleted meanwhile. Another body under the same id is refused.
+func (s *Server) sentBefore(ctx context.Context, in *putMessageInput, send protocol.SendText) (bool, store.PutIdempotency, error) {
+	st := s.daemon.Store()
+	if st == nil {
+		return false, store.PutIdempotency{}, api.NewProblem(api.CodeLocked)
+	}
+	body, err := json.Marshal(in.Body)
+	if err != nil {
+		return false, store.PutIdempotency{}, fmt.Errorf("fingerprint message: %w", err)
+	}
+	row := store.PutIdempotency{
+		Actor: putActor, Key: in.MessageID, Fingerprint: st.Fingerprint([]byte(in.ID), body),
+		Status: http.StatusCreated, Ref: in.MessageID,
+	}
+	sent := false
+	err = s.view(s.owner, func(r *reader) error {
+		before, err := r.Idempotency(putActor, in.MessageID)
+		known := err == nil
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if known && before.Fingerprint != row.Fingerprint {
+			return api.NewProblem(api.CodeIdempotencyMismatch)
+		}
+		c, m, err := r.message(in.MessageID)
+		switch {
+		case isNotFound(err) && known:
+			return api.NewProblem(api.CodeGone)
+		case isNotFound(err):
+			return nil
+		case err != nil:
+			return err
+		case !known && !sameMessage(&m, send):
+			return api.NewProblem(api.CodeIdempotencyMismatch)
+		}
+		if c.ID != send.Conversation {
+			return api.NewProblem(api.CodeIdempotencyMismatch)
+		}
+		sent = true
+		return nil
+	})
+	return sent, row, err
+}
+
+// sameMessage compares a stored message with one to be sent, when the row that
+// was made with it is too old to be kept.
+func sameMessage(m *store.Message, send protocol.SendText) bool {
+	content, _, err := wire.DecodeContent(m.Content)
+	return err == nil && m.Direction == protocol.Out && content.Text == send.Text
+}
+
+// sendInput checks a message and makes the core's input of it.
+func sendInput(req api.MessageRequest) (protocol.SendText, error) {
+	var in protocol.SendText
+	switch {
+	case len(req.Text) > api.TextBytesMax:
+		return in, api.NewProblem(api.CodeTextTooLong).With("max", api.TextBytesMax).At("/text", api.FieldTooLong)
+	case req.Text == "":
+		return in, api.NewProblem(api.CodeInvalidText).At("/text", api.FieldTooShort)
+	case !utf8.ValidString(req.Text):
+		return in, api.NewProblem(api.CodeInvalidUTF8).At("/text", api.FieldInvalidUTF8)
+	}
+	in.Text = req.Text
+	if req.Disappearing.Present {
+		t, err := timer(req.Disappearing.Value)
+		if err != nil {
+			return in, err
+		}
+		in.Timer, in.NoTimer = t, t == nil
+	}
+	return in, nil
+}
+
+type postMessageInput struct {
+	waiting
+	keyed
+	ID   string `path:"id"`
+	Body api.MessageRequest
+}
+
+func (s *Server) postMessage(ctx context.Context, in *postMessageInput) (*reply[api.Message], error) {
+	id, err := conversationID(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	send, err := sendInput(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	send.Conversation = id
+	return s.send(ctx, in, send)
+}
+
+// postToContact sends in one line: the contact may be named by "@" and its alias
+// or name, and its conversation is made if there is none.
+func (s *Server) postToContact(ctx context.Context, in *postMessageInput) (*reply[api.Message], error) {
+	send, err := sendInput(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.readContact(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	send.Contact = c.ID
+	return s.send(ctx, in, send)
+}
+
+// send commits a message under an id of ours.
+func (s *Server) send(ctx context.Context, in *postMessageInput, send protocol.SendText) (*reply[api.Message], error) {
+	fingerprint := in.ID + "\x00" + string(requestOf(ctx).body)
+	id, err := once(s, ctx, in.Key, fingerprint, func(try *attempt) (string, error) {
+		result, err := s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
+			send.Ref = ref
+			return send
+		}, func(result any) []store.Row {
+			return try.rows(http.StatusCreated, result.(protocol.Sent).ID.String())
+		})
+		if err != nil {
+			return "", err
+		}
+		return result.(protocol.Sent).ID.String(), nil
+	}, func(ref string) (string, error) { return ref, nil })
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.awaitMessage(ctx, id, in.waiting)
+	if isNotFound(err) {
+		err = api.NewProblem(api.CodeGone) // deleted since it was sent
+	}
+	return ok(0, out), err
+}
+
+// awaitMessage returns a message when it has come as far as asked, or when the
+// time is over: then it is answered as it is.
+func (s *Server) awaitMessage(ctx context.Context, id string, w waiting) (api.Message, error) {
+	timeout := time.NewTimer(time.Duration(w.TimeoutMS) * time.Millisecond)
+	defer timeout.Stop()
+	for {
+		changed := s.feed.next()
+		var out api.Message
+		err := s.read(ctx, func(r *reader) error {
+			c, m, err := r.message(id)
+			if err != nil {
+				return err
+			}
+			out, err = r.messageView(c, &m)
+			return err
+		})
+		if err != nil || reached(out.Status.State, w.Wait) {
+			return out, err
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return out, nil
+		case <-s.feed.stopping:
+			return out, nil
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+	}
+}
+
+// reached reports whether a state is as far as wanted, or will never get there.
+func reached(state, wanted string) bool {
+	order := []string{"", api.StateQueued, api.StateCarried, api.StateDelivered, api.StateRead}
+	for _, s := range order {
+		if s == wanted {
+			break
+		}
+		if s == state {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) getMessage(ctx context.Context, in *byID) (*reply[api.Message], error) {
+	var out api.Message
+	err := s.read(ctx, func(r *reader) error {
+		c, m, err := r.message(in.ID)
+		if err != nil {
+			return err
+		}
+		out, err = r.messageView(c, &m)
+		return err
+	})
+	return ok(0, out), err
+}
+
+// deleteMessage deletes a message here. One of ours that is not delivered is
+// taken back, so that it never is; if it is delivered at the same moment, it is
+// deleted here only.
+func (s *Server) deleteMessage(ctx context.Context, in *byID) (*done, error) {
+	var m store.Message
+	queued := false
+	err := s.read(ctx, func(r *reader) error {
+		c, found, err := r.message(in.ID)
+		if err != nil {
+			return err
+		}
+		m, queued = found, found.Direction == protocol.Out && store.StatusOf(c, &found) == store.StatusQueued
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if queued {
+		err := s.change(ctx, func(ref uint64) protocol.Input {
+			return protocol.TakeBack{Ref: ref, ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence}
+		})
+		if p := (*protocol.Problem)(nil); !errors.As(err, &p) || p.Code != protocol.CodeDelivered {
+			return &done{}, err
+		}
+	}
+	return &done{}, s.change(ctx, func(ref uint64) protocol.Input {
+		return protocol.DeleteMessage{
+			Ref: ref, ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence, Direction: m.Direction,
+		}
+	})
+}
+
+func (s *Server) whyMessage(ctx context.Context, in *byID) (*reply[api.Why], error) {
+	var c *protocol.PutConversation
+	var m store.Message
+	err := s.read(ctx, func(r *reader) (err error) {
+		c, m, err = r.message(in.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.whyOf(ctx, c, &m)
+	return ok(0, out), err
+}
+
+// whyOf says what a message waits for; only one of ours that is queued waits.
+func (s *Server) whyOf(ctx context.Context, c *protocol.PutConversation, m *store.Message) (api.Why, error) {
+	out := api.Why{Subject: messageID(m), State: string(store.StatusOf(c, m))}
+	switch {
+	case m.Direction != protocol.Out:
+		return out, api.NewProblem(api.CodeNotOwnMessage)
+	case out.State == api.StateFailed || out.State == api.StateExpired:
+		out.Reason = m.Code
+		return out, nil
+	case out.State != api.StateQueued:
+		return out, nil
+	}
+	why, err := s.daemon.Why(ctx, c.Contact, &m.ID)
+	why.Subject, why.State = out.Subject, out.State
+	return why, err
+}
+
+func (s *Server) outbox(ctx context.Context, _ *none) (*reply[list[api.OutboxItem]], error) {
+	type waiting struct {
+		conversation *protocol.PutConversation
+		message      store.Message
+		view         api.Message
+	}
+	var rows []waiting
+	err := s.read(ctx, func(r *reader) error {
+		rows = nil
+		messages, err := r.Outbox(outboxMax)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			c, err := r.conversation(m.Conversation)
+			if isNotFound(err) {
+				continue // not the token's
+			}
+			if err != nil {
+				return err
+			}
+			view, err := r.messageView(c, &m)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, waiting{c, m, view})
+		}
+		return nil
+	})
+	out := list[api.OutboxItem]{Items: []api.OutboxItem{}}
+	for _, row := range rows {
+		why, err := s.whyOf(ctx, row.conversation, &row.message)
+		if err != nil {
+			return nil, err
+		}
+		out.Items = append(out.Items, api.OutboxItem{Message: row.view, ContactID: idOrNil(row.conversation.Contact), Why: why})
+	}
+	return ok(0, out), err
+}

@@ -1,0 +1,242 @@
+package httpd
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"pabal/node/api"
+)
+
+// route is one operation of the API. The table in routes is the only place that
+// says who may call it and when.
+type route struct {
+	method, path string
+	summary      string
+	scopes       []api.Scope // one of them is needed; none: whoever is known
+	states       states      // when it answers
+	status       int         // of success; 0: 200
+
+	public       bool // answers without a token
+	stepUp       bool // only the owner on the unix socket, whatever a token's scopes
+	stream       bool // writes for as long as it likes
+	text         bool // also takes text/plain
+	sends        bool // counts as a sent message
+	secret       bool // answers with a secret, so it takes no Idempotency-Key
+	experimental bool // may change within v1
+
+	register func(*Server, huma.API, huma.Operation)
+}
+
+// name returns the route's pattern, or "none" for no route.
+func (rt *route) name() string {
+	if rt == nil {
+		return "none"
+	}
+	return rt.method + " " + rt.path
+}
+
+func (rt *route) stability() string {
+	if rt.experimental {
+		return "experimental"
+	}
+	return "stable"
+}
+
+// routes returns every operation.
+func routes() []route {
+	var all []route
+	for _, group := range [][]route{
+		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
+		conversationRoutes(), messageRoutes(), opsRoutes(),
+	} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+func scopes(s ...api.Scope) []api.Scope { return s }
+
+func serviceRoutes() []route {
+	owner := scopes(api.ScopeOwner)
+	return []route{
+		{method: http.MethodGet, path: "/v1/status", summary: "What the daemon can do now",
+			scopes: scopes(api.ScopeStatusRead), states: always, register: operation((*Server).getStatus)},
+		{method: http.MethodPost, path: "/v1/setup", summary: "Make the profile", scopes: owner,
+			states: inUninitialised, status: http.StatusCreated, register: operation((*Server).setup)},
+		{method: http.MethodPost, path: "/v1/unlock", summary: "Open a locked profile",
+			scopes: scopes(api.ScopeLock), states: inLocked, status: http.StatusNoContent, register: operation((*Server).unlock)},
+		{method: http.MethodPost, path: "/v1/lock", summary: "Erase the keys from memory and close the network",
+			scopes: scopes(api.ScopeLock), states: reading, status: http.StatusNoContent, register: operation((*Server).lock)},
+		{method: http.MethodPost, path: "/v1/shutdown", summary: "Commit what is held and end", scopes: owner,
+			states: always, status: http.StatusAccepted, register: operation((*Server).shutdown)},
+		{method: http.MethodGet, path: "/v1/snapshot", summary: "What a first screen needs, with the cursor to go on from",
+			scopes: scopes(api.ScopeConversationsRead), states: reading, register: operation((*Server).snapshot)},
+		{method: http.MethodGet, path: "/v1/settings", summary: "All settings",
+			scopes: scopes(api.ScopeSettingsRead), states: reading, register: operation((*Server).getSettings)},
+		{method: http.MethodPatch, path: "/v1/settings", summary: "Change settings",
+			scopes: scopes(api.ScopeSettingsWrite), states: writing, register: operation((*Server).patchSettings)},
+		{method: http.MethodGet, path: "/v1/network", summary: "Own addresses and live contacts",
+			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).network)},
+	}
+}
+
+func authRoutes() []route {
+	manage := scopes(api.ScopeTokensManage)
+	return []route{
+		{method: http.MethodPost, path: "/v1/auth/proof", summary: "Prove that the daemon knows a token",
+			states: anyLocked, public: true, secret: true, register: operation((*Server).proof)},
+		{method: http.MethodPost, path: "/v1/auth/exchange", summary: "Turn the code of a login link into a session",
+			states: anyLocked, public: true, secret: true, register: operation((*Server).exchange)},
+		{method: http.MethodGet, path: "/v1/auth/me", summary: "What this client may do",
+			states: anyLocked, register: operation((*Server).me)},
+		{method: http.MethodDelete, path: "/v1/auth/me", summary: "End this session or revoke this token",
+			states: anyLocked, status: http.StatusNoContent, register: operation((*Server).logout)},
+		{method: http.MethodPost, path: "/v1/login-links", summary: "Let one browser in, once", scopes: scopes(api.ScopeOwner),
+			states: anyLocked, status: http.StatusCreated, stepUp: true, secret: true, register: operation((*Server).createLoginLink)},
+		{method: http.MethodGet, path: "/v1/tokens", summary: "All tokens", scopes: manage,
+			states: reading, register: operation((*Server).listTokens)},
+		{method: http.MethodPost, path: "/v1/tokens", summary: "Make a token, no stronger than oneself", scopes: manage,
+			states: writing, status: http.StatusCreated, secret: true, register: operation((*Server).createToken)},
+		{method: http.MethodGet, path: "/v1/tokens/{id}", summary: "One token", scopes: manage,
+			states: reading, register: operation((*Server).getToken)},
+		{method: http.MethodDelete, path: "/v1/tokens/{id}", summary: "Revoke a token and end its streams", scopes: manage,
+			states: reading, status: http.StatusNoContent, register: operation((*Server).revokeToken)},
+	}
+}
+
+func eventRoutes() []route {
+	events := scopes(api.ScopeEvents)
+	return []route{
+		{method: http.MethodGet, path: "/v1/events", summary: "The event log: stream (SSE, NDJSON) or long poll (JSON)",
+			scopes: events, states: inLocked | reading, stream: true, register: registerEvents},
+		{method: http.MethodPost, path: "/v1/events/ack", summary: "Move a consumer forward", scopes: events,
+			states: writing, register: operation((*Server).ackEvents)},
+		{method: http.MethodGet, path: "/v1/consumers", summary: "All event consumers", scopes: events,
+			states: reading, register: operation((*Server).listConsumers)},
+		{method: http.MethodPut, path: "/v1/consumers/{name}", summary: "Make an event consumer or move it", scopes: events,
+			states: writing, register: operation((*Server).putConsumer)},
+		{method: http.MethodDelete, path: "/v1/consumers/{name}", summary: "Forget an event consumer", scopes: events,
+			states: reading, status: http.StatusNoContent, register: operation((*Server).deleteConsumer)},
+	}
+}
+
+func selfRoutes() []route {
+	return []route{
+		{method: http.MethodGet, path: "/v1/self", summary: "The account", states: reading, register: operation((*Server).getSelf)},
+		{method: http.MethodPatch, path: "/v1/self", summary: "Change the display name", scopes: scopes(api.ScopeIdentityManage),
+			states: writing, register: operation((*Server).patchSelf)},
+		{method: http.MethodGet, path: "/v1/self/fingerprint", summary: "This account's half of every safety number",
+			states: reading, register: operation((*Server).selfFingerprint)},
+		{method: http.MethodGet, path: "/v1/self/qr.svg", summary: "The own fingerprint as a QR code",
+			states: reading, register: raw(svgType, (*Server).selfQR)},
+	}
+}
+
+func inviteRoutes() []route {
+	manage, write := scopes(api.ScopeInvitesManage), scopes(api.ScopeContactsWrite)
+	return []route{
+		{method: http.MethodGet, path: "/v1/invites", summary: "Invites made here", scopes: manage,
+			states: reading, register: operation((*Server).listInvites)},
+		{method: http.MethodPost, path: "/v1/invites", summary: "Make an invite link", scopes: manage,
+			states: writing, status: http.StatusCreated, register: operation((*Server).createInvite)},
+		{method: http.MethodPost, path: "/v1/invites/inspect", summary: "What a link is, without touching the network",
+			scopes: scopes(api.ScopeContactsRead), states: reading, register: operation((*Server).inspectInvite)},
+		{method: http.MethodPost, path: "/v1/invites/accept", summary: "Answer someone's invite link", scopes: write,
+			states: writing, status: http.StatusAccepted, register: operation((*Server).acceptInvite)},
+		{method: http.MethodGet, path: "/v1/invites/{id}", summary: "One invite", scopes: manage,
+			states: reading, register: operation((*Server).getInvite)},
+		{method: http.MethodDelete, path: "/v1/invites/{id}", summary: "Make a link useless", scopes: manage,
+			states: reading, status: http.StatusNoContent, register: operation((*Server).revokeInvite)},
+		{method: http.MethodGet, path: "/v1/invites/{id}/qr.svg", summary: "An invite link as a QR code", scopes: manage,
+			states: reading, register: raw(svgType, (*Server).inviteQR)},
+		{method: http.MethodGet, path: "/v1/requests", summary: "Contact requests that reached us", scopes: scopes(api.ScopeContactsRead),
+			states: reading, register: operation((*Server).listRequests)},
+		{method: http.MethodPost, path: "/v1/requests/{id}/accept", summary: "Make a contact of who asked", scopes: write,
+			states: writing, register: operation((*Server).acceptRequest)},
+		{method: http.MethodPost, path: "/v1/requests/{id}/decline", summary: "Refuse, silently", scopes: write,
+			states: writing, register: operation((*Server).declineRequest)},
+		{method: http.MethodPost, path: "/v1/requests/{id}/block", summary: "Refuse, also what the account asks later", scopes: write,
+			states: writing, register: operation((*Server).blockRequest)},
+	}
+}
+
+func contactRoutes() []route {
+	read, write := scopes(api.ScopeContactsRead), scopes(api.ScopeContactsWrite)
+	return []route{
+		{method: http.MethodGet, path: "/v1/contacts", summary: "Contacts by name", scopes: read,
+			states: reading, register: operation((*Server).listContacts)},
+		{method: http.MethodGet, path: "/v1/contacts/{id}", summary: "One contact, by id or @alias", scopes: read,
+			states: reading, register: operation((*Server).getContact)},
+		{method: http.MethodPatch, path: "/v1/contacts/{id}", summary: "Change what we call a contact", scopes: write,
+			states: writing, register: operation((*Server).patchContact)},
+		{method: http.MethodDelete, path: "/v1/contacts/{id}", summary: "Erase a contact and its conversation here", scopes: write,
+			states: reading, status: http.StatusNoContent, register: operation((*Server).removeContact)},
+		{method: http.MethodGet, path: "/v1/contacts/{id}/why", summary: "What a contact waits for", scopes: read,
+			states: reading, register: operation((*Server).whyContact)},
+		{method: http.MethodGet, path: "/v1/contacts/{id}/verification", summary: "The safety number with a contact", scopes: read,
+			states: reading, register: operation((*Server).getVerification)},
+		{method: http.MethodPost, path: "/v1/contacts/{id}/verify", summary: "Record that the safety numbers are equal", scopes: write,
+			states: writing, register: operation((*Server).verify)},
+		{method: http.MethodDelete, path: "/v1/contacts/{id}/verification", summary: "Take a verification back", scopes: write,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).unverify)},
+		{method: http.MethodGet, path: "/v1/blocks", summary: "Blocked contacts", scopes: read,
+			states: reading, register: operation((*Server).listBlocks)},
+		{method: http.MethodPut, path: "/v1/blocks/{id}", summary: "Block a contact: to them we look like off", scopes: write,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).block)},
+		{method: http.MethodDelete, path: "/v1/blocks/{id}", summary: "Take a block back", scopes: write,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).unblock)},
+	}
+}
+
+func conversationRoutes() []route {
+	read, write := scopes(api.ScopeConversationsRead), scopes(api.ScopeConversationsWrite)
+	return []route{
+		{method: http.MethodGet, path: "/v1/conversations", summary: "Conversations, newest first", scopes: read,
+			states: reading, register: operation((*Server).listConversations)},
+		{method: http.MethodPost, path: "/v1/conversations", summary: "The conversation with a contact or with oneself",
+			scopes: write, states: writing, register: operation((*Server).openConversation)},
+		{method: http.MethodGet, path: "/v1/conversations/{id}", summary: "One conversation", scopes: read,
+			states: reading, register: operation((*Server).getConversation)},
+		{method: http.MethodPatch, path: "/v1/conversations/{id}", summary: "Change the timer of new messages",
+			scopes: write, states: writing, register: operation((*Server).patchConversation)},
+		{method: http.MethodPost, path: "/v1/conversations/{id}/read", summary: "Say that the user has read up to a position",
+			scopes: scopes(api.ScopeMessagesRead), states: writing, register: operation((*Server).markRead)},
+	}
+}
+
+func messageRoutes() []route {
+	read, send := scopes(api.ScopeMessagesRead, api.ScopeMessagesMeta), scopes(api.ScopeMessagesSend)
+	return []route{
+		{method: http.MethodGet, path: "/v1/conversations/{id}/messages", summary: "A page of a conversation, oldest first",
+			scopes: read, states: reading, register: operation((*Server).listMessages)},
+		{method: http.MethodPost, path: "/v1/conversations/{id}/messages", summary: "Send a message", scopes: send,
+			states: writing, status: http.StatusCreated, text: true, sends: true, register: operation((*Server).postMessage)},
+		{method: http.MethodPut, path: "/v1/conversations/{id}/messages/{message_id}", summary: "Send a message under an id of one's choice",
+			scopes: send, states: writing, status: http.StatusCreated, sends: true, register: operation((*Server).putMessage)},
+		{method: http.MethodPost, path: "/v1/contacts/{id}/messages", summary: "Send a message to a contact, by id or @alias",
+			scopes: send, states: writing, status: http.StatusCreated, text: true, sends: true, register: operation((*Server).postToContact)},
+		{method: http.MethodGet, path: "/v1/messages/{id}", summary: "One message", scopes: read,
+			states: reading, register: operation((*Server).getMessage)},
+		{method: http.MethodDelete, path: "/v1/messages/{id}", summary: "Delete a message here; take a queued one back",
+			scopes: scopes(api.ScopeMessagesManage), states: reading, status: http.StatusNoContent, register: operation((*Server).deleteMessage)},
+		{method: http.MethodGet, path: "/v1/messages/{id}/why", summary: "What a message of ours waits for", scopes: read,
+			states: reading, register: operation((*Server).whyMessage)},
+		{method: http.MethodGet, path: "/v1/outbox", summary: "Messages of ours that are not delivered", scopes: send,
+			states: reading, register: operation((*Server).outbox)},
+	}
+}
+
+func opsRoutes() []route {
+	status := scopes(api.ScopeStatusRead)
+	return []route{
+		{method: http.MethodGet, path: "/healthz", summary: "Whether the process answers", scopes: status,
+			states: always, register: operation((*Server).healthz)},
+		{method: http.MethodGet, path: "/readyz", summary: "Whether a message would be taken now", scopes: status,
+			states: always, register: operation((*Server).readyz)},
+		{method: http.MethodGet, path: "/metrics", summary: "Metrics in the text format of Prometheus",
+			scopes: scopes(api.ScopeMetricsRead), states: reading, register: raw("text/plain", (*Server).serveMetrics)},
+		{method: http.MethodGet, path: "/v1/openapi.json", summary: "This description",
+			states: anyLocked, register: raw("application/json", (*Server).serveOpenAPI)},
+	}
+}

@@ -1,0 +1,296 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/store"
+)
+
+func (s *Server) getStatus(ctx context.Context, _ *none) (*reply[api.Status], error) {
+	state := s.daemon.State()
+	out := api.Status{
+		State: state.State, Since: api.NewTime(state.Since), Version: s.config.Version, Commit: s.config.Commit,
+		API:     api.Version{Major: api.Major, Minor: api.Minor, Features: []string{}},
+		Profile: s.config.Profile, Network: state.Network, Warnings: notNil(state.Warnings),
+	}
+	if s.daemon.Store() == nil {
+		return ok(0, out), nil
+	}
+	err := s.read(ctx, func(r *reader) error {
+		totals, err := r.Totals()
+		out.UnreadTotal, out.OutboxTotal = int(totals.Unread), int(totals.Waiting)
+		return err
+	})
+	if errors.Is(err, store.ErrClosed) { // locked meanwhile: the state says so next time
+		err = nil
+	}
+	return ok(0, out), err
+}
+
+type setupInput struct{ Body api.SetupRequest }
+
+func (s *Server) setup(ctx context.Context, in *setupInput) (*reply[api.SetupResponse], error) {
+	req := in.Body
+	if err := checkName("/display_name", req.DisplayName); err != nil {
+		return nil, err
+	}
+	if _, err := timer(req.Disappearing); err != nil {
+		return nil, err
+	}
+	set := Setup{DisplayName: req.DisplayName, Disappearing: req.Disappearing}
+	switch {
+	case req.Keyfile && req.Passphrase != "":
+		return nil, invalid("/keyfile", api.FieldNotAllowed)
+	case req.Keyfile:
+	case req.Passphrase == "":
+		return nil, invalid("/passphrase", api.FieldRequired)
+	case len(req.Passphrase) < api.PassphraseBytesMin:
+		return nil, invalid("/passphrase", api.FieldTooShort)
+	case len(req.Passphrase) > api.PassphraseBytesMax:
+		return nil, invalid("/passphrase", api.FieldTooLong)
+	default:
+		set.Passphrase = []byte(req.Passphrase)
+	}
+	ctx, cancel := context.WithTimeout(ctx, operationMax)
+	defer cancel()
+	if err := s.daemon.Setup(ctx, set); err != nil {
+		return nil, err
+	}
+	out, err := s.self(ctx)
+	return ok(0, api.SetupResponse{Self: out}), err
+}
+
+// invalid refuses one field.
+func invalid(pointer string, code api.Code) error {
+	return api.NewProblem(api.CodeValidationFailed).At(pointer, code)
+}
+
+// checkName refuses what is no name for a person: empty, too long, or with
+// characters that are not seen or that turn the text around them.
+func checkName(pointer, name string) error {
+	visible := false
+	for _, r := range name {
+		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
+			return api.NewProblem(api.CodeInvalidName).At(pointer, api.FieldNotAllowed)
+		}
+		visible = visible || unicode.IsGraphic(r) && !unicode.IsSpace(r)
+	}
+	switch {
+	case len(name) > api.NameBytesMax:
+		return api.NewProblem(api.CodeInvalidName).At(pointer, api.FieldTooLong)
+	case !visible:
+		return api.NewProblem(api.CodeInvalidName).At(pointer, api.FieldTooShort)
+	}
+	return nil
+}
+
+type unlockInput struct{ Body *api.UnlockRequest }
+
+func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
+	var passphrase []byte
+	if in.Body != nil && in.Body.Passphrase != "" {
+		if len(in.Body.Passphrase) > api.PassphraseBytesMax {
+			return nil, invalid("/passphrase", api.FieldTooLong)
+		}
+		passphrase = []byte(in.Body.Passphrase)
+	}
+	if !s.auth.mayTry(s.now()) {
+		p := api.NewProblem(api.CodeRateLimited)
+		p.RetryAfterMS = failuresEvery.Milliseconds()
+		return nil, p
+	}
+	ctx, cancel := context.WithTimeout(ctx, operationMax)
+	defer cancel()
+	if err := s.daemon.Unlock(ctx, passphrase); err != nil {
+		return nil, err
+	}
+	s.auth.succeeded()
+	return &done{}, nil
+}
+
+func (s *Server) lock(ctx context.Context, _ *none) (*done, error) {
+	return &done{}, s.daemon.Lock(ctx)
+}
+
+// shutdownAnswer is the empty object that POST /v1/shutdown answers with.
+type shutdownAnswer struct{}
+
+func (s *Server) shutdown(context.Context, *none) (*reply[shutdownAnswer], error) {
+	s.daemon.Stop()
+	return ok(0, shutdownAnswer{}), nil
+}
+
+type snapshotInput struct {
+	Conversations int `query:"conversations" minimum:"0" maximum:"200" default:"50"`
+	Messages      int `query:"messages" minimum:"0" maximum:"50" default:"1" doc:"of each conversation"`
+}
+
+func (s *Server) snapshot(ctx context.Context, in *snapshotInput) (*reply[api.SnapshotResponse], error) {
+	self, err := s.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := api.SnapshotResponse{Self: self}
+	actor := requestOf(ctx).actor
+	err = s.read(ctx, func(r *reader) error {
+		out.Cursor = requestOf(ctx).cursor
+		if out.Self.DisplayName, err = r.ownName(); err != nil {
+			return err
+		}
+		if out.Settings, err = r.settings(); err != nil {
+			return err
+		}
+		if err := r.snapshotPeople(&out); err != nil {
+			return err
+		}
+		return r.snapshotConversations(&out, in)
+	})
+	if !actor.has(api.ScopeSettingsRead) {
+		out.Settings = api.Settings{}
+	}
+	return ok(0, out), err
+}
+
+func (r *reader) snapshotPeople(out *api.SnapshotResponse) error {
+	out.Contacts, out.Requests = []api.Contact{}, []api.Request{}
+	contacts, err := r.allContacts() // also fills the cache that names come from
+	if err != nil || !r.actor.has(api.ScopeContactsRead) {
+		return err
+	}
+	for i := range contacts {
+		out.Contacts = append(out.Contacts, r.contactView(&contacts[i]))
+	}
+	requests, err := r.Requests()
+	for i := range requests {
+		if requests[i].Phase == protocol.RequestWaiting {
+			out.Requests = append(out.Requests, r.requestView(&requests[i]))
+		}
+	}
+	return err
+}
+
+func (r *reader) snapshotConversations(out *api.SnapshotResponse, in *snapshotInput) error {
+	out.Conversations, out.Messages = []api.Conversation{}, []api.Message{}
+	rows, err := r.visibleConversations(in.Conversations)
+	if err != nil {
+		return err
+	}
+	messages := r.actor.has(api.ScopeMessagesRead) || r.actor.has(api.ScopeMessagesMeta)
+	for i := range rows {
+		view, err := r.conversationView(&rows[i])
+		if err != nil {
+			return err
+		}
+		if !messages {
+			view.Last = nil
+		}
+		out.Conversations = append(out.Conversations, view)
+		if in.Messages == 0 || !messages {
+			continue
+		}
+		page, err := r.Messages(rows[i].ID, store.PageQuery{Limit: in.Messages})
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			m, err := r.itemView(&rows[i], item)
+			if err != nil {
+				return err
+			}
+			out.Messages = append(out.Messages, m)
+		}
+	}
+	return nil
+}
+
+// The names of settings in the store.
+const (
+	settingDisappearing = "disappearing"
+	settingLanguage     = "language"
+)
+
+// DisappearingSetting is the row of the setting that shows the timer of new
+// conversations; the implementation of [Daemon] commits it when it makes a profile.
+func DisappearingSetting(d *api.Disappearing) store.Row { return settingRow(settingDisappearing, d) }
+
+func settingRow(name string, value any) store.Row {
+	b, err := json.Marshal(value)
+	if err != nil {
+		panic("httpd: encode setting: " + err.Error()) // numbers and strings
+	}
+	return store.PutSetting{Name: name, Value: b}
+}
+
+// settings reads all settings; one that was never set has its zero value.
+func (r *reader) settings() (api.Settings, error) {
+	var out api.Settings
+	for name, field := range map[string]any{settingDisappearing: &out.Disappearing, settingLanguage: &out.Language} {
+		value, err := r.Setting(name)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return out, err
+		}
+		if err := json.Unmarshal(value, field); err != nil {
+			return out, fmt.Errorf("read setting %s: %w", name, err)
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) getSettings(ctx context.Context, _ *none) (*reply[api.Settings], error) {
+	var out api.Settings
+	err := s.read(ctx, func(r *reader) (err error) {
+		out, err = r.settings()
+		return err
+	})
+	return ok(0, out), err
+}
+
+type settingsInput struct{ Body api.SettingsPatch }
+
+func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[api.Settings], error) {
+	patch := in.Body
+	var rows []store.Row
+	if patch.Language != nil {
+		rows = append(rows, settingRow(settingLanguage, *patch.Language))
+	}
+	changed := []protocol.Event{{Type: api.EventSettingsChanged}}
+	if !patch.Disappearing.Present {
+		if len(rows) > 0 {
+			if err := s.daemon.Write(ctx, rows, changed); err != nil {
+				return nil, err
+			}
+		}
+		return s.getSettings(ctx, nil)
+	}
+	t, err := timer(patch.Disappearing.Value)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, DisappearingSetting(patch.Disappearing.Value))
+	_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
+		return protocol.SetDefaultTimer{Ref: ref, Timer: t}
+	}, func(any) []store.Row { return rows })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.daemon.Write(ctx, nil, changed); err != nil {
+		return nil, err
+	}
+	return s.getSettings(ctx, nil)
+}
+
+func (s *Server) network(context.Context, *none) (*reply[api.Network], error) {
+	out := s.daemon.Network()
+	out.Listen, out.Peers = notNil(out.Listen), notNil(out.Peers)
+	return ok(0, out), nil
+}

@@ -1,0 +1,273 @@
+package httpd
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/protocol/wire"
+	"pabal/store"
+)
+
+// Sequences of API objects are never null.
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// idOrNil returns the text of an id, or nil for none.
+func idOrNil[T interface {
+	comparable
+	String() string
+}](id T) *string {
+	var zero T
+	if id == zero {
+		return nil
+	}
+	s := id.String()
+	return &s
+}
+
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// disappearing returns a timer as the API shows it.
+func disappearing(t *wire.Timer) *api.Disappearing {
+	if t == nil {
+		return nil
+	}
+	d := &api.Disappearing{Mode: api.DisappearFromSent, Seconds: int64(t.Seconds)}
+	if t.Mode == wire.TimerFromRead {
+		d.Mode = api.DisappearFromRead
+	}
+	return d
+}
+
+// timer returns a timer as the core takes it, or a problem.
+func timer(d *api.Disappearing) (*wire.Timer, error) {
+	if d == nil {
+		return nil, nil
+	}
+	t := &wire.Timer{Mode: wire.TimerFromSent}
+	switch d.Mode {
+	case api.DisappearFromSent:
+	case api.DisappearFromRead:
+		t.Mode = wire.TimerFromRead
+	default:
+		return nil, api.NewProblem(api.CodeInvalidTimer).At("/disappearing/mode", api.FieldNotAllowed)
+	}
+	if d.Seconds < 1 || d.Seconds > api.DisappearingSecondsMax {
+		return nil, api.NewProblem(api.CodeInvalidTimer).At("/disappearing/seconds", api.FieldInvalid)
+	}
+	t.Seconds = uint32(d.Seconds)
+	return t, nil
+}
+
+func (r *reader) contactView(c *protocol.PutContact) api.Contact {
+	out := api.Contact{
+		ID: c.ID.String(), Name: c.Name, Alias: textOrNil(c.Alias), State: string(c.Phase), Reason: textOrNil(c.Reason),
+		ConversationID: idOrNil(c.Conversation), Verification: string(c.Verification), Blocked: c.Blocked,
+		InviteID: idOrNil(c.Invite), CreatedAt: api.Milli(c.CreatedAt),
+	}
+	if out.Verification == "" {
+		out.Verification = string(protocol.Unverified)
+	}
+	if r.actor.redacted() {
+		out.Name, out.Alias = "", nil
+	}
+	return out
+}
+
+// conversationView shows a conversation with its newest message.
+func (r *reader) conversationView(c *protocol.PutConversation) (api.Conversation, error) {
+	out := api.Conversation{
+		ID: c.ID.String(), Kind: string(c.Kind), ContactID: idOrNil(c.Contact), CreatedAt: api.Milli(c.CreatedAt),
+		LastPosition: c.LastPosition, Unread: api.Unread{Count: c.Unread, ReadUpTo: c.ReadUpTo},
+		Disappearing: disappearing(c.Timer), Can: api.Can{Send: true}, TitleSource: "derived",
+		Security: api.ConversationSafety{State: "ok"},
+	}
+	if c.Kind == protocol.ConversationDirect {
+		if err := r.directView(&out, c); err != nil {
+			return out, err
+		}
+	} else {
+		name, err := r.ownName()
+		if err != nil {
+			return out, err
+		}
+		out.Title = name
+	}
+	last, err := r.LastMessage(c.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	view, err := r.messageView(c, &last)
+	if err != nil {
+		return out, err
+	}
+	out.Last = &api.LastMessage{MessageID: *view.ID, At: api.Milli(last.At)}
+	if view.Body != nil {
+		excerpt := excerptOf(view.Body.Text)
+		out.Last.Excerpt = &excerpt
+	}
+	return out, nil
+}
+
+func (r *reader) directView(out *api.Conversation, c *protocol.PutConversation) error {
+	contact, err := r.contact(c.Contact)
+	if err != nil {
+		return err
+	}
+	out.Title, out.TitleSource = r.name(contact), "peer"
+	if contact.Alias != "" {
+		out.TitleSource = "mine"
+	}
+	out.Can.Send = !contact.Blocked && contact.Phase != protocol.ContactFailed &&
+		contact.Verification != protocol.VerifiedChanged
+	switch contact.Verification {
+	case protocol.Verified:
+	case protocol.VerifiedChanged:
+		out.Security.State = "key_changed"
+	default:
+		out.Security.State = "unverified"
+	}
+	return nil
+}
+
+// excerptOf returns the beginning of a text in one line.
+func excerptOf(text string) string {
+	n := 0
+	for i := range text {
+		if n == excerptRunesMax {
+			text = text[:i] + "…"
+			break
+		}
+		n++
+	}
+	return strings.ReplaceAll(text, "\n", " ")
+}
+
+// messageID returns a message's id as its client knows it.
+func messageID(m *store.Message) string {
+	if m.ClientID != "" {
+		return m.ClientID
+	}
+	return m.ID.String()
+}
+
+func (r *reader) messageView(c *protocol.PutConversation, m *store.Message) (api.Message, error) {
+	id := messageID(m)
+	created, received := api.Milli(m.SentAt), api.Milli(m.At)
+	out := api.Message{
+		ID: &id, ConversationID: c.ID.String(), Position: m.Position, Kind: api.MessageText, Direction: api.DirectionOut,
+		CreatedAt: &created, Status: statusView(c, m), Trust: string(m.Verification), ExpiresAt: api.MilliOrNil(m.ExpiresAt),
+	}
+	if out.Trust == "" {
+		out.Trust = string(protocol.Unverified)
+	}
+	if err := r.sender(&out, c, m.Direction); err != nil {
+		return out, err
+	}
+	if m.Direction == protocol.In {
+		out.ReceivedAt = &received
+	}
+	content, _, err := wire.DecodeContent(m.Content)
+	if err != nil || content.Type != wire.ContentText {
+		out.Kind = api.MessageUnsupported
+		return out, nil
+	}
+	out.Disappearing = disappearing(content.Timer)
+	if !r.actor.redacted() {
+		out.Body = &api.Body{Text: content.Text, Format: api.FormatPlain}
+	}
+	return out, nil
+}
+
+// sender fills in who wrote an item.
+func (r *reader) sender(out *api.Message, c *protocol.PutConversation, d protocol.Direction) error {
+	if d == protocol.Out {
+		name, err := r.ownName()
+		out.Sender = api.Sender{ContactID: api.SenderSelf, Name: name}
+		return err
+	}
+	out.Direction = api.DirectionIn
+	contact, err := r.contact(c.Contact)
+	if err != nil {
+		return err
+	}
+	out.Sender = api.Sender{ContactID: contact.ID.String(), Name: r.name(contact)}
+	return nil
+}
+
+func statusView(c *protocol.PutConversation, m *store.Message) *api.MessageState {
+	out := &api.MessageState{State: string(store.StatusOf(c, m))}
+	switch {
+	case out.State == api.StateQueued, m.Direction == protocol.In && out.State == api.StateDelivered:
+		at := api.Milli(m.At)
+		out.At = &at
+	case out.State == api.StateFailed:
+		out.Error = &api.StateError{Code: m.Code}
+	}
+	return out
+}
+
+// itemView shows a place in a conversation: a message or a gap.
+func (r *reader) itemView(c *protocol.PutConversation, item store.Item) (api.Message, error) {
+	if item.Message != nil {
+		return r.messageView(c, item.Message)
+	}
+	out := api.Message{
+		ConversationID: c.ID.String(), Position: item.Position, Kind: api.MessageGap, Count: item.Missing,
+		Trust: string(protocol.Unverified),
+	}
+	return out, r.sender(&out, c, protocol.In)
+}
+
+func (r *reader) requestView(q *protocol.PutRequest) api.Request {
+	out := api.Request{
+		ID: q.ID.String(), InviteID: q.Invite.String(), ContactID: idOrNil(q.Contact), State: string(q.Phase),
+		Name: q.Name, Greeting: q.Greeting, At: api.Milli(q.At),
+	}
+	if r.actor.redacted() {
+		out.Name, out.Greeting = "", ""
+	}
+	return out
+}
+
+// inviteView shows an invite; its link only to who may make one.
+func (r *reader) inviteView(i *protocol.PutInvite, now time.Time) api.Invite {
+	out := api.Invite{
+		ID: i.ID.String(), Kind: string(i.Kind), URI: textOrNil(i.Link), State: api.InviteOpen, Used: i.Used, Note: i.Note,
+		Ask: i.Ask, CreatedAt: api.Milli(i.CreatedAt), ExpiresAt: api.MilliOrNil(i.ExpiresAt),
+		RevokedAt: api.MilliOrNil(i.RevokedAt), Warnings: []api.Warning{},
+	}
+	if i.Kind == protocol.InviteOnce || i.UsesLeft != 0 {
+		out.UsesLeft = &i.UsesLeft
+	}
+	switch {
+	case i.RevokedAt != 0:
+		out.State = api.InviteRevoked
+	case i.Kind == protocol.InviteOnce && i.UsesLeft == 0:
+		out.State = api.InviteUsed
+	case i.ExpiresAt != 0 && i.ExpiresAt <= now.UnixMilli():
+		out.State = api.InviteExpired
+	}
+	if !r.actor.has(api.ScopeInvitesManage) || out.State != api.InviteOpen {
+		out.URI = nil
+	}
+	if r.actor.redacted() {
+		out.Note, out.URI = "", nil
+	}
+	return out
+}
