@@ -74,7 +74,7 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, link,
 	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
 		return identity.HelloKey{Key: c.state.Hello}, true, true
 	}
-	if r := p.unanswered(c); r != nil && c.row.Phase == ContactPending {
+	if r := p.unanswered(c); r != nil && c.row.Phase == ContactPending && c.backoff.Tries()%2 == 0 {
 		if v := p.invites[r.row.Invite]; v != nil {
 			return identity.HelloKey{Key: v.state.Hello}, true, true
 		}
@@ -268,7 +268,11 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 	if slices.Equal(before.Own, in.Own) && slices.Equal(before.Subnets, in.Subnets) {
 		return
 	}
-	p.recordDue = now.Add(recordDebounce)
+	if told := p.placePrint(); told != p.self.state.Told {
+		p.self.state.Told, p.self.dirty = told, true
+		p.recordDue = now.Add(recordDebounce)
+		p.dueBy(p.recordDue)
+	}
 	p.reconnect(now)
 }
 
@@ -279,6 +283,11 @@ func (p *Peer) reconnect(now time.Time) {
 		c.wanted = len(c.conns) == 0
 		p.stir(c)
 	}
+}
+
+// placePrint stands for what our records say of where we are.
+func (p *Peer) placePrint() [32]byte {
+	return identity.Hash(wire.AppendAddresses(p.config.BootID[:], p.net.Advertised(recordAddressesMax, [8]byte{})))
 }
 
 // hostTag is the tag of this machine in loopback addresses shared with the

@@ -38,11 +38,11 @@ func (p *Peer) flush(now time.Time) error {
 	return nil
 }
 
-// sealWaiting seals as much as the window takes, and acknowledges what came.
-// Without a connection the envelopes wait in the outbox.
+// sealWaiting seals as much as the window takes. Without a connection nothing is
+// sealed: what piles up then shares envelopes later.
 func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	ps := c.sending()
-	if ps == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
+	if ps == nil || c.live() == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
 		return nil
 	}
 	if !p.renumber(c) {

@@ -276,8 +276,11 @@ func (p *Peer) accept(now time.Time, r *request) error {
 		}
 		c = &contact{row: PutContact{ID: ContactID(id), Verification: Unverified, CreatedAt: now.UnixMilli()}}
 	}
+	before := c.row.Account
+	c.row.Account = in.Payload.Entry.Account
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c)})
 	if err != nil {
+		c.row.Account = before
 		return errRandom
 	}
 	if p.contacts[c.row.ID] == nil {
@@ -287,7 +290,7 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	if c.row.Phase != ContactEstablished {
 		c.row.Phase, c.row.Name = ContactPending, in.Payload.Name
 	}
-	c.row.Account, c.row.Invite = in.Payload.Entry.Account, v.row.ID
+	c.row.Invite = v.row.ID
 	c.state.Device, c.state.List = in.Payload.Entry.Device, in.Payload.Entry.List
 	p.begin(now, c, newSession{root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now)})
 	r.row.Phase, r.row.Contact = RequestAccepted, c.row.ID

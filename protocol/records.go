@@ -14,14 +14,11 @@ import (
 func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
 	p.self.state.RecordSequence++
 	p.self.dirty = true
-	chain := p.self.transport(dayOf(now))
-	if before, ok := p.self.state.Transport.At(chain.Day - 1); ok {
-		chain = before // yesterday's key is still tried
-	}
+	first, keys := p.self.recordKeys(dayOf(now))
 	return wire.AddressRecord{
 		Sequence: p.self.state.RecordSequence,
 		Expiry:   uint32(now.Add(rendezvous.RecordLifetime).Unix()),
-		FirstDay: chain.Day, Keys: chain.Keys(rendezvous.RecordDays),
+		FirstDay: first, Keys: keys,
 		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/rendezvous"
 	"pabal/protocol/wire"
 )
 
@@ -17,6 +18,9 @@ type self struct {
 	device identity.KEMPublic
 	entry  identity.DeviceEntry
 	dirty  bool
+
+	keysDay uint32 // of keys
+	keys    []identity.TransportKey
 }
 
 // selfState is what PutSelf.State holds.
@@ -30,6 +34,7 @@ type selfState struct {
 	NameSequence   uint64                  `cbor:"7,keyasint"`
 	HighestDay     uint32                  `cbor:"8,keyasint"` // that we and an authenticated contact reached
 	DefaultTimer   *wire.Timer             `cbor:"9,keyasint,omitempty"`
+	Told           [32]byte                `cbor:"11,keyasint"` // what the address records say, hashed
 	Self           ConversationID          `cbor:"10,keyasint"` // note to self, or zero
 }
 
@@ -89,4 +94,17 @@ func (s *self) reached(day uint32) {
 
 func dayOf(t time.Time) uint32 {
 	return uint32(max(t.Unix(), 0) / 86400)
+}
+
+// recordKeys returns our transport keys from yesterday on, as records name them.
+// Making them takes milliseconds, so they are kept for the day.
+func (s *self) recordKeys(day uint32) (first uint32, keys []identity.TransportKey) {
+	chain := s.transport(day)
+	if before, ok := s.state.Transport.At(chain.Day - 1); ok {
+		chain = before // yesterday's key is still tried
+	}
+	if s.keysDay != chain.Day || s.keys == nil {
+		s.keysDay, s.keys = chain.Day, chain.Keys(rendezvous.RecordDays)
+	}
+	return chain.Day, s.keys
 }

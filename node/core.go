@@ -1,0 +1,372 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pabal/node/p2p"
+	"pabal/protocol"
+	"pabal/store"
+)
+
+// core is one unlocked stretch of a profile's life: the Peer, the store and the
+// network host, and the one goroutine that owns them.
+type core struct {
+	config *Config
+	log    *slog.Logger
+	store  *store.Store
+	events publisher
+
+	requests chan request        // queueLen; a caller waits when it is full
+	results  chan protocol.Input // of jobs; a job waits when it is full
+	done     chan struct{}       // closed when run has returned
+	stepped  atomic.Int64        // Unix nanoseconds of the last commit that worked
+	readOnly atomic.Bool         // the disk is full
+	seen     atomic.Pointer[glance]
+	jobs     sync.WaitGroup // jobs under way
+	slots    chan struct{}  // jobsMax
+
+	// Owned by run.
+	peer      *protocol.Peer
+	host      *p2p.Host
+	conns     *atomic.Uint64
+	open      map[uint64]bool // conns that the Peer knows
+	hostDay   uint32
+	offset    time.Duration // of our day's boundary
+	wake      *time.Timer
+	expire    time.Time // when the store is asked what is due
+	unindexed bool
+}
+
+// publisher is told what happened; package httpd's server is one.
+type publisher interface {
+	// Notify says that events were logged or that the state changed.
+	Notify()
+	// Announce passes on an event that is not logged.
+	Announce(protocol.Event)
+}
+
+// request is something for the loop: an input for the core, rows of the
+// daemon's own, or a look at the Peer.
+type request struct {
+	input  func(ref uint64) protocol.Input
+	after  func(result any) []store.Row
+	rows   []store.Row
+	events []protocol.Event // about rows
+	view   func(*protocol.Peer)
+	answer chan<- answer // capacity 1
+}
+
+type answer struct {
+	result any
+	err    error
+}
+
+// batch is what one commit covers.
+type batch struct {
+	inputs, frames int
+	out            protocol.Output
+	rows           []store.Row
+	asked          []pending
+}
+
+type pending struct {
+	request request
+	result  any
+}
+
+func newCore(config *Config, st *store.Store, peer *protocol.Peer, events publisher) (*core, error) {
+	c := &core{
+		config: config, log: config.Log, store: st, events: events, peer: peer,
+		requests: make(chan request, queueLen), results: make(chan protocol.Input, queueLen),
+		done: make(chan struct{}), slots: make(chan struct{}, jobsMax),
+		conns: new(atomic.Uint64), open: make(map[uint64]bool), unindexed: true,
+	}
+	c.stepped.Store(time.Now().UnixNano())
+	c.offset = randomOffset()
+	c.look()
+	return c, c.openHost()
+}
+
+func randomOffset() time.Duration {
+	var b [2]byte
+	rand.Read(b[:]) // never fails
+	minutes := int(b[0])<<8 | int(b[1])
+	spread := int(rotateSpread / time.Minute)
+	return time.Duration(minutes%(2*spread)-spread) * time.Minute
+}
+
+// run is the loop. It returns when ctx ends or the store fails, with everything
+// closed but the store.
+func (c *core) run(ctx context.Context) error {
+	defer close(c.done)
+	c.wake = time.NewTimer(0)
+	defer c.wake.Stop()
+	err := c.loop(ctx)
+	c.jobs.Wait()
+	return errors.Join(err, c.host.Close())
+}
+
+func (c *core) loop(ctx context.Context) error {
+	idle := time.NewTimer(indexDelay)
+	defer idle.Stop()
+	for {
+		var b batch
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-idle.C:
+			c.whenIdle(idle)
+			continue
+		case r := <-c.requests:
+			c.take(&b, r)
+		case in := <-c.results:
+			c.step(&b, in)
+		case e := <-c.host.Events():
+			c.network(&b, e)
+		case <-c.wake.C:
+			c.step(&b, protocol.Woke{})
+			c.tick(&b)
+		}
+		c.gather(&b)
+		if err := c.commit(ctx, &b); err != nil {
+			return err
+		}
+		if c.unindexed {
+			idle.Reset(indexDelay)
+		}
+	}
+}
+
+// gather takes every input that waits, up to the bounds of one commit.
+func (c *core) gather(b *batch) {
+	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
+		select {
+		case r := <-c.requests:
+			c.take(b, r)
+		case in := <-c.results:
+			c.step(b, in)
+		case e := <-c.host.Events():
+			c.network(b, e)
+		default:
+			return
+		}
+	}
+}
+
+// step steps one input that nobody waits for. A refusal changes nothing: it is
+// noted for whoever debugs, without what was in it.
+func (c *core) step(b *batch, in protocol.Input) {
+	b.inputs++
+	out, err := c.peer.Step(time.Now(), in)
+	if err != nil {
+		c.log.Debug("input refused", "code", code(err))
+		return
+	}
+	b.add(out)
+}
+
+func (b *batch) add(out protocol.Output) {
+	b.out.Writes = append(b.out.Writes, out.Writes...)
+	b.out.Sends = append(b.out.Sends, out.Sends...)
+	for _, e := range out.Events {
+		b.event(e)
+	}
+	b.out.Jobs = append(b.out.Jobs, out.Jobs...)
+}
+
+// event adds an event; neighbours of one kind are one row of the log.
+func (b *batch) event(e protocol.Event) {
+	if n := len(b.out.Events); n > 0 && e.Count > 0 {
+		last := &b.out.Events[n-1]
+		next := *last
+		next.First, next.Count = e.First, e.Count
+		if next == e && last.First+last.Count == e.First {
+			last.Count += e.Count
+			return
+		}
+	}
+	b.out.Events = append(b.out.Events, e)
+}
+
+// take handles one request. Refusals are answered at once, results after the
+// commit.
+func (c *core) take(b *batch, r request) {
+	switch {
+	case r.view != nil:
+		r.view(c.peer)
+		r.answer <- answer{}
+		return
+	case c.readOnly.Load() && !frees(r):
+		r.answer <- answer{err: store.ErrFull}
+		return
+	}
+	b.inputs++
+	p := pending{request: r}
+	if r.input != nil {
+		in := r.input(uint64(len(b.asked) + 1))
+		out, err := c.peer.Step(time.Now(), in)
+		if err != nil {
+			r.answer <- answer{err: err}
+			return
+		}
+		b.add(out)
+		if len(out.Replies) > 0 {
+			p.result = out.Replies[0].Result
+		}
+	}
+	b.rows = append(b.rows, r.rows...)
+	b.out.Events = append(b.out.Events, r.events...)
+	if r.after != nil {
+		b.rows = append(b.rows, r.after(p.result)...)
+	}
+	b.asked = append(b.asked, p)
+}
+
+// frees reports whether a request is let through on a full disk: what deletes.
+func frees(r request) bool {
+	if r.input == nil {
+		return false
+	}
+	switch r.input(0).(type) {
+	case protocol.DeleteMessage, protocol.TakeBack, protocol.RemoveContact, protocol.RevokeInvite:
+		return true
+	}
+	return false
+}
+
+// commit ends a batch: flush, commit, and only then everything else.
+func (c *core) commit(ctx context.Context, b *batch) error {
+	now := time.Now()
+	out, err := c.peer.Step(now, protocol.Flush{})
+	if err != nil {
+		return fmt.Errorf("end a batch: %w", err)
+	}
+	b.add(out)
+	if len(b.out.Writes) > 0 || len(b.rows) > 0 || durable(b.out.Events) {
+		done, err := c.store.Commit(store.Batch{Now: now, Writes: b.out.Writes, Events: b.out.Events, Rows: b.rows})
+		if errors.Is(err, store.ErrFull) {
+			return c.full(ctx, b, err)
+		}
+		if err != nil {
+			b.answer(err)
+			return fmt.Errorf("commit: %w", err)
+		}
+		if !done.Scrubbed {
+			c.log.Warn("deleted data not scrubbed yet")
+		}
+		c.unindexed = true
+	}
+	c.stepped.Store(now.UnixNano())
+	c.look()
+	if c.readOnly.CompareAndSwap(true, false) {
+		c.events.Notify()
+	}
+	c.sends(b.out.Sends)
+	c.publish(b.out.Events)
+	b.answer(nil)
+	for _, j := range b.out.Jobs {
+		c.start(ctx, j)
+	}
+	c.setWake(now, out.Wake)
+	return nil
+}
+
+func durable(events []protocol.Event) bool {
+	for _, e := range events {
+		if e.Type.Durable() {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *batch) answer(err error) {
+	for _, p := range b.asked {
+		if err != nil {
+			p.request.answer <- answer{err: err}
+			continue
+		}
+		p.request.answer <- answer{result: p.result}
+	}
+	b.asked = nil
+}
+
+func (c *core) publish(events []protocol.Event) {
+	logged := false
+	for _, e := range events {
+		if e.Type.Durable() {
+			logged = true
+			continue
+		}
+		c.events.Announce(e)
+	}
+	if logged {
+		c.events.Notify()
+	}
+}
+
+// full handles a disk without room: what was stepped is not saved, so the Peer
+// that knows of it is dropped and built anew from the store. Reading and
+// deleting go on; the next commit is tried after a while.
+func (c *core) full(ctx context.Context, b *batch, cause error) error {
+	b.answer(cause)
+	if !c.readOnly.Swap(true) {
+		c.log.Warn("disk full, read only")
+		c.events.Notify()
+	}
+	peer, err := loadPeer(c.store)
+	if err != nil {
+		return fmt.Errorf("load after a full disk: %w", err)
+	}
+	c.peer = peer
+	for conn := range c.open {
+		c.host.Hangup(conn)
+	}
+	clear(c.open)
+	c.setWake(time.Now(), time.Now().Add(retryFull))
+	return nil
+}
+
+// setWake arms the timer for whatever comes first: the core, a message's end,
+// the next transport key.
+func (c *core) setWake(now, core time.Time) {
+	next := now.Add(expiryEvery)
+	if !core.IsZero() && core.Before(next) {
+		next = core
+	}
+	if c.expire.Before(next) {
+		next = c.expire
+	}
+	if c.readOnly.Load() && next.Before(now.Add(retryFull)) {
+		next = now.Add(retryFull)
+	}
+	c.wake.Reset(max(next.Sub(now), 0))
+}
+
+// whenIdle uses a pause to index for search, a step at a time.
+func (c *core) whenIdle(idle *time.Timer) {
+	indexed, err := c.store.IndexStep(store.IndexStepMax)
+	switch {
+	case err != nil:
+		c.log.Warn("indexing stands still", "error", err)
+		c.unindexed = false
+	case indexed > 0:
+		idle.Reset(time.Millisecond)
+	default:
+		c.unindexed = false
+	}
+}
+
+func code(err error) string {
+	if p, ok := errors.AsType[*protocol.Problem](err); ok {
+		return p.Code
+	}
+	return "internal"
+}

@@ -1,0 +1,142 @@
+package node
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"time"
+
+	"pabal/node/p2p"
+	"pabal/protocol"
+	"pabal/store"
+)
+
+// openHost starts the network under the transport key of the day.
+func (c *core) openHost() error {
+	now := time.Now().Add(c.offset)
+	listen, fixed := c.listen()
+	config := p2p.Config{
+		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log,
+	}
+	host, err := p2p.Open(config)
+	if err != nil && fixed { // somebody took our port: another one is better than none
+		config.Listen = c.config.Listen
+		host, err = p2p.Open(config)
+	}
+	if err != nil {
+		return fmt.Errorf("open network: %w", err)
+	}
+	c.host, c.hostDay = host, day(now)
+	return nil
+}
+
+func day(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / 86400) }
+
+// rotate changes to the transport key of a new day. Conversations reconnect at
+// once: contacts know the next key.
+func (c *core) rotate(b *batch) {
+	if day(time.Now().Add(c.offset)) == c.hostDay {
+		return
+	}
+	if err := c.host.Close(); err != nil {
+		c.log.Warn("closing the network", "error", err)
+	}
+	for conn := range c.open {
+		c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(conn)})
+	}
+	clear(c.open)
+	if err := c.openHost(); err != nil {
+		c.log.Error("network is down", "error", err)
+		return
+	}
+	c.step(b, protocol.Reconnect{})
+}
+
+// network turns what the host tells into inputs.
+func (c *core) network(b *batch, e p2p.Event) {
+	switch e := e.(type) {
+	case p2p.Received:
+		b.frames += len(e.Frames)
+		if !c.open[e.Conn] {
+			return
+		}
+		for _, f := range e.Frames {
+			c.step(b, protocol.FrameReceived{Conn: protocol.ConnID(e.Conn), Type: f.Type, Body: f.Body})
+		}
+	case p2p.Opened:
+		c.open[e.Conn] = true
+		c.step(b, protocol.ConnOpened{
+			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: e.Dial,
+		})
+	case p2p.Closed:
+		if c.open[e.Conn] {
+			delete(c.open, e.Conn)
+			c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(e.Conn)})
+		}
+	case p2p.DialFailed:
+		c.step(b, protocol.DialFailed{Dial: e.Dial, Code: string(e.Code)})
+	case p2p.Addresses:
+		c.keepPort(b, e)
+		c.step(b, protocol.NetworkChanged{Own: e.Own, Subnets: e.Subnets})
+	case p2p.Woke:
+		c.host.Clear()
+		c.step(b, protocol.Reconnect{})
+	}
+}
+
+// sends does on the network what a commit allowed. Frames of one conn that
+// follow each other go in one call.
+func (c *core) sends(sends []protocol.Send) {
+	var frames []p2p.Frame
+	var to protocol.ConnID
+	flush := func() {
+		if len(frames) > 0 {
+			// A conn that is gone or slow reports Closed: what it did not carry is
+			// sent again on the next one.
+			_ = c.host.Send(uint64(to), frames)
+			frames = nil
+		}
+	}
+	for _, s := range sends {
+		f, ok := s.(protocol.SendFrame)
+		if !ok || f.Conn != to {
+			flush()
+		}
+		switch s := s.(type) {
+		case protocol.SendFrame:
+			to = s.Conn
+			frames = append(frames, p2p.Frame{Type: s.Type, Body: s.Body})
+		case protocol.Authenticate:
+			c.host.Authenticate(uint64(s.Conn))
+			c.host.SetActive(uint64(s.Conn), s.Active)
+		case protocol.Hangup:
+			delete(c.open, uint64(s.Conn))
+			c.host.Hangup(uint64(s.Conn))
+		case protocol.Dial:
+			c.host.Dial(p2p.Dial{ID: s.Dial, Keys: s.Keys, Addresses: s.Addresses})
+		}
+	}
+	flush()
+}
+
+// bootID tells this boot of this machine, and this network namespace, from all
+// others; zero where the system does not say.
+func bootID() (id [32]byte) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id
+	}
+	space, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		space = ""
+	}
+	return sha256.Sum256(append(boot, space...))
+}
+
+func loadPeer(st *store.Store) (*protocol.Peer, error) {
+	state, err := st.Load()
+	if err != nil {
+		return nil, err
+	}
+	return protocol.Load(randomness{}, protocol.Config{BootID: bootID()}, state)
+}

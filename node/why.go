@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/protocol/wire"
+)
+
+// glance is what State shows of the loop without asking it.
+type glance struct {
+	live         int
+	clockSuspect bool
+	reachability string
+}
+
+func (c *core) look() {
+	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: reachability(c.peer.Addresses())}
+	if old := c.seen.Load(); old == nil || *old != g {
+		c.seen.Store(&g)
+	}
+}
+
+// reachability says how far our own addresses reach. An address of the global
+// range is believed: nobody has confirmed it.
+func reachability(own []wire.Address) string {
+	r := api.ReachabilityOffline
+	for _, a := range own {
+		switch {
+		case a.IP.IsLoopback() || a.IP.IsLinkLocalUnicast():
+		case a.IP.IsGlobalUnicast() && !a.IP.IsPrivate():
+			return api.ReachabilityDirect
+		default:
+			r = api.ReachabilityLAN
+		}
+	}
+	return r
+}
+
+const lookTimeout = 2 * time.Second
+
+// Network returns our addresses and the live contacts.
+func (n *Node) Network() api.Network {
+	out := api.Network{Reachability: api.ReachabilityOffline, Listen: []string{}, Peers: []api.NetworkPeer{}}
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	seen, err := look(ctx, n, network)
+	if err != nil {
+		return out
+	}
+	return seen
+}
+
+func network(p *protocol.Peer) api.Network {
+	out := api.Network{Reachability: reachability(p.Addresses()), Listen: []string{}, Peers: []api.NetworkPeer{}}
+	for _, a := range p.Addresses() {
+		name := "quic"
+		if a.Network == wire.TCP {
+			name = "tcp"
+		}
+		out.Listen = append(out.Listen, name+"://"+netip.AddrPortFrom(a.IP, a.Port).String())
+	}
+	slices.Sort(out.Listen)
+	for _, l := range p.Live() {
+		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: "direct", Since: api.NewTime(l.Since)})
+	}
+	return out
+}
+
+func whyOf(w protocol.Why) api.Why {
+	out := api.Why{State: string(w.Phase), Reason: w.Reason}
+	if w.Live {
+		path := "direct"
+		out.Path = &path
+	}
+	out.LastTryAt, out.NextTryAt = moment(w.LastTry), moment(w.NextTry)
+	if w.LastError != "" {
+		out.LastError = &w.LastError
+	}
+	return out
+}
+
+func moment(t time.Time) *api.Time {
+	if t.IsZero() {
+		return nil
+	}
+	at := api.NewTime(t)
+	return &at
+}
