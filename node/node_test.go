@@ -1,0 +1,126 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"pabal/node"
+	"pabal/node/api"
+)
+
+// person is a running node of a test and a client of its API.
+type person struct {
+	*api.Client
+	t      *testing.T
+	dir    string
+	config node.Config
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+func newPerson(t *testing.T, name string) *person {
+	t.Helper()
+	dir := t.TempDir()
+	p := &person{t: t, dir: dir, config: node.Config{
+		Profile: name, DataDir: filepath.Join(dir, "data"), RuntimeDir: filepath.Join(dir, "run"),
+		Create: &node.NewProfile{Name: name}, Listen: []string{"127.0.0.1:0"},
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}}
+	p.start()
+	t.Cleanup(func() {
+		if p.stop != nil {
+			p.end()
+		}
+	})
+	return p
+}
+
+func (p *person) start() {
+	p.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ready := make(chan api.Discovery, 1)
+	config := p.config
+	config.Ready = func(d api.Discovery) { ready <- d }
+	p.stop, p.ended = stop, make(chan error, 1)
+	go func() { p.ended <- node.Run(ctx, config) }()
+	select {
+	case d := <-ready:
+		p.Client = api.NewUnixClient(d.Unix)
+	case err := <-p.ended:
+		p.t.Fatalf("%s does not start: %v", p.config.Profile, err)
+	}
+}
+
+func (p *person) end() {
+	p.t.Helper()
+	p.stop()
+	if err := <-p.ended; err != nil {
+		p.t.Errorf("%s ends with %v", p.config.Profile, err)
+	}
+	p.Close()
+	p.stop = nil
+}
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// until reads events until done says so.
+func (p *person) until(ctx context.Context, done func() bool) {
+	p.t.Helper()
+	errDone := errors.New("done")
+	err := p.Follow(ctx, api.EventsOptions{}, func(api.Event) error {
+		if done() {
+			return errDone
+		}
+		return nil
+	})
+	if !errors.Is(err, errDone) {
+		p.t.Fatalf("%s waits in vain: %v", p.config.Profile, err)
+	}
+}
+
+// befriend makes two people contacts by a link.
+func befriend(ctx context.Context, inviter, invitee *person) (ofInvitee api.Contact) {
+	t := inviter.t
+	invite := must[api.Invite](t)(inviter.CreateInvite(ctx, api.InviteRequest{}))
+	accepted := must[api.Accepted](t)(invitee.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI, Alias: inviter.config.Profile}))
+	invitee.until(ctx, func() bool {
+		ofInvitee = must[api.Contact](t)(invitee.Contact(ctx, accepted.ContactID))
+		return ofInvitee.State == "established" && ofInvitee.Name != ""
+	})
+	return ofInvitee
+}
+
+func TestFirstConversation(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
+	contact := befriend(ctx, mina, jiwoo)
+	if contact.Name != "Mina" {
+		t.Fatalf("the inviter's name is %q", contact.Name)
+	}
+	const text = "안녕, 반가워요 👋"
+	sent := must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Text: text}, api.SendOptions{Wait: "delivered", Timeout: 20 * time.Second}))
+	if sent.Status.State != api.StateDelivered {
+		t.Fatalf("state %q", sent.Status.State)
+	}
+	conversations := must[[]api.Conversation](t)(mina.Conversations(ctx))
+	if len(conversations) != 1 {
+		t.Fatalf("%d conversations", len(conversations))
+	}
+	page := must[api.MessagePage](t)(mina.Messages(ctx, conversations[0].ID, api.MessageQuery{}))
+	if len(page.Items) != 1 || page.Items[0].Body == nil || page.Items[0].Body.Text != text {
+		t.Fatalf("read: %+v", page.Items)
+	}
+}
