@@ -48,7 +48,11 @@ func (s *Store) Commit(b Batch) (Committed, error) {
 	first, err := w.transact(b)
 	if isFull(err) && erases(b.Writes) {
 		s.profile.dropReserve() // room to delete is kept for this
+		w.spent = true
 		first, err = w.transact(b)
+	} else if err == nil && w.spent {
+		w.spent = false
+		s.profile.fillReserve()
 	}
 	if err != nil {
 		return Committed{}, dbError("commit", err)

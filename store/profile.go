@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 const (
@@ -30,6 +32,7 @@ type Profile struct {
 	root *os.Root
 	path string
 	lock *os.File
+	base vfs.VFS // under the sealing layer; tests put a failing disk here
 }
 
 // Options says how a new profile is sealed.
@@ -70,7 +73,7 @@ func Lock(dir string, holder Holder) (*Profile, error) {
 		root.Close()
 		return nil, err
 	}
-	p := &Profile{root: root, path: path, lock: lock}
+	p := &Profile{root: root, path: path, lock: lock, base: vfs.Find("os")}
 	if err := p.writeCacheTag(); err != nil {
 		p.Close()
 		return nil, err
@@ -157,10 +160,13 @@ func (p *Profile) Open(u Unlock) (*Store, error) {
 }
 
 func (p *Profile) newSlotKey(h *header, passphrase []byte) (slotKey, error) {
-	if passphrase != nil {
-		return h.passphraseKey(passphrase), nil
+	if passphrase == nil {
+		return newKeyfile(p.root)
 	}
-	return newKeyfile(p.root)
+	if err := p.root.Remove(keyfileName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return slotKey{}, fmt.Errorf("remove stale keyfile: %w", err)
+	}
+	return h.passphraseKey(passphrase), nil
 }
 
 func newSlot() *slot {
@@ -175,7 +181,7 @@ func (p *Profile) createDatabase(s *slot) error {
 	if err := p.root.MkdirAll(s.directoryName()+"/"+filesName, 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	seal := registerSeal(s.pagesKey())
+	seal := registerSeal(p.base, s.pagesKey())
 	defer seal.unregister()
 	c, err := openConn(p.databasePath(s), seal.name, "rwc", writerCacheKiB)
 	if err != nil {

@@ -155,7 +155,7 @@ func getMeta(c *conn, name string) (value int64, err error) {
 		value = q.int()
 	}
 	if err := q.done(); err != nil {
-		return 0, err
+		return 0, dbError("read meta row", err)
 	}
 	if !found {
 		return 0, fmt.Errorf("meta row %s: %w", name, ErrDamaged)

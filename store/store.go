@@ -9,8 +9,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"pabal/protocol"
@@ -41,6 +43,7 @@ type writer struct {
 	conversations map[protocol.ConversationID]int64 // id → key
 	sessions      map[sessionID]int64               // session → key
 	scrub         bool                              // something erased is still in the log or a cache
+	spent         bool                              // the reserve was given up for a deletion
 	trimmed       uint64                            // counts.event at the last look for old rows
 
 	keepLog, keepCache bool // true only in the drill that shows what each guard is for
@@ -63,8 +66,9 @@ type reader struct {
 	sync.Mutex
 	c *conn // nil once closed
 
-	running sync.Mutex // guards cancel; taken after or without the other lock
+	running sync.Mutex // guards what follows; taken after or without the other lock
 	cancel  context.CancelFunc
+	closing bool
 }
 
 // Create makes a new profile in dir and opens it; Close gives it back. Use
@@ -96,7 +100,7 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 	if err := p.eraseOthers(sl); err != nil {
 		return nil, err
 	}
-	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: registerSeal(sl.pagesKey())}
+	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: registerSeal(p.base, sl.pagesKey())}
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -108,7 +112,11 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 
 func (s *Store) connect() (err error) {
 	path := s.profile.databasePath(s.slot)
-	if s.write.c, err = openConn(path, s.seal.name, "rw", writerCacheKiB); err != nil {
+	s.write.c, err = openConn(path, s.seal.name, "rw", writerCacheKiB)
+	if errors.Is(err, sqlite3.CANTOPEN) && !errors.Is(err, fs.ErrPermission) { // no database, or an empty one
+		return fmt.Errorf("open database: %w: %w", ErrDamaged, err)
+	}
+	if err != nil {
 		return dbError("open database", err)
 	}
 	if err := s.write.c.check(); err != nil {
@@ -216,7 +224,7 @@ func (w *writer) reloadKeys() error {
 // read. A second Close does nothing.
 func (s *Store) Close() error {
 	var err error
-	s.reader.interrupt()
+	s.reader.stop()
 	s.reader.Lock()
 	if s.reader.c != nil {
 		err = s.reader.c.close()
@@ -262,12 +270,9 @@ type registeredSeal struct {
 	name string
 }
 
-// registerSeal registers a layer for one database under a random name; it owns key.
-func registerSeal(key []byte) *registeredSeal {
-	return registerSealOver(vfs.Find("os"), key)
-}
-
-func registerSealOver(base vfs.VFS, key []byte) *registeredSeal {
+// registerSeal registers a layer for one database, over base, under a random
+// name; it owns key.
+func registerSeal(base vfs.VFS, key []byte) *registeredSeal {
 	var b [8]byte
 	rand.Read(b[:])
 	r := &registeredSeal{sealingVFS: newSealingVFS(base, key), name: "pabal-" + hex.EncodeToString(b[:])}

@@ -40,7 +40,9 @@ func (r *reader) view(fn func(*View) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), readHardMax, ErrInterrupted)
 	defer cancel()
 	var broken atomic.Bool
-	r.setCancel(func() { broken.Store(true); cancel() })
+	if !r.setCancel(func() { broken.Store(true); cancel() }) {
+		return ErrClosed
+	}
 	defer r.setCancel(nil)
 	r.c.db.SetInterrupt(ctx)
 	defer r.c.db.SetInterrupt(context.Background())
@@ -59,10 +61,13 @@ func (r *reader) view(fn func(*View) error) (err error) {
 	return fn(&View{r.c})
 }
 
-func (r *reader) setCancel(cancel context.CancelFunc) {
+// setCancel says how to break off the view that runs from now on, or reports
+// false if none may run any more.
+func (r *reader) setCancel(cancel context.CancelFunc) bool {
 	r.running.Lock()
 	defer r.running.Unlock()
 	r.cancel = cancel
+	return !r.closing
 }
 
 // interrupt breaks off the view that runs now, if any.
@@ -72,6 +77,14 @@ func (r *reader) interrupt() {
 	if r.cancel != nil {
 		r.cancel()
 	}
+}
+
+// stop breaks off the view that runs now and lets no other begin.
+func (r *reader) stop() {
+	r.running.Lock()
+	r.closing = true
+	r.running.Unlock()
+	r.interrupt()
 }
 
 // one turns a missing row into ErrNotFound.
