@@ -23,6 +23,9 @@ const (
 	KindStale Kind = 5
 )
 
+// IndexRange is the range of indices from From up to, but without, To.
+type IndexRange struct{ From, To uint32 }
+
 // Opened is what Open found in an envelope.
 type Opened struct {
 	Kind Kind
@@ -31,12 +34,20 @@ type Opened struct {
 	// Contents is a CBOR sequence: of a message, or of a bare ack. The caller owns it.
 	Contents []byte
 	// Acked holds the indices of our messages that are acknowledged for the first
-	// time, ascending, without those that were withdrawn.
+	// time, ascending, without those that were withdrawn: they are delivered.
 	Acked []uint32
+	// Cleared are those that the peer can never need again, because it has all before
+	// them too: only now may their envelopes be erased. A peer that acknowledged a
+	// message beyond a missing one and was then rolled back would lack it for ever.
+	Cleared IndexRange
 	// PeerNext is the lowest index the peer had not used when it sealed this.
 	PeerNext uint32
 	// Stepped says that the peer began a new chain with this.
 	Stepped bool
+	// Behind says, of a sync frame, that the peer seems to have forgotten what it did:
+	// it was rolled back, or the frame is a late copy. The caller answers with a sync
+	// frame, at most once a minute: then a peer that was rolled back finds the fork.
+	Behind bool
 	// Established says that this is the invitee's first frame, to the inviter.
 	Established bool
 }
@@ -137,7 +148,7 @@ func (o *opener) old(c oldChain) (Opened, error) {
 	case o.header.IsAck():
 		return Opened{Kind: KindStale}, nil
 	case o.header.Index >= c.end:
-		return Opened{}, ErrRefused
+		return Opened{}, ErrUnopenable
 	}
 	return o.late()
 }
@@ -237,7 +248,16 @@ func (o *opener) sync() (Opened, error) {
 	if err := s.compare(&body); err != nil {
 		return Opened{}, err
 	}
-	return Opened{Kind: KindSync, PeerNext: body.Next}, nil
+	return Opened{Kind: KindSync, PeerNext: body.Next, Behind: s.behind(&body)}, nil
+}
+
+// behind reports whether a sync frame knows less of the peer's own doing than we do.
+func (s *Session) behind(b *wire.SyncBody) bool {
+	newest := s.step // of the peer's steps that we know
+	if s.ourStep() {
+		newest--
+	}
+	return b.Next < s.in.next || b.Base < s.in.base || b.Step < newest
 }
 
 // compare finds out whether a sync frame contradicts what we know. What it knows less
@@ -273,11 +293,16 @@ func (s *Session) compare(b *wire.SyncBody) error {
 	return nil
 }
 
-// parse reads the header of a chain that we know.
+// parse reads the header of a chain that we know. A peer that was rolled back and made
+// its step again has a header with another first index: like a body that does not
+// open, that calls for a sync frame.
 func (o *opener) parse(number, first uint32) error {
 	h, err := wire.ParseEnvelopeHeader(o.text)
-	if err != nil || h.Chain != number || h.First != first {
+	if err != nil {
 		return ErrRefused
+	}
+	if h.Chain != number || h.First != first {
+		return ErrUnopenable
 	}
 	o.header = h
 	return nil
@@ -338,6 +363,7 @@ func (o *opener) accept(kind Kind, contents []byte) Opened {
 	if o.stale {
 		return r
 	}
+	r.Cleared = IndexRange{s.out.base, o.body.Cum}
 	r.Acked = s.out.take(o.body.Cum, o.body.Digest, o.body.Beyond)
 	if s.keys != nil && s.keysSeen(o.body) {
 		s.keys = nil

@@ -15,7 +15,7 @@ var (
 	// ErrUnopenable reports an envelope that no key of this session opens: noise, a
 	// late copy of what was acknowledged long ago, or a sign that one side lost part
 	// of its memory. On a path that names the contact it is answered with a sync
-	// frame and an ack, at most once a minute.
+	// frame and an ack, at most once a minute each.
 	ErrUnopenable = errors.New("session: no key opens the envelope")
 	// ErrSuite reports an envelope of a suite this version does not know.
 	ErrSuite = errors.New("session: unknown suite")
@@ -165,16 +165,19 @@ func (s *Session) WindowOpen() bool {
 	return s.out.next-s.out.base < Window && s.out.next < math.MaxUint32
 }
 
-// Unacknowledged returns how many of our messages the peer has not acknowledged;
-// withdrawn ones count until the peer has taken note.
-func (s *Session) Unacknowledged() int {
-	n := 0
-	for _, m := range s.out.sent {
-		if m.state != sentAcked {
-			n++
-		}
+// Unacknowledged returns how many of our messages are not cleared: the peer does not
+// have them, or lacks one before them. Withdrawn ones count until the peer has taken
+// note.
+func (s *Session) Unacknowledged() int { return int(s.out.next - s.out.base) }
+
+// Acknowledged reports whether the peer has acknowledged our message at index. Beyond
+// one that is missing an acknowledged message is not cleared yet: its envelope is kept
+// and still repeated, but rarely, as only a peer that was rolled back needs it.
+func (s *Session) Acknowledged(index uint32) bool {
+	if index < s.out.base {
+		return true
 	}
-	return n
+	return index < s.out.next && s.out.sent[index-s.out.base].state == sentAcked
 }
 
 // ourStep reports whether the last root step was ours.
