@@ -65,17 +65,10 @@ type InspectRequest struct {
 
 // Inspection says what a link is, without touching the network.
 type Inspection struct {
-	Kind      string          `json:"kind" enum:"contact,card,home,group"`
-	Own       bool            `json:"own"`
-	Expired   bool            `json:"expired"`
-	ExpiresAt *Time           `json:"expires_at"`
-	Already   *AlreadyContact `json:"already" doc:"who it is, if we know them by this link"`
-	Warnings  []Warning       `json:"warnings"`
-}
-
-// AlreadyContact names a contact that a link belongs to.
-type AlreadyContact struct {
-	ContactID string `json:"contact_id"`
+	Kind      string `json:"kind" enum:"contact,card,home,group"`
+	Own       bool   `json:"own"`
+	Expired   bool   `json:"expired"`
+	ExpiresAt *Time  `json:"expires_at"`
 }
 
 // AcceptRequest answers someone's invite link.

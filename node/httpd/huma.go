@@ -24,6 +24,12 @@ type reply[T any] struct {
 // ok answers with a body and the operation's own status.
 func ok[T any](status int, body T) *reply[T] { return &reply[T]{Status: status, Body: body} }
 
+func (r *reply[T]) orStatus(status int) {
+	if r.Status == 0 {
+		r.Status = status
+	}
+}
+
 // done is the answer of an operation that answers 204.
 type done struct{}
 
@@ -48,6 +54,9 @@ func operation[I, O any](handle func(*Server, context.Context, *I) (*O, error)) 
 			out, err := handle(s, ctx, in)
 			if err != nil {
 				return nil, s.refusal(ctx, err)
+			}
+			if answer, ok := any(out).(interface{ orStatus(status int) }); ok {
+				answer.orStatus(op.DefaultStatus)
 			}
 			return out, nil
 		})

@@ -130,7 +130,7 @@ func (s *Server) inspectInvite(ctx context.Context, in *inspectInput) (*reply[ap
 	}
 	expires := api.NewTime(time.Unix(int64(link.Expiry), 0))
 	out := api.Inspection{
-		Kind: linkKind(link.Kind), ExpiresAt: &expires, Expired: !s.now().Before(expires.Time), Warnings: []api.Warning{},
+		Kind: linkKind(link.Kind), ExpiresAt: &expires, Expired: !s.now().Before(expires.Time),
 	}
 	err = s.read(ctx, func(r *reader) error {
 		rows, err := r.Invites()

@@ -1,0 +1,374 @@
+package httpd
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/store"
+)
+
+// testDaemon is a Daemon over a real store and a real core without a network.
+type testDaemon struct {
+	t       testing.TB
+	server  *Server
+	profile *store.Profile
+
+	mu     sync.Mutex
+	state  api.State
+	store  *store.Store
+	peer   *protocol.Peer
+	ref    uint64
+	fail   error // of the next commits
+	stops  int
+	writes int // commits
+}
+
+func (d *testDaemon) set(s api.State) {
+	d.mu.Lock()
+	d.state = s
+	d.mu.Unlock()
+	if d.server != nil {
+		d.server.Notify()
+	}
+}
+
+func (d *testDaemon) State() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return State{State: d.state, Since: time.Now(), Network: api.NetworkSummary{Reachability: api.ReachabilityOffline}}
+}
+
+func (d *testDaemon) Setup(_ context.Context, in Setup) error {
+	st, err := d.profile.Create(store.Options{Passphrase: in.Passphrase, Argon: cheapArgon()})
+	if err != nil {
+		return err
+	}
+	peer, out, err := protocol.Create(rand.Reader, protocol.Config{}, time.Now(), in.DisplayName)
+	if err != nil {
+		return err
+	}
+	t, err := timer(in.Disappearing)
+	if err != nil {
+		return err
+	}
+	if _, err := peer.Step(time.Now(), protocol.SetDefaultTimer{Timer: t}); err != nil {
+		return err
+	}
+	flushed, err := peer.Step(time.Now(), protocol.Flush{})
+	if err != nil {
+		return err
+	}
+	_, err = st.Commit(store.Batch{
+		Now: time.Now(), Writes: append(out.Writes, flushed.Writes...), Events: append(out.Events, flushed.Events...),
+		Rows: []store.Row{DisappearingSetting(in.Disappearing)},
+	})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.store, d.peer = st, peer
+	d.mu.Unlock()
+	d.set(api.StateReady)
+	return nil
+}
+
+func cheapArgon() store.Argon {
+	return store.Argon{Time: 1, MemoryKiB: store.ArgonMemoryMin, Threads: 1}
+}
+
+func (d *testDaemon) Unlock(_ context.Context, passphrase []byte) error {
+	st, err := d.profile.Open(store.Unlock{Passphrase: passphrase})
+	if err != nil {
+		return err
+	}
+	state, err := st.Load()
+	if err != nil {
+		return err
+	}
+	peer, err := protocol.Load(rand.Reader, protocol.Config{}, state)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.store, d.peer = st, peer
+	d.mu.Unlock()
+	d.set(api.StateReady)
+	return nil
+}
+
+func (d *testDaemon) Lock(context.Context) error {
+	d.mu.Lock()
+	st := d.store
+	d.store, d.peer = nil, nil
+	d.mu.Unlock()
+	d.set(api.StateLocked)
+	return st.Close()
+}
+
+func (d *testDaemon) Stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stops++
+}
+
+func (d *testDaemon) Store() *store.Store {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.store
+}
+
+func (d *testDaemon) Submit(_ context.Context, input func(uint64) protocol.Input, after func(any) []store.Row) (any, error) {
+	result, err := d.step(input, after)
+	if err == nil {
+		d.server.Notify()
+	}
+	return result, err
+}
+
+func (d *testDaemon) step(input func(uint64) protocol.Input, after func(any) []store.Row) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ref++
+	now := time.Now()
+	first, err := d.peer.Step(now, input(d.ref))
+	if err != nil {
+		return nil, err
+	}
+	flushed, err := d.peer.Step(now, protocol.Flush{})
+	if err != nil {
+		return nil, err
+	}
+	var result any
+	for _, r := range append(first.Replies, flushed.Replies...) {
+		if r.Ref == d.ref {
+			result = r.Result
+		}
+	}
+	b := store.Batch{
+		Now: now, Writes: append(first.Writes, flushed.Writes...), Events: append(first.Events, flushed.Events...),
+	}
+	if after != nil {
+		b.Rows = after(result)
+	}
+	return result, d.commit(b)
+}
+
+func (d *testDaemon) commit(b store.Batch) error {
+	if d.fail != nil {
+		return d.fail
+	}
+	d.writes++
+	_, err := d.store.Commit(b)
+	return err
+}
+
+func (d *testDaemon) Write(_ context.Context, rows []store.Row, events []protocol.Event) error {
+	d.mu.Lock()
+	err := d.commit(store.Batch{Now: time.Now(), Rows: rows, Events: events})
+	d.mu.Unlock()
+	d.server.Notify()
+	return err
+}
+
+func (d *testDaemon) Identity(context.Context) (Identity, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.peer == nil {
+		return Identity{}, api.NewProblem(api.CodeLocked)
+	}
+	return Identity{Account: d.peer.Account(), Devices: []api.Device{{Name: "test", This: true}}}, nil
+}
+
+func (d *testDaemon) Network() api.Network { return api.Network{Reachability: api.ReachabilityOffline} }
+
+func (d *testDaemon) Why(_ context.Context, c protocol.ContactID, m *protocol.MessageID) (api.Why, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	why, found := d.peer.Why(time.Now(), c, m)
+	if !found {
+		return api.Why{}, store.ErrNotFound
+	}
+	return api.Why{State: string(why.Phase), Reason: why.Reason}, nil
+}
+
+func (d *testDaemon) Alive(context.Context) error { return d.fail }
+
+const testPassphrase = "correct horse battery"
+
+// start returns a running server in the state uninitialised.
+func start(t testing.TB) *testDaemon {
+	t.Helper()
+	profile, err := store.Lock(t.TempDir(), store.Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &testDaemon{t: t, profile: profile, state: api.StateUninitialised}
+	d.server, err = New(Config{RuntimeDir: shortDir(t), Profile: "test", Version: "0", Commit: "c"}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { over <- d.server.Run(ctx, func(api.Discovery) { close(ready) }) }()
+	<-ready
+	t.Cleanup(func() {
+		stop()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		if st := d.Store(); st != nil {
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := profile.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// startReady returns a running server with a profile that has a keyfile.
+func startReady(t testing.TB) *testDaemon {
+	t.Helper()
+	d := start(t)
+	if err := d.Setup(t.Context(), Setup{DisplayName: "Mina"}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// shortDir is a temporary directory whose path fits a socket's name.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if len(dir)+len(api.SocketFile) < socketPathMax {
+		return dir
+	}
+	t.Fatalf("temporary directory %q is too long for a socket", dir)
+	return ""
+}
+
+// call is a request by hand.
+type call struct {
+	method, path string
+	body         string
+	header       map[string]string
+	token        string // TCP with this token; "-" TCP without one; empty: unix
+	host         string // another Host
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// problem returns the code of a refusal.
+func (a answer) problem() api.Code {
+	var p api.Problem
+	json.Unmarshal([]byte(a.body), &p)
+	return p.Code
+}
+
+// into decodes the body.
+func (a answer) into(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), v); err != nil {
+		t.Fatalf("decode %q: %v", a.body, err)
+	}
+}
+
+func (d *testDaemon) do(c call) answer {
+	d.t.Helper()
+	base := "http://pabal.sock"
+	transport := &http.Transport{DisableKeepAlives: true}
+	if c.token == "" {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", d.server.Socket())
+		}
+	} else {
+		base = d.server.Base()
+	}
+	req, err := http.NewRequestWithContext(d.t.Context(), c.method, base+c.path, strings.NewReader(c.body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if c.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range c.header {
+		req.Header.Set(name, value)
+	}
+	if c.token != "" && c.token != "-" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.host != "" {
+		req.Host = c.host
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(body))}
+}
+
+// must fails the test unless the answer has the status.
+func (d *testDaemon) must(status int, c call) answer {
+	d.t.Helper()
+	a := d.do(c)
+	if a.status != status {
+		d.t.Fatalf("%s %s = %d %s, want %d", c.method, c.path, a.status, a.body, status)
+	}
+	return a
+}
+
+// token makes a token with scopes.
+func (d *testDaemon) token(req api.TokenRequest) string {
+	d.t.Helper()
+	if req.Name == "" {
+		req.Name = "test"
+	}
+	b, err := json.Marshal(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var out api.TokenCreated
+	d.must(http.StatusCreated, call{method: "POST", path: "/v1/tokens", body: string(b)}).into(d.t, &out)
+	return out.Secret
+}
+
+// link is an invite link of somebody else.
+func link(t testing.TB) string {
+	t.Helper()
+	peer, _, err := protocol.Create(rand.Reader, protocol.Config{}, time.Now(), "Jiwoo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := peer.Step(time.Now(), protocol.CreateInvite{Ref: 1, Kind: protocol.InviteOnce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Replies[0].Result.(protocol.InviteCreated).Link
+}
+
+var errTest = errors.New("test: on purpose")
