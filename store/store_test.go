@@ -21,6 +21,7 @@ type fixture struct {
 	index   uint32
 	convs   []protocol.PutConversation
 	session []protocol.PutSession
+	kept    []protocol.PutContact // by plant
 }
 
 func newFixture(t testing.TB, conversations int) *fixture {

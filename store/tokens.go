@@ -42,7 +42,7 @@ func scriptOf(r rune) script {
 		return scriptSyllable
 	case unicode.Is(unicode.Hangul, r):
 		return scriptJamo
-	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana), r == 'ー': // a mark of both Kana
 		return scriptHan
 	case unicode.In(r, unicode.L, unicode.N, unicode.M):
 		return scriptWord

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3/vfs"
+	"lukechampine.com/adiantum"
+
+	"pabal/protocol"
+)
+
+// decrypted returns every unit of every file of the open database, in clear,
+// whether a row owns it or not, and the other files as they are.
+func decrypted(t testing.TB, s *Store) map[string][]byte {
+	t.Helper()
+	all := files(t, s.profile.path)
+	own := s.slot.databaseName()
+	for _, name := range []string{own, own + "-wal"} {
+		b := all[name]
+		f, err := os.Open(s.profile.path + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		units := &sealedFile{File: &rawFile{File: f}, cipher: adiantum.New(s.slot.pagesKey()), log: name != own}
+		for off := int64(0); ; {
+			start, size := units.unit(off)
+			if start+int64(size) > int64(len(b)) {
+				break
+			}
+			if err := units.readUnit(b[start:start+int64(size)], start); err != nil {
+				t.Fatal(err)
+			}
+			off = start + int64(size)
+		}
+		f.Close()
+	}
+	return all
+}
+
+// hits counts copies of words in all that is decrypted.
+func hits(t testing.TB, s *Store, words ...string) (n int) {
+	t.Helper()
+	for _, b := range decrypted(t, s) {
+		for _, w := range words {
+			n += bytes.Count(b, []byte(w))
+		}
+	}
+	return n
+}
+
+// The sentinels of the drill: syllables and letters found nowhere else. Single
+// ones are looked for, since the index shares the beginnings of its terms.
+var sentinels = []string{"뷁", "쉛", "꿳", "xqzjv"}
+
+const sentinelText = "뷁쉛꿳 xqzjv"
+
+// plant fills a store with 1 message in 40 and 1 contact in 4 that carry
+// sentinels, and returns the writes that delete all of these.
+func plant(f *fixture, s *Store) (erase []protocol.Write) {
+	var names []protocol.PutContact
+	for i := range 80 {
+		c := protocol.PutContact{ID: protocol.ContactID(f.id()), Name: fmt.Sprintf("name %d", i)}
+		f.rand.Uint64()
+		copy(c.ID[:], f.bytes(6)) // random order: such pages split
+		if i%4 == 0 {
+			c.Name, c.Alias = sentinelText, sentinelText
+			erase = append(erase, protocol.EraseContact{ID: c.ID})
+		} else {
+			f.kept = append(f.kept, c)
+		}
+		names = append(names, c)
+		f.commit(s, c)
+	}
+	rounds := 60
+	if testing.Short() {
+		rounds = 8
+	}
+	for range rounds {
+		var writes []protocol.Write
+		for j := range 200 {
+			i := f.rand.IntN(len(f.convs))
+			text := fmt.Sprintf("회의 %d 점심 lunch 내일 %x", j, f.rand.Uint64())
+			switch f.rand.IntN(40) {
+			case 0:
+				text += sentinelText
+			case 1:
+				if j%50 == 0 {
+					text = string(bytes.Repeat([]byte(sentinelText+" "), 500)) // overflow pages
+				}
+			}
+			m := f.message(i, protocol.In, text)
+			if bytes.Contains(m.Content, []byte(sentinels[0])) {
+				erase = append(erase, protocol.EraseMessage{ID: m.ID})
+			}
+			writes = append(writes, m)
+		}
+		for i := range f.convs {
+			writes = append(writes, f.convs[i])
+		}
+		for range 3 { // states that grow and shrink make their pages split
+			c := &names[f.rand.IntN(len(names))]
+			c.State = f.bytes(f.rand.IntN(900))
+			writes = append(writes, *c)
+		}
+		f.commit(s, writes...)
+		indexAll(f.t, s)
+	}
+	return erase
+}
+
+// eraseAll erases a few rows a batch, as the daemon does.
+func (f *fixture) eraseAll(s *Store, erase []protocol.Write) {
+	f.t.Helper()
+	for len(erase) > 0 {
+		n := min(len(erase), DeleteBatchMax)
+		if _, err := s.Commit(Batch{Now: f.tick(), Writes: erase[:n]}); err != nil {
+			f.t.Fatal(err)
+		}
+		erase = erase[n:]
+	}
+}
+
+// moreCommits makes unrelated commits, which log the pages that they touch.
+func (f *fixture) moreCommits(s *Store, n int) {
+	f.t.Helper()
+	for i := range n {
+		c := protocol.PutContact{ID: protocol.ContactID(f.id()), Name: fmt.Sprintf("later %d", i)}
+		copy(c.ID[:], f.bytes(6))
+		kept := &f.kept[i%len(f.kept)] // lies beside what was erased
+		kept.Blocked = !kept.Blocked
+		f.commit(s, f.message(i%len(f.convs), protocol.In, fmt.Sprintf("later 회의 %d", i)), c, *kept)
+	}
+	indexAll(f.t, s)
+}
+
+// TestDrill is the promise "deleted is gone": a byte scan with the key finds
+// what was deleted before, never after, and not after more commits either.
+func TestDrill(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 20)
+	erase := plant(f, s)
+	if n := hits(t, s, sentinels...); n < len(erase) {
+		t.Fatalf("only %d hits before deleting %d rows: the drill sees nothing", n, len(erase))
+	}
+	f.eraseAll(s, erase)
+	if n := hits(t, s, sentinels...); n != 0 {
+		t.Fatalf("%d hits after deleting", n)
+	}
+	f.moreCommits(s, 400)
+	if n := hits(t, s, sentinels...); n != 0 {
+		t.Fatalf("%d hits after 400 more commits", n)
+	}
+	checkIndex(t, s)
+	s = reopen(t, s)
+	if n := hits(t, s, sentinels...); n != 0 {
+		t.Fatalf("%d hits after opening again", n)
+	}
+}
+
+// TestDrillNeedsEachGuard switches one guard off at a time: then the drill must
+// find something, or the guard, or the drill, is for nothing.
+func TestDrillNeedsEachGuard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the drill five times")
+	}
+	for _, tt := range []struct {
+		name string
+		off  func(s *Store)
+	}{
+		{"secure_delete", func(s *Store) { mustExec(t, s, "PRAGMA secure_delete=OFF") }},
+		{"secure-delete of the index", func(s *Store) {
+			mustExec(t, s, "INSERT INTO search(search, rank) VALUES ('secure-delete', 0)")
+		}},
+		{"clearing gaps", func(s *Store) { s.seal.keepGaps = true }},
+		{"cutting the log", func(s *Store) { s.write.keepLog = true }},
+		{"dropping the caches", func(s *Store) { s.write.keepCache = true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := create(t)
+			tt.off(s)
+			if tt.name == "clearing gaps" {
+				s = reopenWithGaps(t, s)
+			}
+			f := newFixture(t, 20)
+			f.eraseAll(s, plant(f, s))
+			f.moreCommits(s, 400)
+			if n := hits(t, s, sentinels...); n == 0 {
+				t.Error("nothing is left without this guard")
+			} else {
+				t.Logf("%d hits without it", n)
+			}
+		})
+	}
+}
+
+// reopenWithGaps opens a profile through a layer that clears no gaps.
+func reopenWithGaps(t *testing.T, s *Store) *Store {
+	t.Helper()
+	p, slot := s.profile, *s.slot
+	s.owned = false
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = &Store{profile: p, owned: true, slot: &slot, mac: slot.macKey(), seal: registerSeal(vfs.Find("os"), slot.pagesKey())}
+	s.seal.keepGaps = true
+	if err := s.connect(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write.reload(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func mustExec(t *testing.T, s *Store, sql string) {
+	t.Helper()
+	if err := s.write.c.db.Exec(sql); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,286 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pabal/protocol"
+)
+
+func TestTokens(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"", ""},
+		{"!? …", ""},
+		{"회의실", "회의 의실 실 ㅎㅇㅅ"},
+		{"밥", "밥 ㅂ"},
+		{"밥밥밥", "밥밥 밥 ㅂㅂㅂ"},
+		{"Hello, WORLD hello", "hello world"},
+		{"STRASSE straße", "strasse"},
+		{"3시에 만나요", "3 시에 에 ㅅㅇ 만나 나요 요 ㅁㄴㅇ"},
+		{"ㅋㅋㅋ 안녕ㅎㅎ", "ㅋㅋㅋ 안녕 녕 ㅇㄴ ㅎㅎ"},
+		{"東京タワー", "東京 京タ タワ ワー ー"},
+		{"e\u0301te\u0301", "été"},
+		{"\u1112\u1161\u11ab\u1100\u1173\u11af", "한글 글 ㅎㄱ"}, // decomposed 한글
+		{"🙂 ok", "ok"},
+	} {
+		if got := tokens(tt.text); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestTerms(t *testing.T) {
+	for _, tt := range []struct {
+		query, match, text string
+		want               bool
+	}{
+		{"회의", `"회의"`, "오늘 회의는", true},
+		{"회의실", `"회의" AND "의실"`, "대회의실에서", true},
+		{"회의실", `"회의" AND "의실"`, "회의 거의실", false}, // the index has both pairs
+		{"의", `"의" *`, "회의실", true},
+		{"ㅎㅇ", `"ㅎㅇ" *`, "회의실", true},
+		{"ㅇㅅ", `"ㅇㅅ" *`, "회의실", false}, // not from the word's start
+		{"ㅋㅋ", `"ㅋㅋ" *`, "ㅋㅋㅋ", true},
+		{"go", `"go"`, "let's go", true},
+		{"go", `"go"`, "gone", false},
+		{"meet", `"meet" *`, "Meeting", true},
+		{"eet", `"eet" *`, "meeting", false},
+		{"회의 go", `"회의" AND "go"`, "go 회의", true},
+		{"회의 go", `"회의" AND "go"`, "회의", false},
+		{`"; DROP`, `"drop" *`, "drop", true},
+	} {
+		wanted := parseTerms(tt.query)
+		if got := wanted.match(); got != tt.match {
+			t.Errorf("%q: match %s, want %s", tt.query, got, tt.match)
+		}
+		if got := wanted.has(tt.text); got != tt.want {
+			t.Errorf("%q in %q: %v", tt.query, tt.text, got)
+		}
+	}
+}
+
+// FuzzTokens checks what deletion relies on: the same text gives the same
+// tokens, each once, and the index's tokenizer would not cut them further.
+func FuzzTokens(f *testing.F) {
+	for _, s := range []string{"회의실 meeting 3시", "ㅋㅋ", "東京", "\xff\u0301", "a\u0301"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		words := tokens(text)
+		if again := tokens(text); again != words {
+			t.Fatalf("%q, then %q", words, again)
+		}
+		all := strings.Split(words, " ")
+		seen := make(map[string]bool)
+		for _, w := range all {
+			if words != "" && w == "" || seen[w] || strings.ContainsAny(w, `"'*()-.,:`) {
+				t.Fatalf("token %q of %q", w, words)
+			}
+			seen[w] = true
+		}
+		if wanted := parseTerms(text); !wanted.has(text) && !slices.ContainsFunc(wanted, func(r run) bool { return r.script == scriptJamo }) {
+			t.Fatalf("%q is not found in itself", text)
+		}
+	})
+}
+
+// found tells the texts that a search finds.
+func found(t *testing.T, s *Store, q SearchQuery) string {
+	t.Helper()
+	hits := view(t, s, func(v *View) (Found, error) { return v.Search(q) })
+	var texts []string
+	for _, m := range hits.Messages {
+		texts = append(texts, textOf(m.Content))
+	}
+	return strings.Join(texts, "|")
+}
+
+func indexAll(t testing.TB, s *Store) {
+	t.Helper()
+	for {
+		n, err := s.IndexStep(IndexStepMax)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+}
+
+// TestSearch looks before, while and after the index is built: the same is found.
+func TestSearch(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	texts := []string{"회의실 예약", "대회의실에서 meeting", "점심 뭐 먹지 ㅋㅋ", "Meet me", "회의는 취소"}
+	var writes []protocol.Write
+	var ids []protocol.MessageID
+	for i, text := range texts {
+		m := f.message(i%2, protocol.In, text)
+		ids = append(ids, m.ID)
+		writes = append(writes, m)
+	}
+	f.commit(s, append(writes, f.convs[0], f.convs[1])...)
+	check := func(when string) {
+		t.Helper()
+		for _, tt := range []struct {
+			query SearchQuery
+			want  string
+		}{
+			{SearchQuery{Text: "회의"}, "회의는 취소|대회의실에서 meeting|회의실 예약"},
+			{SearchQuery{Text: "회의실"}, "대회의실에서 meeting|회의실 예약"},
+			{SearchQuery{Text: "회의", Conversation: f.convs[0].ID}, "회의는 취소|회의실 예약"},
+			{SearchQuery{Text: "ㅎㅇㅅ"}, "회의실 예약"},
+			{SearchQuery{Text: "ㅋㅋ"}, "점심 뭐 먹지 ㅋㅋ"},
+			{SearchQuery{Text: "MEET"}, "Meet me|대회의실에서 meeting"},
+			{SearchQuery{Text: "회의 meet"}, "대회의실에서 meeting"},
+			{SearchQuery{Text: "없다"}, ""},
+			{SearchQuery{Text: " "}, ""},
+		} {
+			if got := found(t, s, tt.query); got != tt.want {
+				t.Errorf("%s: %+v: %q, want %q", when, tt.query, got, tt.want)
+			}
+		}
+	}
+	check("without the index")
+	if n, err := s.IndexStep(2); n != 2 || err != nil {
+		t.Fatalf("indexed %d, %v", n, err)
+	}
+	check("with a part of the index")
+	indexAll(t, s)
+	check("with the index")
+	f.commit(s, protocol.EraseMessage{ID: ids[0]}, protocol.EraseMessage{ID: ids[4]})
+	if got := found(t, s, SearchQuery{Text: "회의"}); got != "대회의실에서 meeting" {
+		t.Errorf("after deleting: %q", got)
+	}
+	checkIndex(t, s)
+	s = reopen(t, s)
+	if got := found(t, s, SearchQuery{Text: "회의"}); got != "대회의실에서 meeting" {
+		t.Errorf("after opening again: %q", got)
+	}
+}
+
+// checkIndex compares the search index with its own sums.
+func checkIndex(t testing.TB, s *Store) {
+	t.Helper()
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.write.c.db.Exec(`INSERT INTO search(search) VALUES ('integrity-check')`); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSearchPages(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	var writes []protocol.Write
+	for i := range 25 {
+		writes = append(writes, f.message(0, protocol.In, fmt.Sprintf("word %d", i)))
+	}
+	f.commit(s, append(writes, f.convs[0])...)
+	if _, err := s.IndexStep(12); err != nil { // pages begin in the tail and end in the index
+		t.Fatal(err)
+	}
+	for _, limit := range []int{1, 4, 5, 13, 25, 50} {
+		next, n := int64(0), 24
+		for {
+			page := view(t, s, func(v *View) (Found, error) {
+				return v.Search(SearchQuery{Text: "word", Before: next, Limit: limit})
+			})
+			for _, m := range page.Messages {
+				if want := fmt.Sprintf("word %d", n); textOf(m.Content) != want {
+					t.Fatalf("limit %d: %q, want %q", limit, textOf(m.Content), want)
+				}
+				n--
+			}
+			if next = page.Next; next == 0 {
+				break
+			}
+		}
+		if n != -1 {
+			t.Errorf("limit %d: %d messages are missing", limit, n+1)
+		}
+	}
+}
+
+// TestSequenceIsNotUsedTwice erases the newest message: the next one must not
+// take its place in the index.
+func TestSequenceIsNotUsedTwice(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	m := f.message(0, protocol.In, "first")
+	f.commit(s, m, f.convs[0])
+	indexAll(t, s)
+	f.commit(s, protocol.EraseMessage{ID: m.ID})
+	s = reopen(t, s)
+	f.commit(s, f.message(0, protocol.In, "second"), f.convs[0])
+	indexAll(t, s)
+	if got := found(t, s, SearchQuery{Text: "second"}); got != "second" {
+		t.Errorf("found %q", got)
+	}
+	checkIndex(t, s)
+}
+
+// TestTokenizerChange opens a profile whose index another version filled.
+func TestTokenizerChange(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	m := f.message(0, protocol.In, "old index")
+	f.commit(s, m, f.convs[0])
+	indexAll(t, s)
+	if err := putMeta(s.write.c, metaTokenizer, tokenizerVersion+1); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s)
+	if got := found(t, s, SearchQuery{Text: "index"}); got != "old index" {
+		t.Errorf("before indexing again: %q", got)
+	}
+	if n, err := s.IndexStep(IndexStepMax); n != 1 || err != nil {
+		t.Fatalf("indexed %d again, %v", n, err)
+	}
+	checkIndex(t, s)
+	f.commit(s, protocol.EraseMessage{ID: m.ID})
+	if got := found(t, s, SearchQuery{Text: "index"}); got != "" {
+		t.Errorf("after deleting: %q", got)
+	}
+	checkIndex(t, s)
+}
+
+// TestEraseConversation takes both ways through the index: few messages go one
+// by one, many empty it.
+func TestEraseConversation(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 3)
+	var writes []protocol.Write
+	for i := range IndexStepMax + 50 {
+		writes = append(writes, f.message(0, protocol.In, fmt.Sprintf("many %d", i)))
+	}
+	for i := range 5 {
+		writes = append(writes, f.message(1, protocol.In, fmt.Sprintf("few %d", i)), f.message(2, protocol.In, "stay"))
+	}
+	f.commit(s, append(writes, f.convs[0], f.convs[1], f.convs[2])...)
+	indexAll(t, s)
+	f.commit(s, protocol.EraseConversation{ID: f.convs[1].ID})
+	checkIndex(t, s)
+	if got := found(t, s, SearchQuery{Text: "few"}); got != "" {
+		t.Errorf("found %q", got)
+	}
+	f.commit(s, protocol.EraseConversation{ID: f.convs[0].ID})
+	for range 2 {
+		if got := found(t, s, SearchQuery{Text: "many"}); got != "" {
+			t.Errorf("found %q", got)
+		}
+		if got := found(t, s, SearchQuery{Text: "stay"}); strings.Count(got, "stay") != 5 {
+			t.Errorf("found %q", got)
+		}
+		indexAll(t, s)
+		checkIndex(t, s)
+	}
+	if all := view(t, s, func(v *View) ([]protocol.PutConversation, error) {
+		return v.Conversations(protocol.ConversationID{}, 10)
+	}); len(all) != 1 || all[0].ID != f.convs[2].ID {
+		t.Errorf("conversations %v", all)
+	}
+}
