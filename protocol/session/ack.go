@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 
@@ -129,24 +130,16 @@ type incoming struct {
 	marks   []mark
 	skipped []skipped
 	old     []oldChain
+
+	turn uint32 // index from which on the next ack names marks; not stored
 }
 
 // key returns the place of a skipped message key.
 func (in *incoming) key(index uint32) (int, bool) {
-	return slices.BinarySearchFunc(in.skipped, index, func(k skipped, index uint32) int {
-		return compareIndex(k.index, index)
-	})
+	return slices.BinarySearchFunc(in.skipped, index, func(k skipped, index uint32) int { return cmp.Compare(k.index, index) })
 }
 
-func compareIndex(a, b uint32) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
+func markIndex(m mark, index uint32) int { return cmp.Compare(m.index, index) }
 
 // forget erases the skipped key at place i. Delete clears the memory behind.
 func (in *incoming) forget(i int) { in.skipped = slices.Delete(in.skipped, i, i+1) }
@@ -154,9 +147,7 @@ func (in *incoming) forget(i int) { in.skipped = slices.Delete(in.skipped, i, i+
 // arrived counts a message whose index is at or beyond cum.
 func (in *incoming) arrived(index uint32, tag bodyTag) {
 	if index != in.cum {
-		i, _ := slices.BinarySearchFunc(in.marks, index, func(m mark, index uint32) int {
-			return compareIndex(m.index, index)
-		})
+		i, _ := slices.BinarySearchFunc(in.marks, index, markIndex)
 		in.marks = slices.Insert(in.marks, i, mark{index, tag})
 		return
 	}
@@ -178,16 +169,26 @@ func (in *incoming) heard(base uint32) {
 	in.old = slices.DeleteFunc(in.old, func(c oldChain) bool { return c.end <= in.base })
 }
 
-// beyond returns what an ack names beyond the first missing message, at most n.
+// beyond returns what an ack names beyond the first missing message, at most n: all,
+// or by turns, so that each is named in the end. A sender that was rolled back and
+// sealed another message under one of their indices would otherwise never learn of it
+// while one before them is missing.
 func (in *incoming) beyond(n int) []wire.Beyond {
 	n = min(n, wire.BeyondMax, len(in.marks))
 	if n <= 0 {
 		return nil
 	}
+	from := 0
+	if n < len(in.marks) {
+		from, _ = slices.BinarySearchFunc(in.marks, in.turn, markIndex)
+	}
 	list := make([]wire.Beyond, n)
 	for i := range list {
-		list[i] = wire.Beyond{Index: in.marks[i].index, Tag: [wire.ShortTagSize]byte(in.marks[i].tag[:])}
+		m := in.marks[(from+i)%len(in.marks)]
+		list[i] = wire.Beyond{Index: m.index, Tag: [wire.ShortTagSize]byte(m.tag[:])}
 	}
+	in.turn = list[n-1].Index + 1
+	slices.SortFunc(list, func(a, b wire.Beyond) int { return cmp.Compare(a.Index, b.Index) })
 	return list
 }
 
