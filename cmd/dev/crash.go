@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type crashOptions struct {
 	rate    int
 	seed    uint64
 	dir     string
+	binary  string
 	race    bool
 }
 
@@ -47,6 +49,7 @@ func crash(ctx context.Context, t tree, args []string) error {
 	flags.IntVar(&o.rate, "rate", crashRate, "`messages` a second and sender")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the kills' times; 0 = a random one")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for the profiles; empty = a temporary one, kept after a failure")
+	flags.StringVar(&o.binary, "binary", "", "`program` to test; empty = build the tree's")
 	flags.BoolVar(&o.race, "race", false, "build the daemons with the race detector")
 	if err := parseFlags(flags, args, t.stderr); err != nil {
 		return err
@@ -72,13 +75,12 @@ func crash(ctx context.Context, t tree, args []string) error {
 }
 
 func (t tree) crash(ctx context.Context, o crashOptions, dir string) error {
-	binary := filepath.Join(dir, "pabal")
-	build := []string{"build", "-o", binary}
-	if o.race {
-		build = append(build, "-race")
-	}
-	if err := t.run(ctx, "go", append(build, "./cmd/pabal")...); err != nil {
-		return err
+	binary := o.binary
+	if binary == "" {
+		binary = filepath.Join(dir, "pabal")
+		if err := t.build(ctx, binary, o.buildFlags()...); err != nil {
+			return err
+		}
 	}
 	sides := [2]*side{
 		newSide("left", binary, dir),
@@ -106,10 +108,25 @@ func (t tree) crash(ctx context.Context, o crashOptions, dir string) error {
 	return err
 }
 
+// build compiles the daemon.
+func (t tree) build(ctx context.Context, binary string, flags ...string) error {
+	return t.run(ctx, "go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"./cmd/pabal"})...)
+}
+
+func (o crashOptions) buildFlags() []string {
+	if o.race {
+		return []string{"-race"}
+	}
+	return nil
+}
+
 // underFire runs the senders and event readers of both sides while the killers
 // are at work, and returns how often they killed. The senders end when the
 // message they are at is acknowledged.
 func underFire(ctx context.Context, o crashOptions, sides [2]*side) (int64, error) {
+	for _, s := range sides {
+		s.follow(ctx) // until the end of all, not of the fire
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	firing, ceaseFire := context.WithCancel(ctx)
 	defer ceaseFire()
@@ -122,7 +139,6 @@ func underFire(ctx context.Context, o crashOptions, sides [2]*side) (int64, erro
 		defer end()
 	}
 	for i, s := range sides {
-		s.follow(ctx)
 		for stream := range o.streams {
 			group.Go(func() error { return s.send(ctx, firing.Done(), stream, o.rate) })
 		}
