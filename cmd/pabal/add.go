@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pabal/cmd/pabal/screen"
+	"pabal/cmd/pabal/speech"
+	"pabal/node/api"
+)
+
+const (
+	addWait      = 5 * time.Second // for the answer to a request, unless --wait
+	linkBytesMax = 64 << 10        // of the text around a link
+)
+
+func (c *cli) addCommand() *cobra.Command {
+	request := api.AcceptRequest{}
+	wait := durationValue(addWait)
+	cmd := c.command("add <link|->", c.exactly(1), func(ctx context.Context, args []string) error {
+		var err error
+		if request.URI, err = c.argumentOrInput(args[0], linkBytesMax); err != nil {
+			return err
+		}
+		limit := callTimeout + time.Duration(wait)
+		return c.remote(limit, func(ctx context.Context, daemon *api.Client, _ []string) error {
+			return c.add(ctx, daemon, request, time.Duration(wait))
+		})(ctx, nil)
+	})
+	f := cmd.Flags()
+	f.StringVar(&request.Alias, "as", "", "")
+	f.StringVar(&request.Greeting, "greeting", "", "")
+	f.Var(&wait, "wait", "")
+	return withExample(cmd, `  pabal add LINK --as Mina
+  pabal add - < message-with-a-link.txt`)
+}
+
+// add sends the request and waits a little for the answer. It succeeds when the
+// request is durable, answered or not.
+func (c *cli) add(ctx context.Context, daemon *api.Client, request api.AcceptRequest, wait time.Duration) error {
+	accepted, err := daemon.AcceptInvite(ctx, request)
+	if err != nil {
+		return err
+	}
+	contact, err := waitContact(ctx, daemon, accepted.ContactID, wait)
+	if err != nil {
+		return err
+	}
+	name := screen.Line(contactName(contact))
+	switch contact.State {
+	case api.ContactEstablished:
+		c.say(speech.ContactEstablished, dash(name))
+	case api.ContactFailed:
+		return fail(exitNetwork, api.CodeContactFailed, speech.ContactFailed, c.word("why", orDash(contact.Reason)))
+	default:
+		c.say(speech.ContactRequested)
+	}
+	return c.show(contact, func() error { return c.print(contact.ID) })
+}
+
+// errSettled ends the wait for a contact.
+var errSettled = errors.New("contact is settled")
+
+// waitContact waits until the contact is established or failed, at most for
+// that long, and returns it as it then is.
+func waitContact(ctx context.Context, daemon *api.Client, id string, wait time.Duration) (api.Contact, error) {
+	contact, err := daemon.Contact(ctx, id)
+	if err != nil || settled(contact) || wait <= 0 {
+		return contact, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	options := api.EventsOptions{Latest: true, Types: []string{"contact.*"}}
+	err = daemon.Follow(waiting, options, func(api.Event) error { // hello is the first: nothing is missed
+		if contact, err = daemon.Contact(waiting, id); err != nil {
+			return err
+		}
+		if settled(contact) {
+			return errSettled
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errSettled):
+		return contact, nil
+	case waiting.Err() != nil && ctx.Err() == nil:
+		return daemon.Contact(ctx, id)
+	}
+	return contact, err
+}
+
+func settled(k api.Contact) bool {
+	return k.State == api.ContactEstablished || k.State == api.ContactFailed
+}
+
+// argumentOrInput returns an argument, or all of standard input for "-", of at
+// most limit bytes.
+func (c *cli) argumentOrInput(argument string, limit int) (string, error) {
+	if argument != "-" {
+		return argument, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(c.in, int64(limit)+1))
+	if err != nil {
+		return "", err
+	}
+	if len(b) > limit {
+		return "", api.NewProblem(api.CodeTooLarge)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"pabal/cmd/pabal/speech"
+	"pabal/node/api"
+)
+
+// chatLines is how many messages an interactive chat begins with.
+const chatLines = 20
+
+func (c *cli) chatCommand() *cobra.Command {
+	cmd := c.command("chat <chat>", c.exactly(1), c.remote(followForever, c.interactive))
+	cmd.ValidArgsFunction = c.completeContacts
+	cmd.AddCommand(c.chatList(), c.chatShow(), c.chatDisappear())
+	return withExample(cmd, `  pabal chat Mina
+  pabal chat list`)
+}
+
+func (c *cli) chatList() *cobra.Command {
+	return c.command("list", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
+		conversations, err := daemon.Conversations(ctx)
+		if err != nil {
+			return err
+		}
+		return showList(c, conversations, speech.NoConversations, func(v api.Conversation) []string {
+			at, excerpt := "-", "-"
+			if v.Last != nil {
+				at, excerpt = localTime(&v.Last.At), orDash(v.Last.Excerpt)
+			}
+			return []string{v.ID, c.chatTitle(v), strconv.FormatUint(v.Unread.Count, 10), at, excerpt}
+		})
+	}))
+}
+
+func (c *cli) chatTitle(v api.Conversation) string {
+	if v.Kind == api.KindSelf {
+		return c.text(speech.NoteToSelf)
+	}
+	return dash(v.Title)
+}
+
+func (c *cli) chatShow() *cobra.Command {
+	cmd := c.command("show <chat>", c.exactly(1), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, args []string) error {
+		v, err := findConversation(ctx, daemon, args[0])
+		if err != nil {
+			return err
+		}
+		return c.show(v, func() error {
+			return c.table([][]string{
+				{"id", v.ID},
+				{c.text(speech.LabelName), c.chatTitle(v)},
+				{c.text(speech.LabelUnread), strconv.FormatUint(v.Unread.Count, 10)},
+				{c.text(speech.LabelTimer), disappearing(v.Disappearing)},
+				{c.text(speech.LabelVerification), c.word("security", v.Security.State)},
+				{c.text(speech.LabelSince), localTime(&v.CreatedAt)},
+			})
+		})
+	}))
+	cmd.ValidArgsFunction = c.completeContacts
+	return cmd
+}
+
+func (c *cli) chatDisappear() *cobra.Command {
+	cmd := c.command("disappear <chat> [timer]", c.between(1, 2), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, args []string) error {
+		v, err := findConversation(ctx, daemon, args[0])
+		if err != nil {
+			return err
+		}
+		if len(args) == 2 {
+			timer, err := parseDisappearing(args[1])
+			if err != nil {
+				return err
+			}
+			if v, err = daemon.UpdateConversation(ctx, v.ID, api.ConversationPatch{Disappearing: api.Some(timer)}); err != nil {
+				return err
+			}
+		}
+		return c.show(v, func() error { return c.print(disappearing(v.Disappearing)) })
+	}))
+	cmd.ValidArgsFunction = c.completeContacts
+	return withExample(cmd, `  pabal chat disappear Mina 1w:read
+  pabal chat disappear Mina never`)
+}
+
+// interactive shows a conversation as it goes on and sends each line that is
+// typed, until the end of the input.
+func (c *cli) interactive(ctx context.Context, daemon *api.Client, args []string) error {
+	conversation, err := findConversation(ctx, daemon, args[0])
+	if err != nil {
+		return err
+	}
+	c.say(speech.ChatHow)
+	following, end := context.WithCancel(ctx)
+	group, following := errgroup.WithContext(following)
+	group.Go(func() error {
+		defer end()
+		r := &reader{cli: c, daemon: daemon, conversation: conversation, flags: readFlags{number: chatLines, follow: true, mark: true}}
+		if err := r.follow(following); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	sendErr := c.sendLines(following, daemon, conversation.ID)
+	end()
+	return errors.Join(sendErr, group.Wait())
+}
+
+// sendLines sends each line of standard input as a message.
+func (c *cli) sendLines(ctx context.Context, daemon *api.Client, conversation string) error {
+	for ctx.Err() == nil {
+		line, err := c.lines().ReadString('\n')
+		if text := strings.TrimRight(line, "\r\n"); text != "" {
+			if _, err := c.send(ctx, daemon, conversation, "", text, api.SendOptions{}); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

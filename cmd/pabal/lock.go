@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"pabal/cmd/pabal/speech"
+	"pabal/node/api"
+)
+
+func (c *cli) lockCommand() *cobra.Command {
+	return c.command("lock", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
+		if err := daemon.Lock(ctx); err != nil {
+			return err
+		}
+		c.say(speech.Locked)
+		return nil
+	}))
+}

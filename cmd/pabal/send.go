@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"pabal/cmd/pabal/screen"
+	"pabal/cmd/pabal/speech"
+	"pabal/node/api"
+)
+
+const (
+	waitDefault    = 30 * time.Second // of --wait, unless --timeout
+	sendInputMax   = 1 << 20          // of a text from standard input, so that the daemon's own limit is what refuses it
+	waitRoundTrips = 5 * time.Second  // for what a waiting send does besides waiting
+)
+
+func (c *cli) sendCommand() *cobra.Command {
+	var wait, id string
+	cmd := c.command("send <to> [text|-]", c.between(1, 2), func(ctx context.Context, args []string) error {
+		if err := checkWait(wait); err != nil {
+			return err
+		}
+		argument := "-"
+		if len(args) == 2 {
+			argument = args[1]
+		}
+		text, err := c.messageText(argument)
+		if err != nil {
+			return err
+		}
+		options := api.SendOptions{Wait: wait, Timeout: waitDefault}
+		if c.flags.timeout > 0 {
+			options.Timeout = min(c.flags.timeout, api.WaitMax)
+		}
+		return c.waiting(options, func(ctx context.Context, daemon *api.Client, _ []string) error {
+			message, err := c.send(ctx, daemon, args[0], id, text, options)
+			if err != nil {
+				return err
+			}
+			if err := c.show(message, func() error { return c.print(orDash(message.ID)) }); err != nil {
+				return err
+			}
+			return c.reached(message, wait)
+		})(ctx, nil)
+	})
+	cmd.Flags().StringVar(&wait, "wait", "", "")
+	cmd.Flags().StringVar(&id, "id", "", "")
+	cmd.ValidArgsFunction = c.completeContacts
+	return withExample(cmd, `  pabal send Mina "안녕, 반가워요 👋" --wait delivered
+  pabal send Mina - < letter.txt`)
+}
+
+// waiting is remote with the time that waiting in the daemon takes.
+func (c *cli) waiting(options api.SendOptions, do remoteFunc) func(context.Context, []string) error {
+	limit := callTimeout
+	if options.Wait != "" {
+		limit = options.Timeout + waitRoundTrips
+	}
+	return func(ctx context.Context, args []string) error {
+		c.flags.timeout = 0 // it is the time of the wait, which the daemon keeps
+		return c.remote(limit, do)(ctx, args)
+	}
+}
+
+func checkWait(wait string) error {
+	switch wait {
+	case "", api.StateQueued, api.StateCarried, api.StateDelivered:
+		return nil
+	}
+	return fail(exitUsage, "usage", speech.WaitUnknown)
+}
+
+// messageText returns the text to send. The argument is taken as it is; of
+// standard input the last newline is not part of the text. What is not UTF-8 is
+// refused here, because JSON could not carry it unchanged.
+func (c *cli) messageText(argument string) (string, error) {
+	text, err := c.argumentOrInput(argument, sendInputMax)
+	if err != nil {
+		return "", err
+	}
+	if argument == "-" {
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	}
+	if !utf8.ValidString(text) {
+		return "", api.NewProblem(api.CodeInvalidUTF8)
+	}
+	return text, nil
+}
+
+// send sends text to a conversation or contact, under a fresh id if none is
+// given: a repeat of the same call with --id sends nothing twice.
+func (c *cli) send(ctx context.Context, daemon *api.Client, to, id, text string, o api.SendOptions) (api.Message, error) {
+	request := api.MessageRequest{Text: text}
+	conversation, err := sendTarget(ctx, daemon, to)
+	if err != nil {
+		return api.Message{}, err
+	}
+	if !strings.HasPrefix(conversation, "cv_") { // a contact without a conversation yet
+		if id != "" {
+			return api.Message{}, fail(exitConflict, api.CodeNotEstablished, speech.NotEstablished, screen.Line(to))
+		}
+		return daemon.SendToContact(ctx, conversation, request, o)
+	}
+	if id == "" {
+		id = api.NewMessageID()
+	}
+	return daemon.PutMessage(ctx, conversation, id, request, o)
+}
+
+// sendTarget returns the id of the conversation that word names, or of the
+// contact if it has none yet.
+func sendTarget(ctx context.Context, daemon *api.Client, word string) (string, error) {
+	if strings.HasPrefix(word, "cv_") {
+		return word, nil
+	}
+	contact, err := findContact(ctx, daemon, word)
+	if err == nil && contact.ConversationID == nil {
+		return contact.ID, nil
+	}
+	if err == nil {
+		return *contact.ConversationID, nil
+	}
+	if !isNotFound(err) || word != noteToSelf {
+		return "", err
+	}
+	self, err := daemon.OpenConversation(ctx, api.ConversationRequest{Kind: api.KindSelf})
+	return self.ID, err
+}
+
+// reached says whether the state that --wait asked for was reached in time.
+func (c *cli) reached(message api.Message, wait string) error {
+	if message.Status == nil || wait == "" {
+		return nil
+	}
+	switch state := message.Status.State; {
+	case state == api.StateFailed || state == api.StateExpired:
+		code := api.Code("failed")
+		if message.Status.Error != nil {
+			code = api.Code(message.Status.Error.Code)
+		}
+		return fail(exitError, code, speech.MessageFailed, c.word("why", string(code)))
+	case stateRank(state) < stateRank(wait):
+		return fail(exitTimeout, api.CodeTimeout, speech.WaitedInVain, c.messageState(message.Status), orDash(message.ID))
+	}
+	return nil
+}
+
+// stateRank orders the states of a message on its way.
+func stateRank(state string) int {
+	switch state {
+	case api.StateCarried:
+		return 1
+	case api.StateDelivered:
+		return 2
+	case api.StateRead:
+		return 3
+	}
+	return 0
+}
