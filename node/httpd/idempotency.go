@@ -42,11 +42,6 @@ func (f *inFlight) enter(ctx context.Context, key string) (func(), error) {
 	}
 }
 
-// keyed is the header of a POST whose repeat has the effect of the first only.
-type keyed struct {
-	Key string `header:"Idempotency-Key" maxLength:"128" doc:"names the intended effect; kept 48 hours"`
-}
-
 // attempt is one try of a request with a key: what its row holds.
 type attempt struct{ row store.PutIdempotency }
 

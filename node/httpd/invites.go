@@ -26,7 +26,7 @@ func (s *Server) listInvites(ctx context.Context, _ *none) (*reply[list[api.Invi
 }
 
 type inviteInput struct {
-	keyed
+	Key  string `header:"Idempotency-Key" maxLength:"128" doc:"names the intended effect; kept 48 hours"`
 	Body *api.InviteRequest
 }
 
@@ -170,7 +170,7 @@ func parseLink(text string) (wire.Link, error) {
 }
 
 type acceptInput struct {
-	keyed
+	Key  string `header:"Idempotency-Key" maxLength:"128" doc:"names the intended effect; kept 48 hours"`
 	Body api.AcceptRequest
 }
 

@@ -74,14 +74,11 @@ func (r *reader) page(id protocol.ConversationID, q store.PageQuery, first bool)
 	return r.Messages(id, store.PageQuery{After: uint64(q.Limit), Limit: q.Limit})
 }
 
-// waiting are the query parameters of every send.
-type waiting struct {
+// Inputs repeat the fields that they share: huma does not look into embedded
+// structs that are not exported.
+type putMessageInput struct {
 	Wait      string `query:"wait" enum:"queued,carried,delivered" doc:"answer only when the message has come so far, or after timeout_ms"`
 	TimeoutMS int    `query:"timeout_ms" minimum:"1" maximum:"60000" default:"30000"`
-}
-
-type putMessageInput struct {
-	waiting
 	ID        string `path:"id"`
 	MessageID string `path:"message_id"`
 	Body      api.MessageRequest
@@ -109,7 +106,7 @@ func (s *Server) putMessage(ctx context.Context, in *putMessageInput) (*reply[ap
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.awaitMessage(ctx, in.MessageID, in.waiting)
+	out, err := s.awaitMessage(ctx, in.MessageID, in.Wait, in.TimeoutMS)
 	return ok(status, out), err
 }
 
@@ -208,10 +205,11 @@ func sendInput(req api.MessageRequest) (protocol.SendText, error) {
 }
 
 type postMessageInput struct {
-	waiting
-	keyed
-	ID   string `path:"id"`
-	Body api.MessageRequest
+	Wait      string `query:"wait" enum:"queued,carried,delivered" doc:"answer only when the message has come so far, or after timeout_ms"`
+	TimeoutMS int    `query:"timeout_ms" minimum:"1" maximum:"60000" default:"30000"`
+	Key       string `header:"Idempotency-Key" maxLength:"128" doc:"names the intended effect; kept 48 hours"`
+	ID        string `path:"id"`
+	Body      api.MessageRequest
 }
 
 func (s *Server) postMessage(ctx context.Context, in *postMessageInput) (*reply[api.Message], error) {
@@ -260,7 +258,7 @@ func (s *Server) send(ctx context.Context, in *postMessageInput, send protocol.S
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.awaitMessage(ctx, id, in.waiting)
+	out, err := s.awaitMessage(ctx, id, in.Wait, in.TimeoutMS)
 	if isNotFound(err) {
 		err = api.NewProblem(api.CodeGone) // deleted since it was sent
 	}
@@ -269,8 +267,8 @@ func (s *Server) send(ctx context.Context, in *postMessageInput, send protocol.S
 
 // awaitMessage returns a message when it has come as far as asked, or when the
 // time is over: then it is answered as it is.
-func (s *Server) awaitMessage(ctx context.Context, id string, w waiting) (api.Message, error) {
-	timeout := time.NewTimer(time.Duration(w.TimeoutMS) * time.Millisecond)
+func (s *Server) awaitMessage(ctx context.Context, id, wait string, timeoutMS int) (api.Message, error) {
+	timeout := time.NewTimer(time.Duration(timeoutMS) * time.Millisecond)
 	defer timeout.Stop()
 	for {
 		changed := s.feed.next()
@@ -283,7 +281,7 @@ func (s *Server) awaitMessage(ctx context.Context, id string, w waiting) (api.Me
 			out, err = r.messageView(c, &m)
 			return err
 		})
-		if err != nil || reached(out.Status.State, w.Wait) {
+		if err != nil || reached(out.Status.State, wait) {
 			return out, err
 		}
 		select {
