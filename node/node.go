@@ -40,20 +40,34 @@ type Node struct {
 // fails. It holds the profile's lock all the time and has closed everything
 // when it returns. An end that was asked for is no error.
 func Run(ctx context.Context, config Config) error {
-	if err := config.prepare(); err != nil {
-		return err
-	}
-	defer clear(config.Passphrase)
-	profile, err := store.Lock(config.DataDir, store.Self(httpd.SocketPath(config.RuntimeDir)))
+	n, err := New(config)
 	if err != nil {
 		return err
 	}
+	return n.Run(ctx)
+}
+
+// New takes the profile's lock and returns a node to Run. Errors: ErrConfig, a
+// *store.LockedError if another process holds the profile.
+func New(config Config) (*Node, error) {
+	if err := config.prepare(); err != nil {
+		return nil, err
+	}
+	profile, err := store.Lock(config.DataDir, store.Self(httpd.SocketPath(config.RuntimeDir)))
+	if err != nil {
+		return nil, err
+	}
+	return &Node{config: config, profile: profile, state: api.StateStarting, since: time.Now(), failed: make(chan error, 1)}, nil
+}
+
+// Run serves the profile; see the function [Run]. It may be called once.
+func (n *Node) Run(ctx context.Context) error {
+	defer clear(n.config.Passphrase)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	n := &Node{config: config, profile: profile, stop: stop, ctx: ctx, failed: make(chan error, 1)}
-	n.set(api.StateStarting)
-	err = n.serve(ctx)
-	return errors.Join(err, profile.Close())
+	n.stop, n.ctx = stop, ctx
+	err := n.serve(ctx)
+	return errors.Join(err, n.profile.Close())
 }
 
 func (n *Node) serve(ctx context.Context) error {

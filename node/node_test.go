@@ -15,17 +15,17 @@ import (
 // person is a running node of a test and a client of its API.
 type person struct {
 	*api.Client
-	t      *testing.T
-	dir    string
+	t      testing.TB
+	node   *node.Node
 	config node.Config
 	stop   context.CancelFunc
 	ended  chan error
 }
 
-func newPerson(t *testing.T, name string) *person {
+func newPerson(t testing.TB, name string) *person {
 	t.Helper()
 	dir := t.TempDir()
-	p := &person{t: t, dir: dir, config: node.Config{
+	p := &person{t: t, config: node.Config{
 		Profile: name, DataDir: filepath.Join(dir, "data"), RuntimeDir: filepath.Join(dir, "run"),
 		Create: &node.NewProfile{Name: name}, Listen: []string{"127.0.0.1:0"},
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -45,8 +45,12 @@ func (p *person) start() {
 	ready := make(chan api.Discovery, 1)
 	config := p.config
 	config.Ready = func(d api.Discovery) { ready <- d }
-	p.stop, p.ended = stop, make(chan error, 1)
-	go func() { p.ended <- node.Run(ctx, config) }()
+	n, err := node.New(config)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.node, p.stop, p.ended = n, stop, make(chan error, 1)
+	go func() { p.ended <- n.Run(ctx) }()
 	select {
 	case d := <-ready:
 		p.Client = api.NewUnixClient(d.Unix)
@@ -65,7 +69,7 @@ func (p *person) end() {
 	p.stop = nil
 }
 
-func must[T any](t *testing.T) func(v T, err error) T {
+func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

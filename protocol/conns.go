@@ -306,7 +306,7 @@ func (p *Peer) pairTag(c *contact) [8]byte {
 	if slices.Compare(a[:], b[:]) > 0 {
 		a, b = b, a
 	}
-	return p.hostTag(identity.LabelPair.Hash(a[:], b[:]))
+	return p.hostTag(identity.LabelHost.Hash(a[:], b[:]))
 }
 
 // dial tries to reach a contact if something is waiting for that.

@@ -11,10 +11,9 @@ import (
 	"testing"
 )
 
-// notUsedYet are the labels of what is specified and not built: groups and channels,
-// and the host tag of two contacts.
+// notUsedYet are the labels of what is specified and not built: groups and channels.
 func notUsedYet() []string {
-	return []string{"LabelHost", "LabelPair", "LabelEpoch", "LabelTopic", "LabelPost", "LabelGroup"}
+	return []string{"LabelPair", "LabelEpoch", "LabelTopic", "LabelPost", "LabelGroup"}
 }
 
 // TestLabels checks that the list holds every label, that no two are the same, that each

@@ -96,7 +96,8 @@ func (n Network) Advertised(limit int, tag [8]byte) []wire.Address {
 	}
 	out := make([]wire.Address, 0, len(n.Own))
 	for _, a := range n.Own {
-		if ip := a.IP.Unmap(); ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
+		a.IP = a.IP.Unmap().WithZone("")
+		if !a.Valid() || a.IP.IsLinkLocalUnicast() {
 			continue
 		}
 		a.HostTag = [8]byte{}
