@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"pabal/protocol"
+)
+
+// converge waits until everything has arrived, or fails.
+func (w *World) converge() {
+	deadline := w.now.Add(convergeWithin)
+	for w.failure == nil {
+		for _, m := range w.machines {
+			if m.present() {
+				w.answerAll(m, protocol.PutContact{})
+			}
+		}
+		w.runUntil(w.now.Add(convergeEvery))
+		left := w.unsettled()
+		if left == "" {
+			break
+		}
+		if w.now.After(deadline) {
+			w.fail("%v after healing: %s", convergeWithin, left)
+		}
+	}
+	w.checkAll()
+}
+
+// unsettled says what is not yet as it must become, or nothing.
+func (w *World) unsettled() string {
+	for _, m := range w.machines {
+		if m.busy {
+			continue
+		}
+		for _, c := range inOrder(m.disk.contacts) {
+			if left := w.unsettledContact(m, c); left != "" {
+				return fmt.Sprintf("%v: %s", m, left)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
+	if c.Phase == protocol.ContactFailed || c.Blocked {
+		return ""
+	}
+	other := w.truth.accounts[c.Account]
+	if other == nil || c.Phase == protocol.ContactRequested {
+		return w.unsettledRequest(m, c)
+	}
+	theirs := other.contactWith(m)
+	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
+		return "" // they do not know us any more, or not yet
+	}
+	if c.Phase != protocol.ContactEstablished {
+		return fmt.Sprintf("%v is %s", other, c.Phase)
+	}
+	return w.unsettledMail(m, c, other)
+}
+
+// contactWith returns a machine's contact with another, if it has one.
+func (m *machine) contactWith(o *machine) *protocol.PutContact {
+	for _, c := range inOrder(m.disk.contacts) {
+		if c.Account == o.account && c.Phase != protocol.ContactFailed {
+			return &c
+		}
+	}
+	return nil
+}
+
+// unsettledRequest says whether a request must still be answered.
+func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
+	i, ok := w.truth.asked[asking{m, c.ID}]
+	if !ok {
+		return ""
+	}
+	theirs := i.by.contactWith(m)
+	if theirs != nil && theirs.Blocked {
+		return ""
+	}
+	v, known := i.by.disk.invites[i.id]
+	if known && v.UsesLeft > 0 && v.RevokedAt == 0 && v.ExpiresAt > i.by.clock().UnixMilli() && !i.by.declined(i.id) {
+		return fmt.Sprintf("request to %v is not answered", i.by)
+	}
+	return ""
+}
+
+// declined reports whether somebody declined a request to an invite.
+func (m *machine) declined(id protocol.InviteID) bool {
+	for _, r := range m.disk.requests {
+		if r.Invite == id && (r.Phase == protocol.RequestDeclined || r.Phase == protocol.RequestBlocked) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine) string {
+	var st contactState
+	if err := cbor.Unmarshal(c.State, &st); err != nil {
+		return fmt.Sprintf("contact's state: %v", err)
+	}
+	switch {
+	case st.Forked:
+		return fmt.Sprintf("session with %v is forked", other)
+	case len(st.Repair) > 0:
+		return fmt.Sprintf("session with %v is being repaired", other)
+	case len(st.Inline) > 0 || st.Renumber > 0:
+		return fmt.Sprintf("%d contents wait for %v", len(st.Inline), other)
+	case c.Verification == protocol.VerifiedChanged:
+		return ""
+	}
+	for k := range m.disk.outbox {
+		if k.contact == c.ID {
+			return fmt.Sprintf("envelopes for %v wait", other)
+		}
+	}
+	v := m.disk.conversations[c.Conversation]
+	if left := w.unsettledGaps(m, v, other); left != "" {
+		return left
+	}
+	for _, msg := range m.disk.threads[c.Conversation] {
+		if msg.Direction != protocol.Out || msg.state != "" {
+			continue
+		}
+		l := w.truth.letters[msg.wire]
+		switch {
+		case !within(v.Delivered, msg.Sequence):
+			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
+		case !l.arrived || l.gone && l.deleted == 0 && !other.forgot(m):
+			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)
+		}
+	}
+	return ""
+}
+
+// forgot reports whether a machine ever removed the contact with another: what
+// was there then is gone for good.
+func (m *machine) forgot(o *machine) bool { return m.removed[o] }
+
+// unsettledGaps says whether something is missed that will not come.
+func (w *World) unsettledGaps(m *machine, v protocol.PutConversation, author *machine) string {
+	if author.epoch > 0 {
+		return "" // what its old disk did not have is missed for ever
+	}
+	for k, n := range m.disk.gaps {
+		if k.conversation == v.ID {
+			return fmt.Sprintf("%d messages of %v are missed", n, author)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,318 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"pabal/protocol"
+	"pabal/protocol/wire"
+)
+
+// message is a row of the history.
+type message struct {
+	protocol.PutMessage
+	state protocol.MessageState
+	wire  [16]byte // the id inside the content: the author's
+	text  string
+}
+
+type sessionKey struct {
+	contact protocol.ContactID
+	sid     [32]byte
+}
+
+type outboxKey struct {
+	sessionKey
+	index uint32
+}
+
+type gapKey struct {
+	conversation protocol.ConversationID
+	position     uint64
+}
+
+// thread is the history of one conversation, by position.
+type thread []*message
+
+func (t thread) find(position uint64) (int, bool) {
+	return slices.BinarySearchFunc(t, position, func(m *message, p uint64) int { return cmp.Compare(m.Position, p) })
+}
+
+// disk is what one machine has committed: protocol's rows, kept as package store
+// keeps them. Rows are never changed in place, so that a copy of the maps is a
+// snapshot.
+type disk struct {
+	self          protocol.PutSelf
+	contacts      map[protocol.ContactID]protocol.PutContact
+	sessions      map[sessionKey]protocol.PutSession
+	invites       map[protocol.InviteID]protocol.PutInvite
+	requests      map[protocol.RequestID]protocol.PutRequest
+	conversations map[protocol.ConversationID]protocol.PutConversation
+	outbox        map[outboxKey]protocol.PutOutbox
+	gaps          map[gapKey]uint64
+
+	messages map[protocol.MessageID]*message
+	threads  map[protocol.ConversationID]thread
+	arrived  map[[16]byte]protocol.MessageID // incoming messages by their author's id
+}
+
+func newDisk() *disk {
+	return &disk{
+		contacts:      make(map[protocol.ContactID]protocol.PutContact),
+		sessions:      make(map[sessionKey]protocol.PutSession),
+		invites:       make(map[protocol.InviteID]protocol.PutInvite),
+		requests:      make(map[protocol.RequestID]protocol.PutRequest),
+		conversations: make(map[protocol.ConversationID]protocol.PutConversation),
+		outbox:        make(map[outboxKey]protocol.PutOutbox),
+		gaps:          make(map[gapKey]uint64),
+		messages:      make(map[protocol.MessageID]*message),
+		threads:       make(map[protocol.ConversationID]thread),
+		arrived:       make(map[[16]byte]protocol.MessageID),
+	}
+}
+
+// snapshot returns a copy that later commits do not change.
+func (d *disk) snapshot() *disk {
+	s := &disk{
+		self: d.self, contacts: maps.Clone(d.contacts), sessions: maps.Clone(d.sessions),
+		invites: maps.Clone(d.invites), requests: maps.Clone(d.requests),
+		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
+		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)),
+		arrived: maps.Clone(d.arrived),
+	}
+	for id, t := range d.threads {
+		s.threads[id] = slices.Clone(t)
+	}
+	return s
+}
+
+// commit applies a batch. An error is a broken promise of the core: the real
+// store would refuse the transaction, or lose something.
+func (d *disk) commit(writes []protocol.Write) error {
+	for _, w := range writes {
+		if err := d.apply(w); err != nil {
+			return fmt.Errorf("commit %T: %w", w, err)
+		}
+	}
+	return nil
+}
+
+func (d *disk) apply(w protocol.Write) error {
+	switch r := w.(type) {
+	case protocol.PutSelf:
+		d.self = r
+	case protocol.PutContact:
+		d.contacts[r.ID] = r
+	case protocol.PutSession:
+		d.sessions[sessionKey{r.Contact, r.SID}] = r
+	case protocol.PutInvite:
+		d.invites[r.ID] = r
+	case protocol.PutRequest:
+		d.requests[r.ID] = r
+	case protocol.PutConversation:
+		d.conversations[r.ID] = r
+	case protocol.PutOutbox:
+		d.outbox[outboxKey{sessionKey{r.Contact, r.SID}, r.Index}] = r
+	case protocol.PutGap:
+		d.gaps[gapKey{r.Conversation, r.Position}] = r.Count
+	case protocol.EraseGap:
+		delete(d.gaps, gapKey{r.Conversation, r.Position})
+	case protocol.PutMessage:
+		return d.insert(r)
+	case protocol.SetMessageState, protocol.SetMessageExpiry, protocol.RenumberMessage:
+		return d.change(w)
+	case protocol.EraseMessage:
+		d.forget(r.ID)
+	case protocol.PutTombstone:
+	default:
+		return d.erase(w)
+	}
+	return nil
+}
+
+func (d *disk) erase(w protocol.Write) error {
+	switch r := w.(type) {
+	case protocol.EraseContact:
+		maps.DeleteFunc(d.sessions, func(k sessionKey, _ protocol.PutSession) bool { return k.contact == r.ID })
+		maps.DeleteFunc(d.outbox, func(k outboxKey, _ protocol.PutOutbox) bool { return k.contact == r.ID })
+		delete(d.contacts, r.ID)
+	case protocol.EraseSession:
+		key := sessionKey{r.Contact, r.SID}
+		maps.DeleteFunc(d.outbox, func(k outboxKey, _ protocol.PutOutbox) bool { return k.sessionKey == key })
+		delete(d.sessions, key)
+	case protocol.EraseOutbox:
+		key := sessionKey{r.Contact, r.SID}
+		maps.DeleteFunc(d.outbox, func(k outboxKey, _ protocol.PutOutbox) bool {
+			return k.sessionKey == key && k.index >= r.First && k.index <= r.Last
+		})
+	case protocol.EraseInvite:
+		delete(d.invites, r.ID)
+	case protocol.EraseRequest:
+		delete(d.requests, r.ID)
+	case protocol.EraseConversation:
+		for _, m := range d.threads[r.ID] {
+			delete(d.messages, m.ID)
+			delete(d.arrived, m.wire)
+		}
+		delete(d.threads, r.ID)
+		delete(d.conversations, r.ID)
+		maps.DeleteFunc(d.gaps, func(k gapKey, _ uint64) bool { return k.conversation == r.ID })
+	default:
+		return fmt.Errorf("no row of the store")
+	}
+	return nil
+}
+
+func (d *disk) insert(r protocol.PutMessage) error {
+	content, rest, err := wire.DecodeContent(r.Content)
+	if err != nil || len(rest) > 0 {
+		return fmt.Errorf("content does not parse: %w", err)
+	}
+	t := d.threads[r.Conversation]
+	i, taken := t.find(r.Position)
+	if taken {
+		return fmt.Errorf("position %d is taken", r.Position)
+	}
+	if d.messages[r.ID] != nil {
+		return fmt.Errorf("id is taken")
+	}
+	m := &message{PutMessage: r, wire: content.ID, text: content.Text}
+	d.messages[r.ID] = m
+	d.threads[r.Conversation] = slices.Insert(t, i, m)
+	if r.Direction == protocol.In {
+		d.arrived[m.wire] = r.ID
+	}
+	return nil
+}
+
+// change replaces a message by a changed copy. One that is gone is no error.
+func (d *disk) change(w protocol.Write) error {
+	var id protocol.MessageID
+	switch r := w.(type) {
+	case protocol.SetMessageState:
+		id = r.ID
+	case protocol.SetMessageExpiry:
+		id = r.ID
+	case protocol.RenumberMessage:
+		id = r.ID
+	}
+	old := d.messages[id]
+	if old == nil {
+		return nil
+	}
+	m := *old
+	switch r := w.(type) {
+	case protocol.SetMessageState:
+		m.state = r.State
+	case protocol.SetMessageExpiry:
+		m.ExpiresAt = r.ExpiresAt
+	case protocol.RenumberMessage:
+		m.Sequence, m.Content = r.Sequence, r.Content
+	}
+	t := d.threads[m.Conversation]
+	i, found := t.find(m.Position)
+	if !found {
+		return fmt.Errorf("message without a place")
+	}
+	t[i] = &m
+	d.messages[id] = &m
+	return nil
+}
+
+func (d *disk) forget(id protocol.MessageID) {
+	m := d.messages[id]
+	if m == nil {
+		return
+	}
+	delete(d.messages, id)
+	if m.Direction == protocol.In {
+		delete(d.arrived, m.wire)
+	}
+	t := d.threads[m.Conversation]
+	if i, found := t.find(m.Position); found {
+		d.threads[m.Conversation] = slices.Delete(t, i, i+1)
+	}
+}
+
+// state returns what protocol.Load needs, as store.Load does.
+func (d *disk) state() protocol.State {
+	st := protocol.State{
+		Self:          d.self,
+		Contacts:      inOrder(d.contacts),
+		Invites:       inOrder(d.invites),
+		Requests:      inOrder(d.requests),
+		Conversations: inOrder(d.conversations),
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(d.sessions), compareSessions) {
+		st.Sessions = append(st.Sessions, d.sessions[k])
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(d.outbox), compareOutbox) {
+		st.Outbox = append(st.Outbox, d.outbox[k])
+	}
+	for _, v := range st.Conversations {
+		for _, m := range d.ownMessages(v.ID, v.SealedUpTo+1, ^uint64(0)) {
+			st.Waiting = append(st.Waiting, m)
+		}
+	}
+	return st
+}
+
+// ownMessages returns our messages first..last of a conversation that have no
+// final state, by sequence.
+func (d *disk) ownMessages(id protocol.ConversationID, first, last uint64) []protocol.Waiting {
+	var out []protocol.Waiting
+	for _, m := range d.threads[id] {
+		if m.Direction == protocol.Out && m.state == "" && m.Sequence >= first && m.Sequence <= last {
+			out = append(out, protocol.Waiting{ID: m.ID, Conversation: id, Sequence: m.Sequence, SizeBytes: len(m.Content)})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b protocol.Waiting) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return out
+}
+
+// contents returns the contents that the history still has.
+func (d *disk) contents(ids []protocol.MessageID) map[protocol.MessageID][]byte {
+	out := make(map[protocol.MessageID][]byte, len(ids))
+	for _, id := range ids {
+		if m := d.messages[id]; m != nil {
+			out[id] = slices.Clone(m.Content)
+		}
+	}
+	return out
+}
+
+// due returns at most n messages whose timers ran out by now, in Unix milliseconds.
+func (d *disk) due(now int64, n int) []*message {
+	var out []*message
+	for _, id := range keysInOrder(d.threads) {
+		for _, m := range d.threads[id] {
+			if m.ExpiresAt != 0 && m.ExpiresAt <= now && len(out) < n {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+func keysInOrder[K ~[16]byte, V any](m map[K]V) []K {
+	return slices.SortedFunc(maps.Keys(m), func(a, b K) int { return bytes.Compare(a[:], b[:]) })
+}
+
+func inOrder[K ~[16]byte, V any](m map[K]V) []V {
+	out := make([]V, 0, len(m))
+	for _, k := range keysInOrder(m) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+func compareSessions(a, b sessionKey) int {
+	return cmp.Or(bytes.Compare(a.contact[:], b.contact[:]), bytes.Compare(a.sid[:], b.sid[:]))
+}
+
+func compareOutbox(a, b outboxKey) int {
+	return cmp.Or(compareSessions(a.sessionKey, b.sessionKey), cmp.Compare(a.index, b.index))
+}

@@ -1,0 +1,19 @@
+// Package sim simulates many [protocol.Peer]s on virtual time, with a network
+// and disks that fail as real ones do, and checks after each step that nothing
+// the protocol promises is broken.
+//
+// A run is a function of its seed: [NewPlan] makes a plan of a seed, [NewWorld] the
+// world, [World.Run] lets it live and then heals it: then everything must
+// converge. The first broken promise ends the run as an error that says what
+// happened when. Events are taken from one queue in order of their time, so
+// that a run is one thread and two runs of a seed are equal to the byte;
+// [World.Digest] shows that.
+//
+// What is simulated of the daemon is what package node does: a batch of inputs
+// ends with Flush, its writes are committed in one transaction, and only then
+// is anything sent, answered or begun. A crash loses the batch, the
+// connections and the jobs.
+//
+// The truth that the promises are measured against is kept beside the peers:
+// every letter that was ever committed, by whom, and where it arrived.
+package sim

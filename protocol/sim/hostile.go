@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// disturb repeats, overtakes and damages frames on their way, as whoever carries
+// them could.
+func (n *network) disturb(from *machine, to *end, f frame) {
+	w := n.w
+	if w.healing || w.plan.Disturb == 0 {
+		return
+	}
+	if w.chance(w.plan.Disturb) { // the same again, soon
+		n.arrive(to, f, to.conn.slow+w.between(0, 5*time.Second))
+	}
+	if w.chance(w.plan.Disturb) { // an old one, maybe of another connection
+		if old, ok := pick(w, n.past[route{from.index, to.m.index}]); ok {
+			n.arrive(to, old, w.between(0, 30*time.Second))
+		}
+	}
+	if w.chance(w.plan.Disturb) { // a damaged one
+		n.arrive(to, w.damage(f), w.between(0, 2*time.Second))
+	}
+}
+
+// damage returns a frame with something wrong about it.
+func (w *World) damage(f frame) frame {
+	body := slices.Clone(f.body)
+	if len(body) == 0 {
+		return frame{f.kind, []byte{1}}
+	}
+	switch w.random.IntN(4) {
+	case 0:
+		body = body[:w.random.IntN(len(body))]
+	case 1:
+		body = append(body, byte(w.random.IntN(256)))
+	default:
+		body[w.random.IntN(len(body))] ^= 1 << w.random.IntN(8)
+	}
+	return frame{f.kind, body}
+}
+
+// beginHostility lets strangers connect now and then.
+func (w *World) beginHostility() {
+	if w.plan.Strangers > 0 {
+		w.after(w.about(w.plan.Strangers), w.stranger)
+	}
+}
+
+// stranger connects to a machine, says something and goes. It has no key of any
+// contact: whatever it says, nothing may be answered.
+func (w *World) stranger() {
+	if w.healing {
+		return
+	}
+	w.after(w.about(w.plan.Strangers), w.stranger)
+	m := w.machines[w.random.IntN(len(w.machines))]
+	if !m.on || m.asleep {
+		return
+	}
+	c := &conn{up: true, slow: w.between(time.Millisecond, 100*time.Millisecond)}
+	key := identity.TransportSeed(w.bytes(32)).Public()
+	c.ends[0] = &end{conn: c, local: key, remote: m.hostKey}
+	c.ends[1] = w.network.attach(c, m, m.hostKey, key)
+	c.ends[1].inbound = true
+	w.network.openEnd(c.ends[1], 0)
+	at := time.Duration(0)
+	for range 1 + w.random.IntN(5) {
+		at += w.between(0, 3*time.Second)
+		w.network.arrive(c.ends[1], w.strangeFrame(m), at)
+	}
+}
+
+// strangeFrame is noise, or something recorded.
+func (w *World) strangeFrame(m *machine) frame {
+	from := w.machines[w.random.IntN(len(w.machines))]
+	if old, ok := pick(w, w.network.past[route{from.index, m.index}]); ok && w.chance(70) {
+		if w.chance(20) {
+			return w.damage(old)
+		}
+		return old
+	}
+	kind := wire.Type(1 + w.random.IntN(16))
+	if w.chance(40) {
+		return frame{wire.TypeHello, w.bytes(identity.HelloTagSize)}
+	}
+	return frame{kind, w.bytes(w.random.IntN(9000))}
+}
+
+func (w *World) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(w.random.Uint32())
+	}
+	return b
+}

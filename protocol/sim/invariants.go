@@ -1,0 +1,292 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"pabal/protocol"
+	"pabal/protocol/session"
+	"pabal/protocol/wire"
+)
+
+// checkFrame checks a frame that a machine sends: nothing but hellos before the
+// other end has proved itself, and nothing readable in it.
+func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
+	switch {
+	case e.other().m == nil:
+		w.fail("%v: answers a stranger with %s", m, s.Type.Name())
+	case s.Type == wire.TypeHello:
+		if e.helloSent || e.inbound && !e.helloSeen {
+			w.fail("%v: a hello out of turn", m)
+		}
+	case !e.helloSeen || !e.authenticated:
+		w.fail("%v: sends %s to somebody who has proved nothing", m, s.Type.Name())
+	}
+	if len(s.Body) > s.Type.BodyBytesMax() {
+		w.fail("%v: %s of %d bytes", m, s.Type.Name(), len(s.Body))
+	}
+	if bytes.Contains(s.Body, []byte(marker)) {
+		w.fail("%v: a text or a name is readable in %s", m, s.Type.Name())
+	}
+	for _, o := range w.machines {
+		for _, secret := range o.secrets {
+			if bytes.Contains(s.Body, secret[:16]) {
+				w.fail("%v: a key of %v is readable in %s", m, o, s.Type.Name())
+			}
+		}
+	}
+}
+
+// bodyKeyAt and tagAt say where session.Sealed.Parts keeps them.
+const (
+	bodyKeyAt = 32
+	tagAt     = 64
+)
+
+// sealed checks the envelopes of a batch whose frames leave now: no chain key and
+// no body key seals twice.
+func (t *truth) sealed(m *machine, writes []protocol.Write) {
+	for _, write := range writes {
+		r, ok := write.(protocol.PutOutbox)
+		if !ok {
+			continue
+		}
+		if len(r.Envelope) < tagAt+wire.BodyTagSize {
+			t.w.fail("%v: an envelope's row is too short", m)
+			return
+		}
+		key, tag := [32]byte(r.Envelope[bodyKeyAt:]), [16]byte(r.Envelope[tagAt:])
+		if old, used := t.keys[key]; used && old != tag {
+			t.w.fail("%v: a body key sealed two texts", m)
+		}
+		t.keys[key] = tag
+		place := seal{m, m.epoch, r.SID, r.Index}
+		if old, used := t.seals[place]; used && old != tag {
+			t.w.fail("%v: one chain key sealed two envelopes, index %d", m, r.Index)
+		}
+		t.seals[place] = tag
+	}
+}
+
+// checkCommit checks the rows of a commit.
+func (w *World) checkCommit(m *machine, writes []protocol.Write) {
+	for _, write := range writes {
+		switch r := write.(type) {
+		case protocol.PutConversation:
+			if n := len(m.disk.threads[r.ID]); n > 0 && m.disk.threads[r.ID][n-1].Position > r.LastPosition {
+				w.fail("%v: a message lies behind the last position", m)
+			}
+			if r.SealedUpTo > r.OwnSequence {
+				w.fail("%v: sealed up to %d of %d", m, r.SealedUpTo, r.OwnSequence)
+			}
+		case protocol.PutSession:
+			if len(r.State) > sessionStateBytesMax {
+				w.fail("%v: a session of %d bytes", m, len(r.State))
+			}
+			if _, known := m.disk.contacts[r.Contact]; !known {
+				w.fail("%v: a session without a contact", m)
+			}
+		case protocol.PutContact:
+			if len(r.State) > contactStateBytesMax {
+				w.fail("%v: a contact's state of %d bytes", m, len(r.State))
+			}
+		case protocol.PutOutbox:
+			if _, known := m.disk.sessions[sessionKey{r.Contact, r.SID}]; !known && m.disk.holdsOutbox(r) {
+				w.fail("%v: an envelope without a session", m)
+			}
+		}
+	}
+}
+
+func (d *disk) holdsOutbox(r protocol.PutOutbox) bool {
+	_, ok := d.outbox[outboxKey{sessionKey{r.Contact, r.SID}, r.Index}]
+	return ok
+}
+
+// checkOrder checks that a message that has just arrived lies, by position, where
+// its author wrote it.
+func (w *World) checkOrder(m *machine, msg *message) {
+	t := m.disk.threads[msg.Conversation]
+	i, _ := t.find(msg.Position)
+	mine := w.truth.letters[msg.wire]
+	comparable := func(o *message) bool {
+		if o.Direction != protocol.In {
+			return false
+		}
+		l := w.truth.letters[o.wire]
+		return l.epoch == mine.epoch && !l.renumbered && !mine.renumbered
+	}
+	for j := i - 1; j >= 0; j-- {
+		if comparable(t[j]) {
+			if w.truth.letters[t[j].wire].order > mine.order {
+				w.fail("%v: %s lies behind %s", m, short(mine.text), short(t[j].text))
+			}
+			break
+		}
+	}
+	for j := i + 1; j < len(t); j++ {
+		if comparable(t[j]) {
+			if w.truth.letters[t[j].wire].order < mine.order {
+				w.fail("%v: %s lies before %s", m, short(mine.text), short(t[j].text))
+			}
+			break
+		}
+	}
+}
+
+// have mirrors the have vector in a conversation's state.
+type have struct {
+	Next uint64 `cbor:"1,keyasint"`
+	Gaps []struct {
+		First    uint64 `cbor:"1,keyasint"`
+		Count    uint64 `cbor:"2,keyasint"`
+		Position uint64 `cbor:"3,keyasint"`
+	} `cbor:"2,keyasint"`
+}
+
+func (h *have) missing(sequence uint64) bool {
+	for _, g := range h.Gaps {
+		if sequence >= g.First && sequence-g.First < g.Count {
+			return true
+		}
+	}
+	return sequence >= h.Next
+}
+
+// contactState mirrors what of a contact's state says that something is unfinished.
+type contactState struct {
+	Inline   [][]byte        `cbor:"7,keyasint"`
+	Repair   cbor.RawMessage `cbor:"9,keyasint"`
+	Forked   bool            `cbor:"20,keyasint"`
+	Renumber uint64          `cbor:"21,keyasint"`
+}
+
+// checkAll checks everything, on every disk.
+func (w *World) checkAll() {
+	for _, id := range keysInOrder(w.truth.letters) {
+		w.checkLetter(w.truth.letters[id])
+	}
+	for _, m := range w.machines {
+		w.checkDisk(m)
+	}
+}
+
+// checkLetter checks that nothing is lost.
+func (w *World) checkLetter(l *letter) {
+	if l.promised && !l.withdrawn && !l.lost {
+		if m := l.author.disk.messages[l.id]; m == nil || m.text != l.text {
+			w.fail("%v: %s was called sent and is not on the disk", l.author, short(l.text))
+		}
+	}
+	if l.arrived && !l.gone && !l.reader.disk.holds(l.id) {
+		w.fail("%v: %s arrived and is not on the disk", l.reader, short(l.text))
+	}
+}
+
+// checkDisk checks the rows of one machine against each other.
+func (w *World) checkDisk(m *machine) {
+	d := m.disk
+	perContact := make(map[protocol.ContactID]int)
+	for k := range d.sessions {
+		perContact[k.contact]++
+	}
+	for _, c := range inOrder(d.contacts) {
+		if perContact[c.ID] > sessionsPerContactMax {
+			w.fail("%v: %d sessions with one contact", m, perContact[c.ID])
+		}
+		if c.Conversation != (protocol.ConversationID{}) && d.conversations[c.Conversation].Contact != c.ID {
+			w.fail("%v: a contact whose conversation is another's", m)
+		}
+	}
+	perSession := make(map[sessionKey]int)
+	for k := range d.outbox {
+		perSession[k.sessionKey]++
+	}
+	for _, k := range slices.SortedFunc(mapKeys(perSession), compareSessions) {
+		if perSession[k] > envelopesPerSession {
+			w.fail("%v: %d envelopes wait in one session", m, perSession[k])
+		}
+	}
+	for _, v := range inOrder(d.conversations) {
+		w.checkConversation(m, v)
+	}
+	for _, k := range slices.SortedFunc(mapKeys(d.outbox), compareOutbox) {
+		w.checkEnvelope(m, d.outbox[k])
+	}
+}
+
+// checkEnvelope checks that an envelope's row still makes the frame that was sent,
+// byte for byte, as long as its texts are there.
+func (w *World) checkEnvelope(m *machine, r protocol.PutOutbox) {
+	contents := make([][]byte, len(r.Contents))
+	for i, c := range r.Contents {
+		contents[i] = c.Inline
+		if c.Message != (protocol.MessageID{}) {
+			msg := m.disk.messages[c.Message]
+			if msg == nil {
+				w.fail("%v: an envelope's text is gone", m)
+				return
+			}
+			contents[i] = msg.Content
+		}
+	}
+	if _, err := session.Rebuild(r.Envelope, contents); err != nil {
+		w.fail("%v: an envelope cannot be built again: %v", m, err)
+	}
+}
+
+func (w *World) checkConversation(m *machine, v protocol.PutConversation) {
+	d := m.disk
+	if v.Kind == protocol.ConversationSelf {
+		return
+	}
+	if _, known := d.contacts[v.Contact]; !known {
+		w.fail("%v: a conversation without its contact", m)
+		return
+	}
+	var h have
+	if err := cbor.Unmarshal(v.State, &h); err != nil {
+		w.fail("%v: have vector: %v", m, err)
+		return
+	}
+	for _, g := range h.Gaps {
+		if d.gaps[gapKey{v.ID, g.Position}] != g.Count {
+			w.fail("%v: a gap of %d at %d is not shown", m, g.Count, g.Position)
+		}
+		if i, found := d.threads[v.ID].find(g.Position); found || i < len(d.threads[v.ID]) && d.threads[v.ID][i].Position < g.Position+g.Count {
+			w.fail("%v: a message lies in a gap", m)
+		}
+	}
+	w.checkGaps(m, v, &h)
+}
+
+// checkGaps checks that every message below the highest that came is here, or
+// known to be missing, or withdrawn.
+func (w *World) checkGaps(m *machine, v protocol.PutConversation, h *have) {
+	author := w.truth.accounts[m.disk.contacts[v.Contact].Account]
+	if author == nil || author.epoch > 0 || m.epoch > 0 {
+		return // their have vectors may differ until the renewal
+	}
+	for _, c := range inOrder(author.disk.contacts) {
+		if c.Account != m.account {
+			continue
+		}
+		for _, msg := range author.disk.threads[c.Conversation] {
+			if msg.Direction == protocol.Out && !w.truth.letters[msg.wire].arrived && !h.missing(msg.Sequence) && msg.At >= v.CreatedAt {
+				w.fail("%v: %s is neither here nor missed", m, short(msg.text))
+			}
+		}
+	}
+}
+
+func mapKeys[K comparable, V any](m map[K]V) func(func(K) bool) {
+	return func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package sim
+
+import "time"
+
+// All limits here are of the simulation: how long its faults last, and how
+// patient it is before it calls something a broken promise.
+const (
+	// convergeWithin is how long after healing everything must have arrived.
+	convergeWithin = 4 * 24 * time.Hour
+	// convergeEvery is how often it is looked whether it has.
+	convergeEvery = 20 * time.Minute
+	// spinsMax is how often a Peer may ask to be woken at once without anything
+	// happening in between.
+	spinsMax = 50
+
+	// batchInputsMax bounds the inputs of one batch.
+	batchInputsMax = 64
+	// wakeEvery is how often a machine wakes at the least, as package node does.
+	wakeEvery = time.Minute
+	// rotateSpread is how far from midnight UTC a transport key may change, as in
+	// package node.
+	rotateSpread = 3 * time.Hour
+	// deleteBatchMax is how many messages whose timers ran out go in one batch.
+	deleteBatchMax = 4
+	// strangerLifetime is how long a connection without authentication lives.
+	strangerLifetime = 10 * time.Second
+	// restoresPerDayMax is how often a day a disk is put back to an older state.
+	restoresPerDayMax = 2
+
+	// conn rows, sessions and bytes that a peer may keep for one contact.
+	sessionsPerContactMax = 4
+	envelopesPerSession   = 512
+	contactStateBytesMax  = 64 << 10
+	sessionStateBytesMax  = 80 << 10
+)

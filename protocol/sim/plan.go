@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Plan is what a seed decides before anything happens. Intervals are means; zero
+// means that it never happens.
+type Plan struct {
+	Seed  uint64
+	Peers int
+	Life  time.Duration // until everything is healed
+
+	Talk  time.Duration // between the bursts of messages of one person
+	Burst int           // messages in a burst, at most
+	Act   time.Duration // between the other things that one person does
+	Quiet bool          // nobody removes, blocks, takes back or deletes
+
+	ConnLife  time.Duration // of a connection
+	Crash     time.Duration // of one machine
+	Restore   time.Duration // of one machine's disk to an older state
+	Partition time.Duration // of the network
+	Clock     time.Duration // of one machine's clock being put wrong or right
+	Sleep     time.Duration // of one machine
+	Move      time.Duration // of one machine to a new address
+	Strangers time.Duration // in all
+	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
+	SlowDisk  bool
+
+	Mutation Mutation
+}
+
+// worldBegin is when every world begins.
+var worldBegin = time.Date(2027, 3, 1, 9, 30, 0, 0, time.UTC)
+
+// NewPlan makes the plan of a seed. Most worlds have only some of the faults, so that
+// none hides behind another; some have them all.
+func NewPlan(seed uint64) Plan {
+	r := rand.New(newSource(seed, 1<<32))
+	hours := func(least, most int) time.Duration {
+		return time.Duration(least*60+r.IntN((most-least)*60)) * time.Minute
+	}
+	all := r.IntN(8) == 0
+	some := func(percent int, d time.Duration) time.Duration {
+		if all || r.IntN(100) < percent {
+			return d
+		}
+		return 0
+	}
+	p := Plan{Seed: seed, Peers: 2 + r.IntN(3), Life: hours(4, 60), Burst: 1 + r.IntN(6)}
+	p.Talk = p.Life / time.Duration(4+r.IntN(16))
+	p.Act = p.Life / time.Duration(3+r.IntN(8))
+	p.Quiet = r.IntN(2) == 0
+	p.ConnLife = some(70, hours(0, 3)+5*time.Second)
+	p.Crash = some(50, p.Life/time.Duration(1+r.IntN(12)))
+	p.Restore = some(25, p.Life/time.Duration(1+r.IntN(3)))
+	p.Partition = some(40, p.Life/time.Duration(1+r.IntN(4)))
+	p.Clock = some(25, p.Life/time.Duration(1+r.IntN(4)))
+	p.Sleep = some(35, p.Life/time.Duration(1+r.IntN(6)))
+	p.Move = some(40, p.Life/time.Duration(1+r.IntN(6)))
+	p.Strangers = some(50, p.Life/time.Duration(5+r.IntN(20)))
+	if all || r.IntN(100) < 40 {
+		p.Disturb = 1 + r.IntN(15)
+	}
+	p.SlowDisk = r.IntN(5) == 0
+	return p
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"testing/cryptotest"
+	"time"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "first seed; 0 = 1")
+	seedsFlag = flag.Int("seeds", 0, "number of seeds; 0 = one if -seed is given, else the default")
+	peersFlag = flag.Int("peers", 0, "peers in each world; 0 = as the seed says")
+	hoursFlag = flag.Int("hours", 0, "hours that each world lives; 0 = as the seed says")
+	traceFlag = flag.Bool("trace", false, "print what happens")
+)
+
+const (
+	seedsUsual = 24
+	seedsShort = 6
+)
+
+// TestSeeds runs worlds by seed, each twice: the two must be equal.
+func TestSeeds(t *testing.T) {
+	first, count := *seedFlag, *seedsFlag
+	switch {
+	case count > 0:
+	case first > 0:
+		count = 1
+	case testing.Short():
+		count = seedsShort
+	default:
+		count = seedsUsual
+	}
+	first = max(first, 1)
+	for seed := first; seed < first+uint64(count); seed++ {
+		runSeed(t, seed)
+	}
+}
+
+func runSeed(t *testing.T, seed uint64) {
+	t.Helper()
+	begin := time.Now()
+	once := simulate(t, planOf(seed))
+	if *traceFlag {
+		return
+	}
+	again := simulate(t, planOf(seed))
+	if once.Digest() != again.Digest() {
+		t.Fatalf("seed %d: two runs differ: %s and %s", seed, once.Summary(), again.Summary())
+	}
+	if testing.Verbose() {
+		fmt.Printf("seed %d: %s, %v\n", seed, once.Summary(), time.Since(begin).Round(time.Millisecond))
+	}
+}
+
+func planOf(seed uint64) Plan {
+	plan := NewPlan(seed)
+	if *peersFlag > 0 {
+		plan.Peers = *peersFlag
+	}
+	if *hoursFlag > 0 {
+		plan.Life = time.Duration(*hoursFlag) * time.Hour
+	}
+	return plan
+}
+
+// simulate runs one world. It is one thread, so that the source of randomness of
+// the whole process is part of the seed: it covers what takes none from us.
+func simulate(t *testing.T, plan Plan) *World {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, plan.Seed)
+	w := NewWorld(plan, nil)
+	if *traceFlag {
+		w.trace = os.Stdout
+	}
+	if err := w.Run(); err != nil {
+		t.Fatalf("%v\n%s\nplan %+v\nrerun: go test ./protocol/sim -run '^TestSeeds$' -args -seed %d", err, w.Summary(), plan, plan.Seed)
+	}
+	return w
+}

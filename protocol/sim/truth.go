@@ -1,0 +1,273 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"pabal/protocol"
+	"pabal/protocol/identity"
+)
+
+// letter is a text that was committed by its author, and what became of it.
+type letter struct {
+	author *machine
+	id     [16]byte
+	text   string
+	epoch  int // of the author, when it was written
+	order  int // among all letters
+
+	promised   bool // the author was told that it is sent
+	withdrawn  bool // the author took it back, deleted it or removed the contact
+	lost       bool // the author's disk was put back to a state before it
+	renumbered bool
+
+	reader  *machine // where it arrived
+	arrived bool     // on the reader's disk, once at least
+	gone    bool     // from there: deleted, removed, or put back to a state before it
+	deleted int      // 1 + epoch in which the reader deleted it; 0 = never
+}
+
+// asking is a contact that somebody added by a link.
+type asking struct {
+	m       *machine
+	contact protocol.ContactID
+}
+
+// truth is what the simulation knows and the peers do not.
+type truth struct {
+	w        *World
+	accounts map[identity.AccountPublic]*machine
+	letters  map[[16]byte]*letter
+	invites  []invitation
+	asked    map[asking]invitation
+	seals    map[seal][16]byte     // body tags
+	keys     map[[32]byte][16]byte // body tags by body key
+
+	erasing  map[erasure]bool  // messages that somebody asked to delete
+	removing map[asking]bool   // contacts that somebody asked to remove
+	skewed   map[*machine]bool // their clocks were off by more than a day once
+
+	written, names                          int
+	arrivals, deliveries, crashes, restores int
+}
+
+type erasure struct {
+	m  *machine
+	id protocol.MessageID
+}
+
+// seal is the place of an envelope: one chain key.
+type seal struct {
+	m     *machine
+	epoch int
+	sid   [32]byte
+	index uint32
+}
+
+func newTruth(w *World) *truth {
+	return &truth{
+		w: w, accounts: make(map[identity.AccountPublic]*machine), letters: make(map[[16]byte]*letter),
+		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte),
+		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool),
+	}
+}
+
+// stepped notes what somebody asks for, so that nothing else is ever erased.
+func (t *truth) stepped(m *machine, in protocol.Input) {
+	switch in := in.(type) {
+	case protocol.TakeBack:
+		t.erasing[erasure{m, in.ID}] = true
+	case protocol.DeleteMessage:
+		t.erasing[erasure{m, in.ID}] = true
+	case protocol.RemoveContact:
+		t.removing[asking{m, in.Contact}] = true
+		if o := t.accounts[m.disk.contacts[in.Contact].Account]; o != nil {
+			m.removed[o] = true
+		}
+	}
+}
+
+// refused is told that a link was refused.
+func (t *truth) refused(m *machine, i invitation, code string) {
+	own := i.by == m && code == protocol.CodeInviteOwn
+	if i.by == m && !own && m.epoch == 0 && code != protocol.CodeInviteExpired && code != protocol.CodeAlreadyContact {
+		t.w.fail("%v: own link refused as %s", m, code)
+	}
+}
+
+// promised is told that somebody was told that a text is sent.
+func (t *truth) promised(m *machine, sent protocol.Sent, text string) {
+	if l := t.letters[sent.ID]; l != nil {
+		l.promised = true
+		return
+	}
+	if t.w.plan.Mutation == AckBeforeCommit {
+		t.letters[sent.ID] = &letter{author: m, id: sent.ID, text: text, promised: true, epoch: m.epoch}
+		return
+	}
+	t.w.fail("%v: a text was called sent that is not on the disk", m)
+}
+
+// past is what the truth wants to know of a disk before a commit.
+type past struct {
+	delivered map[protocol.ConversationID][]protocol.Range
+	erased    []*message
+}
+
+func (t *truth) watch(m *machine, writes []protocol.Write) past {
+	before := past{delivered: make(map[protocol.ConversationID][]protocol.Range)}
+	for _, w := range writes {
+		switch r := w.(type) {
+		case protocol.PutConversation:
+			before.delivered[r.ID] = m.disk.conversations[r.ID].Delivered
+		case protocol.EraseMessage:
+			msg := m.disk.messages[r.ID]
+			if msg == nil {
+				continue
+			}
+			if !t.erasing[erasure{m, r.ID}] {
+				t.w.fail("%v: a message was erased that nobody deleted: %s", m, short(msg.text))
+			}
+			before.erased = append(before.erased, msg)
+		case protocol.EraseConversation:
+			before.erased = append(before.erased, m.disk.threads[r.ID]...)
+			c := m.disk.conversations[r.ID].Contact
+			if !t.removing[asking{m, c}] {
+				t.w.fail("%v: a conversation was erased that nobody removed", m)
+			}
+		}
+	}
+	return before
+}
+
+// committed compares a commit with the truth.
+func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
+	for _, msg := range before.erased {
+		t.erased(m, msg)
+	}
+	for _, w := range writes {
+		switch r := w.(type) {
+		case protocol.PutMessage:
+			if msg := m.disk.messages[r.ID]; msg != nil {
+				t.put(m, msg)
+			}
+		case protocol.RenumberMessage:
+			if msg := m.disk.messages[r.ID]; msg != nil {
+				t.letters[msg.wire].renumbered = true
+			}
+		case protocol.PutConversation:
+			t.delivered(m, r, before.delivered[r.ID])
+		}
+	}
+	t.w.checkCommit(m, writes)
+}
+
+func (t *truth) erased(m *machine, msg *message) {
+	l := t.letters[msg.wire]
+	switch {
+	case l == nil:
+	case msg.Direction == protocol.Out:
+		l.withdrawn = true
+	default:
+		l.gone = true
+		if t.erasing[erasure{m, msg.ID}] {
+			l.deleted = 1 + m.epoch
+		}
+	}
+}
+
+func (t *truth) put(m *machine, msg *message) {
+	v := m.disk.conversations[msg.Conversation]
+	if v.Kind == protocol.ConversationSelf {
+		return
+	}
+	l := t.letters[msg.wire]
+	if msg.Direction == protocol.Out {
+		if l != nil && t.w.plan.Mutation == Faithful {
+			t.w.fail("%v: message id used twice", m)
+		}
+		if l == nil {
+			l = &letter{}
+			t.letters[msg.wire] = l
+		}
+		l.author, l.id, l.text, l.epoch, l.order = m, msg.wire, msg.text, m.epoch, len(t.letters)
+		return
+	}
+	t.w.log("%v   got %s at %d, sequence %d", m, short(msg.text), msg.Position, msg.Sequence)
+	author := t.accounts[m.disk.contacts[v.Contact].Account]
+	switch {
+	case l == nil:
+		t.w.fail("%v: got a text that nobody committed: %s", m, short(msg.text))
+		return
+	case l.author != author:
+		t.w.fail("%v: got %s, but of %v", m, short(msg.text), author)
+	case l.text != msg.text:
+		t.w.fail("%v: got another text than %s", m, short(l.text))
+	case l.deleted == 1+m.epoch:
+		t.w.fail("%v: a deleted message came back: %s", m, short(l.text))
+	}
+	l.reader, l.arrived, l.gone = m, true, false
+	t.arrivals++
+	t.w.checkOrder(m, msg)
+}
+
+// delivered checks what a commit newly calls delivered.
+func (t *truth) delivered(m *machine, v protocol.PutConversation, before []protocol.Range) {
+	if v.Kind == protocol.ConversationSelf || slices.Equal(v.Delivered, before) {
+		return
+	}
+	for _, msg := range m.disk.threads[v.ID] {
+		if msg.Direction != protocol.Out || !within(v.Delivered, msg.Sequence) || within(before, msg.Sequence) {
+			continue
+		}
+		t.deliveries++
+		l := t.letters[msg.wire]
+		switch {
+		case !l.arrived:
+			t.w.fail("%v: %s is called delivered and never arrived", m, short(l.text))
+		case !l.gone && !l.reader.disk.holds(msg.wire):
+			t.w.fail("%v: %s is called delivered and is not there", m, short(l.text))
+		}
+	}
+}
+
+func (d *disk) holds(wireID [16]byte) bool {
+	_, ok := d.arrived[wireID]
+	return ok
+}
+
+func within(ranges []protocol.Range, n uint64) bool {
+	return slices.ContainsFunc(ranges, func(r protocol.Range) bool { return r.First <= n && n <= r.Last })
+}
+
+// restored excuses what an older disk does not have.
+func (t *truth) restored(m *machine, old *disk) {
+	t.restores++
+	for _, id := range keysInOrder(m.disk.messages) {
+		msg := m.disk.messages[id]
+		l := t.letters[msg.wire]
+		if l == nil || old.messages[id] != nil {
+			continue
+		}
+		if msg.Direction == protocol.Out {
+			l.lost = true
+		} else {
+			l.gone = true
+		}
+	}
+}
+
+// clockJumped notes whose clock was off by days: what is due by the clock happened
+// there too early.
+func (t *truth) clockJumped(m *machine, skew time.Duration) {
+	if skew.Abs() > 24*time.Hour {
+		t.skewed[m] = true
+	}
+}
+
+func short(text string) string {
+	if len(text) > len(marker)+16 {
+		text = text[:len(marker)+16]
+	}
+	return text
+}

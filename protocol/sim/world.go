@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"pabal/protocol"
+)
+
+// event is something that happens at a time. Events of one time happen in the
+// order in which they were made.
+type event struct {
+	at  time.Time
+	seq uint64
+	run func()
+}
+
+type queue []event
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	if q[i].at.Equal(q[j].at) {
+		return q[i].seq < q[j].seq
+	}
+	return q[i].at.Before(q[j].at)
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *queue) Pop() any {
+	o := *q
+	e := o[len(o)-1]
+	o[len(o)-1] = event{}
+	*q = o[:len(o)-1]
+	return e
+}
+
+// World is one simulated world: machines, the network between them, what people
+// and chance do to them, and the truth about all letters. It is not safe for
+// concurrent use.
+type World struct {
+	plan   Plan
+	random *rand.Rand // of everything but the peers
+	now    time.Time  // by no machine's clock
+	events queue
+	seq    uint64
+
+	machines []*machine
+	network  *network
+	truth    *truth
+	healing  bool // nothing fails and nobody does anything any more
+
+	digest  hash.Hash
+	failure error
+	trace   io.Writer // nil = none
+	steps   int
+}
+
+// NewWorld makes the world of a plan. Nothing happens in it before Run. If trace is
+// not nil, what happens is written there, one line each.
+func NewWorld(plan Plan, trace io.Writer) *World {
+	w := &World{plan: plan, random: rand.New(newSource(plan.Seed, 0)), now: worldBegin, digest: sha256.New(), trace: trace}
+	w.truth = newTruth(w)
+	w.network = newNetwork(w)
+	for i := range plan.Peers {
+		w.machines = append(w.machines, newMachine(w, i))
+	}
+	return w
+}
+
+// newSource returns one of the streams of randomness of a seed.
+func newSource(seed, stream uint64) *rand.ChaCha8 {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	binary.LittleEndian.PutUint64(key[8:], stream)
+	return rand.NewChaCha8(key)
+}
+
+// Run lets the world live for the time of its plan, then heals it and lets it
+// converge. It returns the first broken promise.
+func (w *World) Run() error {
+	w.begin()
+	w.runUntil(worldBegin.Add(w.plan.Life))
+	if w.failure != nil {
+		return w.failure
+	}
+	w.heal()
+	w.converge()
+	return w.failure
+}
+
+// begin switches the machines on and lets people, faults and strangers begin.
+func (w *World) begin() {
+	for _, m := range w.machines {
+		m.create()
+	}
+	w.everyHour()
+	w.beginPeople()
+	w.beginFaults()
+	w.beginHostility()
+}
+
+// Digest returns a hash of everything that happened.
+func (w *World) Digest() [32]byte { return [32]byte(w.digest.Sum(nil)) }
+
+// Steps returns how many inputs the peers have taken.
+func (w *World) Steps() int { return w.steps }
+
+// Summary says in a line what happened.
+func (w *World) Summary() string {
+	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d arrived, %d delivered, %d crashes, %d restores",
+		len(w.machines), w.now.Sub(worldBegin).Round(time.Minute), w.steps, len(w.truth.letters), w.truth.arrivals,
+		w.truth.deliveries, w.truth.crashes, w.truth.restores)
+}
+
+// runUntil lets everything happen that is due before t.
+func (w *World) runUntil(t time.Time) {
+	for len(w.events) > 0 && w.failure == nil && w.events[0].at.Before(t) {
+		e := heap.Pop(&w.events).(event)
+		w.now = e.at
+		e.run()
+	}
+	if w.failure == nil {
+		w.now = t
+	}
+}
+
+// after has something happen after a while, whatever becomes of any machine.
+func (w *World) after(d time.Duration, run func()) {
+	w.seq++
+	heap.Push(&w.events, event{w.now.Add(max(d, 0)), w.seq, run})
+}
+
+// fail notes a broken promise; the first one counts.
+func (w *World) fail(format string, args ...any) {
+	if w.failure == nil {
+		w.failure = fmt.Errorf("seed %d at %v: %s", w.plan.Seed, w.now.Sub(worldBegin), fmt.Sprintf(format, args...))
+		w.log("FAIL %s", fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *World) log(format string, args ...any) {
+	if w.trace == nil {
+		return
+	}
+	fmt.Fprintf(w.trace, "%14v  %s\n", w.now.Sub(worldBegin).Truncate(time.Millisecond), fmt.Sprintf(format, args...))
+}
+
+// note adds what happened to the digest.
+func (w *World) note(m *machine, kind string, parts ...[]byte) {
+	var b [10]byte
+	binary.BigEndian.PutUint64(b[:], uint64(w.now.Sub(worldBegin)))
+	binary.BigEndian.PutUint16(b[8:], uint16(m.index))
+	w.digest.Write(b[:])
+	io.WriteString(w.digest, kind)
+	for _, p := range parts {
+		binary.BigEndian.PutUint32(b[:], uint32(len(p)))
+		w.digest.Write(b[:4])
+		w.digest.Write(p)
+	}
+}
+
+// everyHour checks in full, once an hour.
+func (w *World) everyHour() {
+	w.after(time.Hour, func() {
+		w.checkAll()
+		w.everyHour()
+	})
+}
+
+// chance is true n times out of a hundred.
+func (w *World) chance(n int) bool { return w.random.IntN(100) < n }
+
+// between returns a random duration from least on and below most.
+func (w *World) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(w.random.Int64N(int64(max(most-least, 1))))
+}
+
+// about returns a random duration whose mean is d, as of events that do not
+// know of each other.
+func (w *World) about(d time.Duration) time.Duration {
+	return min(time.Duration(w.random.ExpFloat64()*float64(d)), 20*d)
+}
+
+// pick returns a random element, or false if there is none.
+func pick[T any](w *World, list []T) (T, bool) {
+	var none T
+	if len(list) == 0 {
+		return none, false
+	}
+	return list[w.random.IntN(len(list))], true
+}
+
+func describe(in protocol.Input) string {
+	switch in := in.(type) {
+	case protocol.FrameReceived:
+		return fmt.Sprintf("%s on %d (%d B)", in.Type.Name(), in.Conn, len(in.Body))
+	case protocol.ConnOpened:
+		return fmt.Sprintf("conn %d opened, inbound %v", in.Conn, in.Inbound)
+	case protocol.ConnClosed:
+		return fmt.Sprintf("conn %d closed", in.Conn)
+	case protocol.SendText:
+		return "send " + in.Text
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", in), "protocol.")
+}
