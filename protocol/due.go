@@ -63,11 +63,12 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 	p.repairIfForked(now, c)
 }
 
-// closeIdle hangs up on paths that nothing used for a while, and ends the
-// liveness pings of conversations that are not in use.
+// closeIdle hangs up on paths by which nothing came for a while, whether or not
+// we wait for an answer: then a new path may do better. It ends the liveness
+// pings of conversations that are not in use.
 func (p *Peer) closeIdle(now time.Time, c *contact) {
 	for _, k := range slices.Clone(c.conns) {
-		if now.Sub(k.used) > connIdleMax && c.queue.Empty() {
+		if now.Sub(k.used) > connIdleMax {
 			p.hangup(k)
 			continue
 		}
