@@ -45,7 +45,8 @@ func (s *side) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() // the daemon has its own
-	cmd := exec.Command(s.binary, "run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase")
+	cmd := exec.Command(s.binary, "run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase",
+		"--listen", "127.0.0.1:0")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
