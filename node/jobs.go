@@ -101,6 +101,9 @@ func (c *core) fetchSequences(j protocol.FetchSequences) (protocol.Input, error)
 func (c *core) tick(b *batch) {
 	now := time.Now()
 	c.rotate(b)
+	if c.readOnly.Load() { // only a write tells whether there is room again
+		b.rows = append(b.rows, store.PutSetting{Name: settingTried, Value: []byte(now.UTC().Format(time.RFC3339))})
+	}
 	if now.Before(c.expire) {
 		return
 	}
@@ -138,6 +141,9 @@ func dueMessages(st *store.Store, now time.Time) (due []protocol.DeleteMessage, 
 // settingPort keeps the port that was chosen once: a contact that knows our
 // address reaches us after a restart with no lookup.
 const settingPort = "node.port"
+
+// settingTried is written to find out whether a full disk has room again.
+const settingTried = "node.tried"
 
 // listen returns where to listen; fixed says that a kept port stands in for 0.
 func (c *core) listen() (addresses []string, fixed bool) {
