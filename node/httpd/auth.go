@@ -26,7 +26,8 @@ type authority struct {
 	tokens   map[string]*actor // by id
 	sessions map[string]*actor // by id
 	codes    []*loginCode
-	proofs   bucket // failures of exchange and unlock
+	wrong    bucket // codes
+	guesses  bucket // passphrases, of sessions: the owner is only slowed by Argon2id
 }
 
 // loginCode is a login link that was not used yet.
@@ -42,7 +43,8 @@ type loginCode struct {
 func newAuthority() *authority {
 	return &authority{
 		tokens: make(map[string]*actor), sessions: make(map[string]*actor),
-		proofs: bucket{burst: failuresBurst, every: failuresEvery},
+		wrong:   bucket{burst: failuresBurst, every: failuresEvery},
+		guesses: bucket{burst: failuresBurst, every: failuresEvery},
 	}
 }
 
@@ -200,7 +202,7 @@ func (h *authority) addCode(c *loginCode, now time.Time) {
 func (h *authority) takeCode(code string, now time.Time) *loginCode {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.proofs.take(now) {
+	if !h.wrong.take(now) {
 		return nil
 	}
 	hash := sha256.Sum256([]byte(code))
@@ -217,24 +219,24 @@ func (h *authority) takeCode(code string, now time.Time) *loginCode {
 		}
 		return nil
 	}
-	h.proofs.give()
+	h.wrong.give()
 	c := h.codes[found]
 	h.codes = slices.Delete(h.codes, found, found+1)
 	return c
 }
 
-// mayTry uses up one of the few wrong passphrases in a row.
-func (h *authority) mayTry(now time.Time) bool {
+// mayGuess uses up one of the few wrong passphrases in a row.
+func (h *authority) mayGuess(a *actor, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.proofs.take(now)
+	return a.kind == api.ActorOwner || h.guesses.take(now)
 }
 
-// succeeded takes the last try back.
-func (h *authority) succeeded() {
+// guessed takes the last guess back: it was right.
+func (h *authority) guessed() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.proofs.give()
+	h.guesses.give()
 }
 
 // addSession keeps a session; it reports false if there are too many.

@@ -176,7 +176,7 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 		a.expiresAt = req.Constraints.ExpiresAt.Time
 	}
 	event := protocol.Event{Type: api.EventTokenCreated, Code: a.id}
-	if err := s.daemon.Write(ctx, []store.Row{a.row()}, []protocol.Event{event}); err != nil {
+	if err := s.write(ctx, []store.Row{a.row()}, event); err != nil {
 		return nil, err
 	}
 	s.auth.addToken(a, st)
@@ -227,7 +227,7 @@ func (s *Server) revokeToken(ctx context.Context, in *byID) (*done, error) {
 // revoke erases a token and ends its streams.
 func (s *Server) revoke(ctx context.Context, id string) error {
 	event := protocol.Event{Type: api.EventTokenRevoked, Code: id}
-	if err := s.daemon.Write(ctx, []store.Row{store.EraseToken{ID: id}}, []protocol.Event{event}); err != nil {
+	if err := s.write(ctx, []store.Row{store.EraseToken{ID: id}}, event); err != nil {
 		return err
 	}
 	s.auth.remove(id)

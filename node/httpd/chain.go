@@ -214,7 +214,11 @@ func (s *Server) routeOf(r *http.Request) *route {
 		return nil // the mux would redirect
 	}
 	_, pattern := s.mux.Handler(r)
-	return s.routes[pattern]
+	rt := s.routes[pattern]
+	if rt != nil && rt.stream && r.Method == http.MethodHead {
+		return nil // it would never end
+	}
+	return rt
 }
 
 // methodUnknown reports whether the path has operations, but not this one.

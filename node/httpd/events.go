@@ -273,7 +273,7 @@ func (s *Server) moveConsumer(ctx context.Context, name, cursor string, forward 
 	}
 	if move {
 		row := store.PutConsumer{Name: name, Cursor: to}
-		if err := s.daemon.Write(ctx, []store.Row{row}, nil); err != nil {
+		if err := s.write(ctx, []store.Row{row}); err != nil {
 			return nil, err
 		}
 	}
@@ -324,7 +324,7 @@ func (s *Server) deleteConsumer(ctx context.Context, in *consumerName) (*done, e
 	if err != nil {
 		return nil, err
 	}
-	return &done{}, s.daemon.Write(ctx, []store.Row{store.EraseConsumer{Name: in.Name}}, nil)
+	return &done{}, s.write(ctx, []store.Row{store.EraseConsumer{Name: in.Name}})
 }
 
 // gapReason says why the events after a cursor are gone.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -18,7 +19,7 @@ import (
 type messagesInput struct {
 	ID     string `path:"id"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Before uint64 `query:"before" doc:"positions below, exclusive"`
+	Before uint64 `query:"before" minimum:"1" doc:"positions below, exclusive"`
 	After  string `query:"after" pattern:"^[0-9]{1,19}$" doc:"positions above, exclusive; 0: from the beginning"`
 }
 
@@ -33,7 +34,7 @@ func (s *Server) listMessages(ctx context.Context, in *messagesInput) (*reply[ap
 		if in.Before != 0 {
 			return nil, invalid("query:after", api.FieldNotAllowed)
 		}
-		if _, err := fmt.Sscanf(in.After, "%d", &query.After); err != nil {
+		if query.After, err = strconv.ParseUint(in.After, 10, 63); err != nil {
 			return nil, invalid("query:after", api.FieldTooLarge)
 		}
 		first = query.After == 0

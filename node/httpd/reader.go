@@ -55,6 +55,28 @@ func (s *Server) view(a *actor, fn func(*reader) error) error {
 	})
 }
 
+// change submits an input that has no result.
+func (s *Server) change(ctx context.Context, input func(ref uint64) protocol.Input) error {
+	_, err := s.daemon.Submit(ctx, input, nil)
+	s.noteCursor(ctx)
+	return err
+}
+
+// write commits rows that the core knows nothing of.
+func (s *Server) write(ctx context.Context, rows []store.Row, events ...protocol.Event) error {
+	err := s.daemon.Write(ctx, rows, events)
+	s.noteCursor(ctx)
+	return err
+}
+
+// noteCursor notes the log position behind what was just committed. A store that
+// was closed meanwhile takes nothing back: then the answer lacks it.
+func (s *Server) noteCursor(ctx context.Context) {
+	if err := s.read(ctx, func(*reader) error { return nil }); err != nil {
+		requestOf(ctx).cursor = ""
+	}
+}
+
 // conversation returns a row that the actor may see.
 func (r *reader) conversation(id protocol.ConversationID) (*protocol.PutConversation, error) {
 	if !r.actor.sees(id.String()) {

@@ -147,9 +147,3 @@ func (s *Server) readContact(ctx context.Context, id string) (*protocol.PutConta
 	})
 	return out, err
 }
-
-// change submits an input that has no result.
-func (s *Server) change(ctx context.Context, input func(ref uint64) protocol.Input) error {
-	_, err := s.daemon.Submit(ctx, input, nil)
-	return err
-}

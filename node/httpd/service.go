@@ -101,7 +101,7 @@ func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
 		}
 		passphrase = []byte(in.Body.Passphrase)
 	}
-	if !s.auth.mayTry(s.now()) {
+	if !s.auth.mayGuess(requestOf(ctx).actor, s.now()) {
 		p := api.NewProblem(api.CodeRateLimited)
 		p.RetryAfterMS = failuresEvery.Milliseconds()
 		return nil, p
@@ -111,7 +111,7 @@ func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
 	if err := s.daemon.Unlock(ctx, passphrase); err != nil {
 		return nil, err
 	}
-	s.auth.succeeded()
+	s.auth.guessed()
 	return &done{}, nil
 }
 
@@ -266,7 +266,7 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 	changed := []protocol.Event{{Type: api.EventSettingsChanged}}
 	if !patch.Disappearing.Present {
 		if len(rows) > 0 {
-			if err := s.daemon.Write(ctx, rows, changed); err != nil {
+			if err := s.write(ctx, rows, changed...); err != nil {
 				return nil, err
 			}
 		}
@@ -283,7 +283,7 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 	if err != nil {
 		return nil, err
 	}
-	if err := s.daemon.Write(ctx, nil, changed); err != nil {
+	if err := s.write(ctx, nil, changed...); err != nil {
 		return nil, err
 	}
 	return s.getSettings(ctx, nil)
