@@ -116,6 +116,9 @@ func (c *contact) addSession(ps *pairSession) {
 	})
 }
 
+// highestGeneration returns the generation of the newest session; there is one.
+func (c *contact) highestGeneration() uint32 { return c.sessions[0].generation }
+
 func (c *contact) session(sid [32]byte) *pairSession {
 	i := slices.IndexFunc(c.sessions, func(ps *pairSession) bool { return ps.sid == sid })
 	if i < 0 {

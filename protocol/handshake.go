@@ -254,8 +254,10 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) error {
 	c.state.Asking, c.state.Greeting = nil, ""
 	ps := p.begin(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
-		day: answered.Payload.Day,
+		day: answered.Payload.Day, generation: answered.Payload.Generation,
 	})
+	p.endEarlier(c, ps)
+	p.reconcileAll(c, answered.Payload.Have)
 	c.state.Record = &answered.Payload.Record
 	ps.ackDue = true // the first frame, sent at once, proves us
 	return p.establish(now, c)
@@ -278,7 +280,11 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	}
 	before := c.row.Account
 	c.row.Account = in.Payload.Entry.Account
-	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c)})
+	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()}
+	if len(c.sessions) > 0 { // they ask anew: they have forgotten us, or asked before they knew
+		payload.Generation = c.highestGeneration() + 1
+	}
+	done, err := in.Accept(p.random, payload)
 	if err != nil {
 		c.row.Account = before
 		return errRandom
@@ -292,7 +298,9 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	}
 	c.row.Invite = v.row.ID
 	c.state.Device, c.state.List = in.Payload.Entry.Device, in.Payload.Entry.List
-	p.begin(now, c, newSession{root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now)})
+	p.begin(now, c, newSession{
+		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: payload.Generation,
+	})
 	r.row.Phase, r.row.Contact = RequestAccepted, c.row.ID
 	r.state.Incoming, r.state.Accept, r.state.SID = nil, done.Accept, done.Root.SID
 	p.touchRequest(r)

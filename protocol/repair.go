@@ -185,11 +185,7 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
 // renewed replaces the sessions of earlier generations by a new one. What was not
 // acknowledged in them is sealed anew.
 func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
-	for _, old := range slices.Clone(c.sessions) {
-		if old.generation < n.generation {
-			p.endSession(c, old)
-		}
-	}
+	p.endBefore(c, n.generation)
 	c.forked, c.state.Forked = false, false
 	c.state.Renewals = append(c.state.Renewals, now.Unix())
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
@@ -197,12 +193,44 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	ps := p.begin(now, c, n)
 	c.state.Generation = max(c.state.Generation, n.generation)
 	p.event(Event{Type: ContactRenewed, Contact: c.row.ID})
-	for _, h := range have {
-		if h.Conversation == [16]byte{} {
-			p.reconcile(c, h.Sequence)
+	p.reconcileAll(c, have)
+	return ps
+}
+
+// endEarlier ends the sessions of generations before that of one that the peer is
+// known to hold, and reports whether there were any.
+func (p *Peer) endEarlier(c *contact, ps *pairSession) bool {
+	if !p.endBefore(c, ps.generation) {
+		return false
+	}
+	c.forked, c.state.Forked = false, false
+	c.state.Repair = nil
+	return true
+}
+
+func (p *Peer) endBefore(c *contact, generation uint32) (ended bool) {
+	for _, old := range slices.Clone(c.sessions) {
+		if old.generation < generation {
+			p.endSession(c, old)
+			ended = true
 		}
 	}
-	return ps
+	return ended
+}
+
+// forgotten is called when somebody who was a contact has asked anew: of what we
+// wrote only what still waits will come, the rest is no gap.
+func (p *Peer) forgotten(now time.Time, c *contact) {
+	if c.conv == nil {
+		return
+	}
+	next := uint64(1)
+	for _, sequence := range append(c.queue.WaitingSequences(), c.conv.row.OwnSequence+1) {
+		if sequence > next {
+			p.pushVoid(now, c, next, sequence-1)
+		}
+		next = max(next, sequence+1)
+	}
 }
 
 // ofSession reports whether a content belongs to one session, or is sent anew at
@@ -240,6 +268,14 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 	}
 	c.queue.PushFront(items)
 	p.touchContact(c)
+}
+
+func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
+	for _, h := range have {
+		if h.Conversation == [16]byte{} {
+			p.reconcile(c, h.Sequence)
+		}
+	}
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has

@@ -133,9 +133,13 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 // confirmSession takes note of the first frame of a session that we accepted:
 // the accept's bytes have done their work.
 func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
+	ended := p.endEarlier(c, ps)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID && r.state.SID == ps.sid {
 			p.eraseRequest(r)
+			if ended {
+				p.forgotten(now, c)
+			}
 		}
 	}
 	if c.first() == ps {

@@ -32,7 +32,7 @@ type Answered struct {
 	PeerRatchet identity.KEMPublic
 }
 
-// Accept answers a request. Of the payload the caller fills Day, Record and Have. Errors:
+// Accept answers a request. Of the payload the caller fills all but Ratchet. Errors:
 // ErrLimit, or one of reading random.
 func (in *Incoming) Accept(random io.Reader, payload wire.AcceptPayload) (*Accepted, error) {
 	ratchet, err := identity.NewKEMSeed(random)

@@ -174,6 +174,19 @@ func (q *Queue) RemoveWaiting(message [16]byte) bool {
 	return true
 }
 
+// WaitingSequences returns the sequences of the messages that no envelope carries
+// yet, ascending.
+func (q *Queue) WaitingSequences() []uint64 {
+	var out []uint64
+	for _, it := range q.waiting {
+		if !it.Inline() {
+			out = append(out, it.Sequence)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // HasWaiting reports whether a message is among those no envelope carries yet.
 func (q *Queue) HasWaiting(message [16]byte) bool {
 	return slices.ContainsFunc(q.waiting, func(it Item) bool { return it.Message == message && !it.Inline() })

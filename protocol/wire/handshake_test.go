@@ -37,7 +37,7 @@ func repairRequest() *RequestPayload {
 }
 
 func sampleAccept() *AcceptPayload {
-	return &AcceptPayload{Ratchet: identity.KEMPublic{5}, Day: 20600, Record: *sampleRecord(), Have: []Have{{Sequence: 1}}}
+	return &AcceptPayload{Ratchet: identity.KEMPublic{5}, Day: 20600, Record: *sampleRecord(), Have: []Have{{Sequence: 1}}, Generation: 3}
 }
 
 func TestBundle(t *testing.T) {

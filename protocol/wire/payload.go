@@ -185,8 +185,12 @@ type AcceptPayload struct {
 	Day uint32
 	// Record is where the accepting device is reached, its mailboxes included.
 	Record AddressRecord
-	// Have is of repairs only.
-	Have []Have
+	// Generation and Have are not of repairs alone: an inviter that knows the invitee
+	// already says that this session follows on those it has, and up to where it holds
+	// what the invitee wrote, who may have forgotten. In a repair the request says the
+	// generation.
+	Generation uint32
+	Have       []Have
 }
 
 // acceptRow is the map of an accept.
@@ -194,6 +198,8 @@ type acceptRow struct {
 	Day    uint32 `cbor:"1,keyasint"`
 	Record []byte `cbor:"2,keyasint"`
 	Have   []byte `cbor:"3,keyasint,omitempty"`
+
+	Generation uint32 `cbor:"4,keyasint,omitempty"`
 }
 
 // Padded returns the payload padded to its fixed size. Error: ErrHandshake if a field
@@ -204,7 +210,7 @@ func (p *AcceptPayload) Padded() ([]byte, error) {
 		return nil, ErrHandshake
 	}
 	b := append(make([]byte, 0, AcceptSize), p.Ratchet[:]...)
-	b = append(b, encodeMap(acceptRow{Day: p.Day, Record: record, Have: appendHaves(nil, p.Have)})...)
+	b = append(b, encodeMap(acceptRow{Day: p.Day, Record: record, Have: appendHaves(nil, p.Have), Generation: p.Generation})...)
 	if len(b) > acceptPlainSize {
 		return nil, ErrHandshake
 	}
@@ -226,7 +232,7 @@ func ParseAcceptPayload(padded []byte) (*AcceptPayload, error) {
 	if err != nil {
 		return nil, ErrHandshake
 	}
-	p.Day, p.Record = row.Day, *record
+	p.Day, p.Record, p.Generation = row.Day, *record, row.Generation
 	if p.Have, ok = parseHaves(row.Have); !ok {
 		return nil, ErrHandshake
 	}
