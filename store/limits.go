@@ -46,9 +46,9 @@ const (
 	readerCacheKiB      = 2048
 	connectionMemoryMax = 64 << 20
 	readHardMax         = 10 * time.Second
-	trimEvery           = 1024 // events between two looks for old rows
-	trimStepMax         = 512  // old rows erased at once
-	eventScanMax        = 4096 // rows of the log that one query looks at
-	reserveBytes        = 2 << 20
-	searchScanMax       = 20_000 // messages looked at by one search without the index
+	trimEvery           = 1024                          // events between two looks for old rows
+	trimStepMax         = 512                           // old rows erased at once
+	eventScanMax        = 4096                          // rows of the log that one query looks at
+	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
+	searchScanMax       = 20_000                        // messages looked at by one search without the index
 )

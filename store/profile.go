@@ -17,14 +17,13 @@ const (
 	cacheTagName = "CACHEDIR.TAG"
 	cacheTag     = "Signature: 8a477f597d28d172789f06886806bc55\n" +
 		"# Backup programs should leave this directory out: a copy of it keeps what is deleted here.\n"
-	reserveName = "reserve"
-	filesName   = "att"
+	filesName = "att"
 )
 
 // Profile is the directory of one profile, held by this process. All that is
 // in it is reached through an os.Root:
 //
-//	header  keyfile?  lock  CACHEDIR.TAG  <dir>/db-<epoch>[-wal -shm]  <dir>/att/
+//	header  keyfile?  lock  reserve  CACHEDIR.TAG  <dir>/db-<epoch>[-wal -shm]  <dir>/att/
 //
 // There are two directories from the first run on: which one a passphrase
 // opens, only the header's slot tells.
@@ -32,7 +31,9 @@ type Profile struct {
 	root *os.Root
 	path string
 	lock *os.File
+
 	base vfs.VFS // under the sealing layer; tests put a failing disk here
+	weak weakness
 }
 
 // Options says how a new profile is sealed.
@@ -181,7 +182,7 @@ func (p *Profile) createDatabase(s *slot) error {
 	if err := p.root.MkdirAll(s.directoryName()+"/"+filesName, 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	seal := registerSeal(p.base, s.pagesKey())
+	seal := p.registerSeal(s.pagesKey())
 	defer seal.unregister()
 	c, err := openConn(p.databasePath(s), seal.name, "rwc", writerCacheKiB)
 	if err != nil {

@@ -1,11 +1,8 @@
 package store
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"pabal/protocol"
@@ -31,7 +28,7 @@ func (s *Store) Scrub() error {
 // ReadMax to end.
 func (s *Store) scrubLocked() error {
 	s.write.scrub = true
-	if s.write.keepLog {
+	if s.profile.weak.keepLog {
 		return nil
 	}
 	timer := time.AfterFunc(ReadMax, s.reader.interrupt)
@@ -42,7 +39,7 @@ func (s *Store) scrubLocked() error {
 		return fmt.Errorf("scrub: %w", err)
 	}
 	for _, c := range []*conn{s.write.c, s.reader.c} {
-		if c == nil || s.write.keepCache {
+		if c == nil || s.profile.weak.keepCache {
 			continue
 		}
 		if err := c.db.ReleaseMemory(); err != nil {
@@ -117,22 +114,3 @@ func (w *writer) eraseConversation(id protocol.ConversationID) error {
 	delete(w.conversations, id)
 	return nil
 }
-
-// fillReserve keeps some room on the disk, so that deleting goes on when it is
-// full. Without room there is no reserve, which is no error.
-func (p *Profile) fillReserve() {
-	if info, err := p.root.Lstat(reserveName); err == nil && info.Size() >= reserveBytes {
-		return
-	}
-	f, err := p.root.OpenFile(reserveName, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return
-	}
-	// Random bytes, since a file system may keep zeros without room for them.
-	_, err = io.CopyN(f, rand.Reader, reserveBytes)
-	if errors.Join(err, f.Sync(), f.Close()) != nil {
-		p.dropReserve()
-	}
-}
-
-func (p *Profile) dropReserve() { p.root.Remove(reserveName) }

@@ -45,8 +45,6 @@ type writer struct {
 	scrub         bool                              // something erased is still in the log or a cache
 	spent         bool                              // the reserve was given up for a deletion
 	trimmed       uint64                            // counts.event at the last look for old rows
-
-	keepLog, keepCache bool // true only in the drill that shows what each guard is for
 }
 
 // counts go up with each row and are taken back with the transaction.
@@ -100,7 +98,7 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 	if err := p.eraseOthers(sl); err != nil {
 		return nil, err
 	}
-	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: registerSeal(p.base, sl.pagesKey())}
+	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: p.registerSeal(sl.pagesKey())}
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -270,12 +268,11 @@ type registeredSeal struct {
 	name string
 }
 
-// registerSeal registers a layer for one database, over base, under a random
-// name; it owns key.
-func registerSeal(base vfs.VFS, key []byte) *registeredSeal {
+// registerSeal registers a layer for one database under a random name; it owns key.
+func (p *Profile) registerSeal(key []byte) *registeredSeal {
 	var b [8]byte
 	rand.Read(b[:])
-	r := &registeredSeal{sealingVFS: newSealingVFS(base, key), name: "pabal-" + hex.EncodeToString(b[:])}
+	r := &registeredSeal{sealingVFS: newSealingVFS(p.base, key, p.weak), name: "pabal-" + hex.EncodeToString(b[:])}
 	vfs.Register(r.name, r.sealingVFS)
 	return r
 }

@@ -57,12 +57,11 @@ func (f *fixture) id() (id [16]byte) {
 }
 
 func (f *fixture) content(text string, timer *wire.Timer) []byte {
-	f.t.Helper()
 	b, err := wire.AppendContent(nil, wire.Content{
 		Type: wire.ContentText, ID: f.id(), Sequence: 1, At: f.now.UnixMilli(), Text: text, Timer: timer,
 	})
 	if err != nil {
-		f.t.Fatal(err)
+		panic(err)
 	}
 	return b
 }

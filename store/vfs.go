@@ -33,15 +33,24 @@ const (
 // The key comes by constructor and never appears in SQL or a URI. Temporary
 // files live in memory; rollback journals are refused: the store uses none.
 type sealingVFS struct {
-	base     vfs.VFS
-	key      []byte
-	keepGaps bool // true only in the drill that shows what clearing is for
+	base vfs.VFS
+	key  []byte
+	weak weakness
+}
+
+// weakness switches a guard off; only the tests that show what each guard is for
+// use any.
+type weakness struct {
+	keepGaps   bool // do not clear what lies between the cells of a page
+	splitUnits bool // sync a part of a unit, and write the unit again later
+	keepLog    bool // do not cut the log after erasing
+	keepCache  bool // do not drop cached pages after erasing
 }
 
 // newSealingVFS returns a layer over base. The caller keeps key, 32 bytes, and
 // may overwrite it once every file is closed.
-func newSealingVFS(base vfs.VFS, key []byte) *sealingVFS {
-	return &sealingVFS{base: base, key: key}
+func newSealingVFS(base vfs.VFS, key []byte, weak weakness) *sealingVFS {
+	return &sealingVFS{base: base, key: key, weak: weak}
 }
 
 // Open is not used: SQLite calls OpenFilename.
@@ -70,11 +79,11 @@ func (v *sealingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.F
 		return nil, flags, err
 	}
 	return &sealedFile{
-		File:     file,
-		shm:      vfsutil.WrapSharedMemory(file),
-		cipher:   adiantum.New(v.key),
-		log:      flags&vfs.OPEN_WAL != 0,
-		keepGaps: v.keepGaps,
+		File:   file,
+		shm:    vfsutil.WrapSharedMemory(file),
+		cipher: adiantum.New(v.key),
+		log:    flags&vfs.OPEN_WAL != 0,
+		weak:   v.weak,
 	}, flags, nil
 }
 
@@ -93,12 +102,12 @@ func (v *sealingVFS) FullPathname(name string) (string, error) { return v.base.F
 // goroutine at a time.
 type sealedFile struct {
 	vfs.File
-	shm      vfs.SharedMemory
-	cipher   *hbsh.HBSH
-	log      bool
-	keepGaps bool
-	tweak    [9]byte
-	block    [frameBytes]byte
+	shm    vfs.SharedMemory
+	cipher *hbsh.HBSH
+	log    bool
+	tweak  [9]byte
+	block  [frameBytes]byte
+	weak   weakness
 
 	// A frame's header waits in header, encrypted, for the frame's page, which
 	// always follows: one write for both.
@@ -163,7 +172,7 @@ func (f *sealedFile) writeUnit(p []byte, start int64) error {
 	}
 	b := f.block[frameHeaderBytes : frameHeaderBytes+len(p)]
 	copy(b, p)
-	if !f.log && !f.keepGaps {
+	if !f.log && !f.weak.keepGaps {
 		clearGap(b, start == 0)
 	}
 	f.cipher.Encrypt(b, f.tweakFor(start))
@@ -309,6 +318,11 @@ func (f *sealedFile) overlay(p []byte, off, start int64, size int) error {
 // Sync makes what was written durable. Inside a unit that is not complete it
 // waits for the rest.
 func (f *sealedFile) Sync(flags vfs.SyncFlag) error {
+	if f.weak.splitUnits {
+		if err := f.flushPart(); err != nil {
+			return err
+		}
+	}
 	if err := f.flushHeader(); err != nil {
 		return err
 	}

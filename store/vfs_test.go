@@ -23,13 +23,15 @@ type rawFile struct {
 	syncs int
 }
 
-func (f *rawFile) Sync(vfs.SyncFlag) error                         { f.syncs++; return nil }
-func (f *rawFile) Size() (int64, error)                            { return f.Seek(0, io.SeekEnd) }
-func (f *rawFile) Lock(vfs.LockLevel) error                        { return nil }
-func (f *rawFile) Unlock(vfs.LockLevel) error                      { return nil }
-func (f *rawFile) CheckReservedLock() (bool, error)                { return false, nil }
-func (f *rawFile) SectorSize() int                                 { return 512 }
-func (f *rawFile) DeviceCharacteristics() vfs.DeviceCharacteristic { return vfs.IOCAP_POWERSAFE_OVERWRITE }
+func (f *rawFile) Sync(vfs.SyncFlag) error          { f.syncs++; return nil }
+func (f *rawFile) Size() (int64, error)             { return f.Seek(0, io.SeekEnd) }
+func (f *rawFile) Lock(vfs.LockLevel) error         { return nil }
+func (f *rawFile) Unlock(vfs.LockLevel) error       { return nil }
+func (f *rawFile) CheckReservedLock() (bool, error) { return false, nil }
+func (f *rawFile) SectorSize() int                  { return 512 }
+func (f *rawFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return vfs.IOCAP_POWERSAFE_OVERWRITE
+}
 
 func sealed(t *testing.T, log bool) (*sealedFile, *rawFile) {
 	t.Helper()
@@ -88,7 +90,7 @@ func TestSealedFileActsLikeAFile(t *testing.T) {
 	for _, log := range []bool{false, true} {
 		r := rand.New(rand.NewPCG(3, 4))
 		s, _ := sealed(t, log)
-		s.keepGaps = true
+		s.weak.keepGaps = true
 		model := make([]byte, logHeaderBytes+8*frameBytes)
 		size := len(model)
 		if !log {
@@ -213,7 +215,7 @@ func TestDatabaseIsPlainAdiantum(t *testing.T) {
 }
 
 func TestRollbackJournalsAreRefused(t *testing.T) {
-	v := newSealingVFS(vfs.Find("os"), testKey())
+	v := newSealingVFS(vfs.Find("os"), testKey(), weakness{})
 	_, _, err := v.OpenFilename(nil, vfs.OPEN_MAIN_JOURNAL|vfs.OPEN_CREATE|vfs.OPEN_READWRITE)
 	if !errors.Is(err, sqlite3.CANTOPEN) {
 		t.Errorf("got %v", err)
