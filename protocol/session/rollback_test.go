@@ -94,6 +94,6 @@ func (w *world) clone(i int, twin *side, loss int) {
 		}
 	}
 	if w.settle() {
-		w.sides[i], twin = twin, w.sides[i]
+		w.sides[i] = twin
 	}
 }

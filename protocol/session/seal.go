@@ -35,8 +35,9 @@ var ErrParts = errors.New("session: parts do not rebuild the envelope")
 // size, ascending, if it is called at now. Sizes that hold none are left out.
 func (s *Session) ContentSizes(now time.Time) []int {
 	overhead := wire.EnvelopeOverhead(s.keysKind(now, StepAfter))
-	list := make([]int, 0, len(wire.EnvelopeSizes()))
-	for _, size := range wire.EnvelopeSizes() {
+	sizes := wire.EnvelopeSizes()
+	list := make([]int, 0, len(sizes))
+	for _, size := range sizes {
 		if size > overhead {
 			list = append(list, size-overhead)
 		}
@@ -113,8 +114,7 @@ func (s *Session) Sync(random io.Reader, sizeMin int) ([]byte, error) {
 		Cum: s.in.cum, Digest: s.in.digest,
 		Check: check(s.root), CheckBefore: s.checkBefore,
 	}
-	size := max(wire.EnvelopeSizes()[0], sizeMin)
-	size, ok := wire.EnvelopeSizeFor(size)
+	size, ok := wire.EnvelopeSizeFor(sizeMin)
 	if !ok {
 		return nil, ErrContents
 	}
@@ -269,7 +269,11 @@ func Rebuild(parts []byte, contents [][]byte) ([]byte, error) {
 	sid, key := [32]byte(parts), [32]byte(parts[32:])
 	tag := bodyTag(parts[64:])
 	size := int(binary.BigEndian.Uint32(parts[64+wire.BodyTagSize:]))
-	before := beforeBody(wire.KeysKind(parts[partsFixedSize-1]))
+	kind := wire.KeysKind(parts[partsFixedSize-1])
+	if kind > wire.WithKeys {
+		return nil, ErrParts
+	}
+	before := beforeBody(kind)
 	rest := parts[partsFixedSize:]
 	length := 0
 	for _, c := range contents {

@@ -9,6 +9,9 @@ import (
 	"pabal/protocol/wire"
 )
 
+// purposeTurn is what a step encapsulates for.
+const purposeTurn = identity.LabelTurn
+
 // rootStep is what a root step gives: step e of the spec.
 type rootStep struct {
 	root, chain, ack [32]byte
@@ -35,7 +38,7 @@ func (s *Session) makeStep(random io.Reader) (*rootStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	ct, secret, err := Encapsulate(*s.peer, identity.LabelTurn, s.stepContext())
+	ct, secret, err := Encapsulate(*s.peer, purposeTurn, s.stepContext())
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ func (s *Session) takeStep(keys *wire.EnvelopeKeys) (*rootStep, error) {
 	if keys.Ratchet.Check() != nil {
 		return nil, ErrRefused
 	}
-	secret, public, err := decapsulate(*s.seed, identity.LabelTurn, s.stepContext(), keys.Ciphertext)
+	secret, public, err := decapsulate(*s.seed, purposeTurn, s.stepContext(), keys.Ciphertext)
 	if err != nil {
 		return nil, ErrRefused
 	}

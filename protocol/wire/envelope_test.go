@@ -32,8 +32,14 @@ func TestEnvelopeSizeFor(t *testing.T) {
 		n, want int
 		ok      bool
 	}{
-		{0, 512, true}, {512, 512, true}, {513, 3072, true}, {3073, 8192, true},
-		{8193, 24576, true}, {24577, 65536, true}, {65536, 65536, true}, {65537, 0, false},
+		{0, 512, true},
+		{512, 512, true},
+		{513, 3072, true},
+		{3073, 8192, true},
+		{8193, 24576, true},
+		{24577, 65536, true},
+		{65536, 65536, true},
+		{65537, 0, false},
 	} {
 		if got, ok := EnvelopeSizeFor(c.n); got != c.want || ok != c.ok {
 			t.Errorf("%d bytes: %d, %t", c.n, got, ok)
