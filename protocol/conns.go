@@ -110,7 +110,16 @@ func (p *Peer) detach(now time.Time, k *conn) {
 		c.tried, c.triedAt = "no_answer", now
 		return
 	}
-	c.conns = slices.DeleteFunc(c.conns, func(o *conn) bool { return o == k })
+	p.leave(c, k)
+}
+
+// leave takes a path away from a contact, if it is one of its.
+func (p *Peer) leave(c *contact, k *conn) {
+	i := slices.Index(c.conns, k)
+	if i < 0 {
+		return
+	}
+	c.conns = slices.Delete(c.conns, i, i+1)
 	if len(c.conns) == 0 {
 		p.live--
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
@@ -222,8 +231,16 @@ func (p *Peer) prove(now time.Time, k *conn) {
 	p.attach(now, c, k)
 }
 
-// attach makes a proved connection one of its contact's paths.
+// attach makes a proved connection one of a contact's paths, and says what there
+// is to say on it.
 func (p *Peer) attach(now time.Time, c *contact, k *conn) {
+	if slices.Contains(c.conns, k) {
+		p.greet(now, c, k)
+		return
+	}
+	if k.contact != nil { // of somebody who turns out to be this contact
+		p.leave(k.contact, k)
+	}
 	k.contact = c
 	first := len(c.conns) == 0
 	c.conns = append(c.conns, k)

@@ -136,8 +136,7 @@ func (p *Peer) failContact(c *contact, code string) {
 // greet is what is said first on a proved connection.
 func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 	if a := c.state.Asking; a != nil {
-		p.ask(a, k)
-		return
+		p.ask(a, k) // if both asked, an accept and a session follow all the same
 	}
 	if r := p.unanswered(c); r != nil {
 		p.sendAccept(now, r, k)
@@ -220,12 +219,15 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 // acceptReceived opens the accept of a request or of a repair of ours.
 func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 	c := k.contact
-	switch {
-	case c == nil:
+	if c == nil {
 		return nil
-	case c.state.Asking != nil && c.state.Asking.Request != nil:
-		return p.accepted(now, c, k, body)
-	case c.state.Repair != nil:
+	}
+	if a := c.state.Asking; a != nil && a.Request != nil {
+		if taken, err := p.accepted(now, c, k, body); taken || err != nil {
+			return err
+		}
+	}
+	if c.state.Repair != nil {
 		return p.repairAccepted(now, c, body)
 	}
 	if ps := c.first(); ps != nil { // the same accept again: our first frame did not arrive
@@ -235,14 +237,16 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 	return nil
 }
 
-func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) error {
+// accepted takes the accept of a request of ours. It reports false if the accept
+// is not one: then the request goes on waiting.
+func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken bool, err error) {
 	a := c.state.Asking.Request
 	answered, err := a.OpenAccept(p.ourself(), body)
 	if err != nil {
 		if errors.Is(err, wire.ErrVersion) || errors.Is(err, wire.ErrSuite) {
 			c.unsupported = true
 		}
-		return nil // the request goes on waiting
+		return false, nil
 	}
 	if other := p.contactOf(a.Peer.Account, c); other != nil {
 		p.merge(now, other, c)
@@ -260,7 +264,7 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) error {
 	p.reconcileAll(c, answered.Payload.Have)
 	c.state.Record = &answered.Payload.Record
 	ps.ackDue = true // the first frame, sent at once, proves us
-	return p.establish(now, c)
+	return true, p.establish(now, c)
 }
 
 // accept turns a waiting request into a contact.

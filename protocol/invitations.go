@@ -261,16 +261,18 @@ func (p *Peer) scanRequests(now time.Time) {
 	}
 }
 
-// requestReceived handles a request on a connection of a link's holder.
+// requestReceived handles a request: of a link's holder, who may be a contact
+// already because both asked, or a contact's renewal.
 func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 	d, err := wire.ParseDepositedRequest(body)
 	if err != nil {
 		return nil
 	}
-	if k.invite == nil {
+	tag, ok := wire.RequestTag(d.Request[:])
+	v := p.inviteOf(tag)
+	if !ok || v == nil {
 		return p.repairRequested(now, k, d.Request[:])
 	}
-	v := k.invite
 	print := identity.Hash(d.Request[:])
 	if r := p.requestBy(v, print); r != nil {
 		r.conn = k
@@ -279,7 +281,7 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 		}
 		return nil
 	}
-	if tag, ok := wire.RequestTag(d.Request[:]); !ok || tag != v.state.Tag || slices.Contains(v.state.Seen, print) {
+	if slices.Contains(v.state.Seen, print) {
 		return nil
 	}
 	if !v.open(now) {
@@ -296,6 +298,16 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 		return nil
 	}
 	return p.openRequest(now, k, v, d.Request[:])
+}
+
+// inviteOf returns the invite whose requests carry a tag, or nil.
+func (p *Peer) inviteOf(tag [wire.RequestTagSize]byte) *invitation {
+	for _, v := range p.invitesInOrder() {
+		if v.state.Tag == tag {
+			return v
+		}
+	}
+	return nil
 }
 
 func (p *Peer) requestBy(v *invitation, print [32]byte) *request {
