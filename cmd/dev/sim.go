@@ -19,13 +19,12 @@ import (
 )
 
 const (
-	simPackage     = "protocol/sim"
-	simTest        = "TestSeeds"
-	simSeeds       = 50              // without -seeds and -for
-	simBatch       = 10              // seeds a process: starting one costs nothing beside them
-	simStopWithin  = 5 * time.Second // of -for: no batch is started later
-	simSeedFile    = "sim-seed"
-	simReplayUsage = "go test ./" + simPackage + " -run '^" + simTest + "$' -args -seed %d -seeds 1"
+	simPackage    = "protocol/sim"
+	simTest       = "TestSeeds"
+	simSeeds      = 50              // without -seeds and -for
+	simBatch      = 10              // seeds a process: starting one costs nothing beside them
+	simStopWithin = 5 * time.Second // of -for: no batch is started later
+	simSeedFile   = "sim-seed"
 )
 
 // seedRange is the seeds first, first+1, … first+count-1.
@@ -117,7 +116,7 @@ func (t tree) simulateBatch(ctx context.Context, binary string, batch seedRange)
 		return ctx.Err()
 	case errors.As(err, &exit):
 		_, _ = t.stdout.Write(out)
-		return fmt.Errorf("a violation in seeds %v; replay: "+simReplayUsage, batch, batch.first)
+		return fmt.Errorf("a violation in seeds %v: the lines above say which and how to run it again", batch)
 	case err != nil:
 		return err
 	case bytes.Contains(out, []byte("no tests to run")):
