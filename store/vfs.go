@@ -2,8 +2,10 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
@@ -187,7 +189,7 @@ func (f *sealedFile) writeUnit(p []byte, start int64) error {
 		f.headerStart = 0
 	}
 	_, err := f.File.WriteAt(b, start)
-	return err
+	return noRoom(err)
 }
 
 // flushHeader writes a frame's header whose page did not come.
@@ -198,6 +200,15 @@ func (f *sealedFile) flushHeader() error {
 	}
 	f.headerStart = 0
 	_, err := f.File.WriteAt(f.header[:], start)
+	return noRoom(err)
+}
+
+// noRoom gives an error of a full disk the code that SQLite has for it: the file
+// below leaves it an I/O error, after which the daemon would stop.
+func noRoom(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
 	return err
 }
 
@@ -330,7 +341,7 @@ func (f *sealedFile) Sync(flags vfs.SyncFlag) error {
 		f.partSync = flags
 		return nil
 	}
-	return f.File.Sync(flags)
+	return noRoom(f.File.Sync(flags))
 }
 
 // Truncate cuts the file.
@@ -338,7 +349,7 @@ func (f *sealedFile) Truncate(size int64) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
-	return f.File.Truncate(size)
+	return noRoom(f.File.Truncate(size))
 }
 
 // Close closes the file.
