@@ -64,8 +64,9 @@ const (
 // Disappearing is when a message is deleted on both sides. Where a pointer to
 // it is nil, and null in JSON, messages never disappear.
 type Disappearing struct {
-	Mode    string `json:"mode" enum:"sent,read" doc:"whether the time runs from sending or from reading"`
-	Seconds int64  `json:"seconds" minimum:"1" maximum:"316224000"`
+	_       struct{} `nullable:"true"` // in the description of the API
+	Mode    string   `json:"mode" enum:"sent,read" doc:"whether the time runs from sending or from reading"`
+	Seconds int64    `json:"seconds" minimum:"1" maximum:"316224000"`
 }
 
 // The modes of a Disappearing.

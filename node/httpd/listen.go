@@ -144,6 +144,15 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite lets net/http end a connection whose request it has not read to the
+// end, without the client losing the answer.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 type transportKey struct{}
 
 func withTransport(ctx context.Context, t transport) context.Context {

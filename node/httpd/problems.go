@@ -124,7 +124,7 @@ func problemOfModel(e *huma.ErrorModel) *api.Problem {
 	case e.Status == http.StatusRequestEntityTooLarge:
 		p = api.NewProblem(api.CodeTooLarge).With("max", api.BodyBytesMax)
 	case e.Status == http.StatusBadRequest && len(e.Errors) == 0: // "request body is required"
-		p.Errors = []api.FieldError{{Pointer: "", Code: api.FieldRequired}}
+		p = api.NewProblem(api.CodeMalformedJSON).Because("a body is needed")
 	case e.Status == http.StatusBadRequest:
 		p = bodyProblem(e.Errors[0].Message)
 	default:

@@ -19,12 +19,15 @@ type bucket struct {
 
 // take uses a try up, or reports false.
 func (b *bucket) take(now time.Time) bool {
-	if gained := int(now.Sub(b.last) / b.every); gained > 0 || b.last.IsZero() {
-		if b.spent = max(b.spent-gained, 0); b.spent == 0 || b.last.IsZero() {
-			b.last = now
-		} else {
-			b.last = b.last.Add(time.Duration(gained) * b.every)
-		}
+	gained := int(now.Sub(b.last) / b.every)
+	switch {
+	case now.Before(b.last): // the clock was set back
+		b.last = now
+	case gained >= b.spent:
+		b.spent, b.last = 0, now
+	case gained > 0:
+		b.spent -= gained
+		b.last = b.last.Add(time.Duration(gained) * b.every)
 	}
 	if b.spent >= b.burst {
 		return false
