@@ -192,16 +192,17 @@ func (in *incoming) beyond(n int) []wire.Beyond {
 	return list
 }
 
-// Withdraw takes back one of our messages that the peer has not acknowledged: its
-// envelope must not be sent again. It returns the body tag, which the caller declares
-// in a content to the peer, so that its index is no gap for ever. It returns false if
-// the index is acknowledged, withdrawn or not ours.
+// Withdraw takes back one of our messages that is not cleared: its envelope must not be
+// sent again. It returns the body tag, which the caller declares in a content to the
+// peer, so that its index is no gap for ever. It returns false if the index is cleared,
+// withdrawn or not ours. One that is acknowledged already stays delivered; it is
+// declared all the same, for a peer that is rolled back.
 func (s *Session) Withdraw(index uint32) (tag [wire.BodyTagSize]byte, ok bool) {
 	if index < s.out.base || index >= s.out.next {
 		return tag, false
 	}
 	m := &s.out.sent[index-s.out.base]
-	if m.state != sentWaiting {
+	if m.state == sentVoid {
 		return tag, false
 	}
 	m.state = sentVoid

@@ -186,6 +186,29 @@ func TestVoids(t *testing.T) {
 	}
 }
 
+// TestWithdrawAcknowledged: a message acknowledged beyond a gap can be declared void
+// still, and nobody takes it for lost or for new.
+func TestWithdrawAcknowledged(t *testing.T) {
+	p := established(t, 1)
+	missing, m := p.seal(t, p.invitee, "missing"), p.seal(t, p.invitee, "m")
+	open(t, p.inviter, m.Frame, KindMessage)
+	if o := open(t, p.invitee, p.ack(t, p.inviter), KindAck); !slices.Equal(o.Acked, []uint32{m.Index}) {
+		t.Fatalf("%+v", o)
+	}
+	tag, ok := p.invitee.Withdraw(m.Index)
+	if _, again := p.invitee.Withdraw(m.Index); !ok || again {
+		t.Fatal("withdrawn never or twice")
+	}
+	if p.inviter.Void(m.Index, tag) {
+		t.Fatal("what has arrived is void")
+	}
+	open(t, p.inviter, missing.Frame, KindMessage)
+	o := open(t, p.invitee, p.ack(t, p.inviter), KindAck)
+	if !slices.Equal(o.Acked, []uint32{missing.Index}) || o.Cleared != (IndexRange{1, 3}) {
+		t.Fatalf("%+v", o)
+	}
+}
+
 // TestVoidArrivesLate: a void envelope that was on its way is a duplicate.
 func TestVoidArrivesLate(t *testing.T) {
 	p := established(t, 1)
