@@ -387,7 +387,7 @@ func (w *world) settle() bool {
 	for range 40 {
 		for i, a := range w.sides {
 			b := w.sides[1-i]
-			for len(a.voids) > 0 && a.s.WindowOpen() {
+			for tries := 0; len(a.voids) > 0 && a.s.WindowOpen() && tries < 5*Window; tries++ {
 				w.seal(a, b)
 			}
 			for _, index := range sortedKeys(a.outbox) {
@@ -467,7 +467,10 @@ func TestRandom(t *testing.T) {
 		}
 		w := newWorld(t, seed)
 		loss := int(seed*13) % 51
-		for w.counts.sealed < 500 {
+		for acts := 0; w.counts.sealed < 500; acts++ {
+			if acts > 100_000 {
+				w.fatalf("the sides have fallen silent: %+v", w.counts)
+			}
 			w.act(loss)
 			if w.forked != nil {
 				w.fatalf("fork: %v", w.forked)
