@@ -24,8 +24,17 @@ type conn struct {
 
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
-	link    bool        // it was proved by a link's or a repair's key, not by the pair's
+	proof   proof       // by what
 }
+
+// proof says what a hello is made under.
+type proof uint8
+
+const (
+	byPair     proof = iota + 1 // the pair's key of a day
+	byLink                      // a link's secret
+	byRecovery                  // the contact's recovery secret
+)
 
 // dialing is a Dial under way.
 type dialing struct {
@@ -57,37 +66,41 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 		return nil
 	}
 	c.dialing = 0
-	key, link, ok := p.helloKey(now, c)
-	if !ok {
+	key, by := p.helloKey(now, c)
+	if by == 0 {
 		p.hangup(k)
 		return nil
 	}
-	k.contact, k.key, k.link = c, key, link
+	k.contact, k.key, k.proof = c, key, by
 	tag := identity.NewHelloTag(key.Key, identity.FromDialer, k.local, k.remote)
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeHello, Body: tag[:]})
 	return nil
 }
 
 // helloKey chooses the key that proves us to a contact: the link's while one
-// side still waits for the accept, else the pair's of today.
-func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, link, ok bool) {
+// side still waits for the accept, else the pair's of today. While tries fail it
+// goes round, the recovery secret last: one side may not wait any more, or may have
+// lost the session that the other speaks by. The proof is 0 if there is no key.
+func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by proof) {
 	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
-		return identity.HelloKey{Key: c.state.Hello}, true, true
+		return identity.HelloKey{Key: c.state.Hello}, byLink
 	}
-	if r := p.unanswered(c); r != nil && c.row.Phase == ContactPending && c.backoff.Tries()%2 == 0 {
+	turn := c.backoff.Tries() % 3
+	if r := p.unanswered(c); r != nil && c.row.Phase == ContactPending && turn == 0 {
 		if v := p.invites[r.row.Invite]; v != nil {
-			return identity.HelloKey{Key: v.state.Hello}, true, true
+			return identity.HelloKey{Key: v.state.Hello}, byLink
 		}
 	}
-	if ps := c.first(); ps != nil {
-		if key, ok = ps.chain.Speak(dayOf(now)); ok {
-			return key, false, true
+	recovery := c.state.Recovery != [32]byte{}
+	if ps := c.first(); ps != nil && !(recovery && turn == 2) {
+		if key, ok := ps.chain.Speak(dayOf(now)); ok {
+			return key, byPair
 		}
 	}
-	if c.state.Recovery != [32]byte{} {
-		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(c.state.Recovery, dayOf(now))}, true, true
+	if recovery {
+		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(c.state.Recovery, dayOf(now))}, byRecovery
 	}
-	return key, false, false
+	return key, 0
 }
 
 func (p *Peer) connClosed(now time.Time, id ConnID) {
@@ -185,9 +198,9 @@ func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
 		return identity.NewHelloTag(key, identity.FromDialer, dialer, listener).Equal(tag)
 	}
 	found := false
-	take := func(c *contact, key identity.HelloKey, link bool) {
+	take := func(c *contact, key identity.HelloKey, by proof) {
 		if !found {
-			k.contact, k.key, k.link, found = c, key, link, true
+			k.contact, k.key, k.proof, found = c, key, by, true
 		}
 	}
 	for _, c := range p.contactsInOrder() {
@@ -196,21 +209,21 @@ func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
 		}
 		for _, ps := range c.sessions {
 			if key, ok := ps.chain.Match(today, tag, identity.FromDialer, dialer, listener); ok {
-				take(c, key, false)
+				take(c, key, byPair)
 			}
 		}
 		if c.state.Asking != nil && matches(c.state.Hello) {
-			take(c, identity.HelloKey{Key: c.state.Hello}, true)
+			take(c, identity.HelloKey{Key: c.state.Hello}, byLink)
 		}
 		for _, day := range [3]uint32{today - 1, today, today + 1} {
 			if key := identity.RepairHelloKey(c.state.Recovery, day); matches(key) && c.state.Recovery != [32]byte{} {
-				take(c, identity.HelloKey{Day: day, Key: key}, true)
+				take(c, identity.HelloKey{Day: day, Key: key}, byRecovery)
 			}
 		}
 	}
 	for _, v := range p.invitesInOrder() {
 		if matches(v.state.Hello) && !found {
-			k.invite, k.link, k.key, found = v, true, identity.HelloKey{Key: v.state.Hello}, true
+			k.invite, k.proof, k.key, found = v, byLink, identity.HelloKey{Key: v.state.Hello}, true
 		}
 	}
 	return found
@@ -225,7 +238,7 @@ func (p *Peer) prove(now time.Time, k *conn) {
 	if c == nil {
 		return
 	}
-	if !k.link {
+	if k.proof == byPair {
 		p.confirmDay(now, c, k.key)
 	}
 	p.attach(now, c, k)

@@ -66,9 +66,9 @@ type contactState struct {
 type pairSession struct {
 	sid        [32]byte
 	generation uint32
-	since      int64 // Unix seconds
-	confirmed  bool  // the peer is known to hold it too
-	recovery   [32]byte
+	since      int64    // Unix seconds
+	confirmed  bool     // the peer is known to hold it too
+	recovery   [32]byte // the secret of later repairs: of the first session, whatever was renewed since
 	chain      identity.PairChain
 	s          *session.Session
 	ackDue     bool // something came that no frame of ours has acknowledged

@@ -116,7 +116,7 @@ func (c *contact) nextDue(now time.Time) time.Time {
 	} else if c.dialing == 0 && c.needsPath(now) {
 		add(later(c.backoff.Next(), now))
 	}
-	if c.forked {
+	if c.forked && c.state.Repair == nil && !c.row.Blocked {
 		add(later(c.repairAt, now))
 	}
 	return next

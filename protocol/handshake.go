@@ -342,6 +342,7 @@ type newSession struct {
 	peer       identity.KEMPublic // the inviter's, of the invitee
 	day        uint32
 	generation uint32
+	recovery   [32]byte // of a repair: the secret that it was made with
 }
 
 // begin adds a session that a handshake made. The invitee knows that the other
@@ -349,7 +350,10 @@ type newSession struct {
 func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 	ps := &pairSession{
 		sid: n.root.SID, generation: n.generation, since: now.Unix(), confirmed: n.invitee, dirty: true,
-		recovery: n.root.Recovery, chain: identity.NewPairChain(n.root.Pair, n.day),
+		recovery: n.recovery, chain: identity.NewPairChain(n.root.Pair, n.day),
+	}
+	if ps.recovery == [32]byte{} {
+		ps.recovery = n.root.Recovery
 	}
 	if n.invitee {
 		s, err := session.NewInvitee(n.root, n.peer)
@@ -362,7 +366,7 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 	}
 	c.addSession(ps)
 	if c.first() == ps {
-		c.state.Recovery, c.state.Generation = n.root.Recovery, n.generation
+		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	}
 	p.pushIntroduction(now, c)
 	p.touchContact(c)

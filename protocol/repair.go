@@ -14,6 +14,7 @@ import (
 type repair struct {
 	Request    *invite.Asking `cbor:"1,keyasint"`
 	Generation uint32         `cbor:"2,keyasint"`
+	Recovery   [32]byte       `cbor:"3,keyasint"` // the secret it was made with
 }
 
 // fork is what happens when a session shows that one side lost or cloned its
@@ -59,7 +60,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if err != nil {
 		return // the next scan tries again
 	}
-	c.state.Repair = &repair{Request: asking, Generation: generation + 1}
+	c.state.Repair = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}
 	p.touchContact(c)
 	if k := c.live(); k != nil {
 		p.sendRepair(c, k)
@@ -113,8 +114,8 @@ func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
 		}
 		return nil
 	}
-	in := p.openRepair(c, bytes)
-	if in == nil || in.Payload.Generation <= c.state.Generation || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
+	in, recovery := p.openRepair(c, bytes)
+	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
 		return nil
 	}
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()})
@@ -124,12 +125,27 @@ func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
 	c.state.Accept, c.state.AcceptTo = done.Accept, print
 	p.renewed(now, c, newSession{
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
+		recovery: recovery,
 	}, in.Payload.Have)
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: done.Accept})
 	return nil
 }
 
-func (p *Peer) openRepair(c *contact, bytes []byte) *invite.Incoming {
+// oursGoesOn reports whether a renewal that we asked for comes before one that the
+// contact asks for at the same time: of the higher generation, then of the smaller
+// account.
+func (p *Peer) oursGoesOn(c *contact, theirs uint32) bool {
+	r := c.state.Repair
+	if r == nil || r.Generation != theirs {
+		return r != nil && r.Generation > theirs
+	}
+	own := p.self.entry.Account
+	return slices.Compare(own[:], c.row.Account[:]) < 0
+}
+
+// openRepair opens a renewal with the contact's recovery secret, or with that of a
+// session of ours, and returns that too.
+func (p *Peer) openRepair(c *contact, bytes []byte) (*invite.Incoming, [32]byte) {
 	secrets := [][32]byte{c.state.Recovery}
 	for _, ps := range c.sessions {
 		if ps.recovery != c.state.Recovery {
@@ -138,10 +154,10 @@ func (p *Peer) openRepair(c *contact, bytes []byte) *invite.Incoming {
 	}
 	for _, s := range secrets {
 		if in, err := invite.OpenRepair(p.ourself(), c.row.Account, s, bytes); err == nil {
-			return in
+			return in, s
 		}
 	}
-	return nil
+	return nil, [32]byte{}
 }
 
 // knownDevice reports whether a renewal comes from the device that we know, or
@@ -175,7 +191,7 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
 	c.state.Repair = nil
 	ps := p.renewed(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
-		day: answered.Payload.Day, generation: r.Generation,
+		day: answered.Payload.Day, generation: r.Generation, recovery: r.Recovery,
 	}, answered.Payload.Have)
 	p.recordReceived(c, &answered.Payload.Record)
 	ps.ackDue = true // the first frame, sent at once
@@ -187,6 +203,7 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
 func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
 	p.endBefore(c, n.generation)
 	c.forked, c.state.Forked = false, false
+	c.state.Repair = nil
 	c.state.Renewals = append(c.state.Renewals, now.Unix())
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.queue.RemoveInline(ofSession)

@@ -75,6 +75,9 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 			return nil
 		}
 	}
+	if k.proof == byRecovery { // they do not speak by our session, nor we by theirs
+		p.fork(now, c, c.first())
+	}
 	if now.Sub(c.syncedAt) >= syncEvery {
 		c.syncedAt = now
 		p.sendSync(now, c, k)
