@@ -65,8 +65,8 @@ func (c *cli) add(ctx context.Context, daemon *api.Client, request api.AcceptReq
 // errSettled ends the wait for a contact.
 var errSettled = errors.New("contact is settled")
 
-// waitContact waits until the contact is established or failed, at most for
-// that long, and returns it as it then is.
+// waitContact waits until the contact is established and has a name, or failed,
+// at most for that long, and returns it as it then is.
 func waitContact(ctx context.Context, daemon *api.Client, id string, wait time.Duration) (api.Contact, error) {
 	contact, err := daemon.Contact(ctx, id)
 	if err != nil || settled(contact) || wait <= 0 {
@@ -93,8 +93,10 @@ func waitContact(ctx context.Context, daemon *api.Client, id string, wait time.D
 	return contact, err
 }
 
+// settled reports whether nothing more is to come: an established contact's
+// name follows inside the session.
 func settled(k api.Contact) bool {
-	return k.State == api.ContactEstablished || k.State == api.ContactFailed
+	return k.State == api.ContactEstablished && k.Name != "" || k.State == api.ContactFailed
 }
 
 // argumentOrInput returns an argument, or all of standard input for "-", of at

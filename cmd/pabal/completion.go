@@ -49,7 +49,8 @@ func (c *cli) bashCompletion(root *cobra.Command) error {
 }
 
 func withoutShellFilter(script []byte) []byte {
-	return bytes.ReplaceAll(script, []byte(`compgen -W "${completions[*]}" -- "${cur}"`), []byte(`compgen -W "${completions[*]}" -- ""`))
+	script = bytes.ReplaceAll(script, []byte(`compgen -W "${completions[*]}" -- "${cur}"`), []byte(`compgen -W "${completions[*]}" -- ""`))
+	return bytes.ReplaceAll(script, []byte(`[[ $comp == "$cur"* ]] || continue`), nil)
 }
 
 // completeContacts completes the first argument by the names of contacts that

@@ -27,6 +27,7 @@ const defaultProfile = "default"
 // runFlags are those of run.
 type runFlags struct {
 	setup  setupFlags
+	later  bool // --setup-later: a missing profile waits for POST /v1/setup
 	demo   bool
 	listen []string
 	lan    bool
@@ -50,6 +51,7 @@ func (c *cli) runCommand() *cobra.Command {
 	})
 	flags.setup.add(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&flags.later, "setup-later", false, "")
 	f.BoolVar(&flags.demo, "demo", false, "")
 	f.StringSliceVar(&flags.listen, "listen", nil, "")
 	f.BoolVar(&flags.lan, "lan", false, "")
@@ -86,7 +88,7 @@ func (c *cli) serve(ctx context.Context, flags *runFlags, logger *slog.Logger) e
 		Profile: paths.Name, DataDir: paths.Data, RuntimeDir: filepath.Dir(paths.Socket),
 		Listen: flags.listen, LAN: flags.lan, Version: version, Commit: programVersion().Commit, Log: logger,
 	}
-	unlockAsking, err := c.prepare(ctx, &config, &flags.setup)
+	unlockAsking, err := c.prepare(ctx, &config, flags)
 	if err != nil {
 		return daemonError(err)
 	}
@@ -95,12 +97,15 @@ func (c *cli) serve(ctx context.Context, flags *runFlags, logger *slog.Logger) e
 
 // prepare decides how the profile is made or opened. It reports whether the
 // passphrase is to be asked for once the daemon runs.
-func (c *cli) prepare(ctx context.Context, config *node.Config, flags *setupFlags) (asking bool, err error) {
+func (c *cli) prepare(ctx context.Context, config *node.Config, all *runFlags) (asking bool, err error) {
+	flags := &all.setup
 	exists, keyfile, err := profileState(config)
 	if err != nil {
 		return false, err
 	}
 	switch {
+	case !exists && all.later:
+		return false, nil
 	case !exists:
 		request, err := c.setupRequest(ctx, flags)
 		if err != nil {
@@ -186,8 +191,11 @@ func (c *cli) whenUp(ctx context.Context, d api.Discovery, paths profile.Paths, 
 		return err
 	}
 	c.say(speech.Running, paths.Name, c.word("daemon", string(status.State)), d.Unix)
-	if status.State == api.StateLocked {
+	switch status.State {
+	case api.StateLocked:
 		c.say(speech.RunningLocked)
+	case api.StateUninitialised:
+		c.say("problem.uninitialised")
 	}
 	for _, w := range status.Warnings {
 		c.say(speech.WarningLine, c.word("warning", w.Code))

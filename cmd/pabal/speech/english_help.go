@@ -74,6 +74,7 @@ var englishHelp = map[Key]string{
 	"flag.--no-passphrase":     "no passphrase: whoever has the disk reads everything",
 	"flag.--passphrase-file":   "read the passphrase from the first line of this file, - for standard input",
 	"flag.--disappear":         "timer of new conversations: never, 1w:read, 1d:sent",
+	"flag.--setup-later":       "start without a profile and wait for pabal setup or another client",
 	"flag.--demo":              "a temporary profile with two peers that answer",
 	"flag.--listen":            "address for other nodes, ip:port; may be repeated",
 	"flag.--lan":               "private and loopback addresses only",

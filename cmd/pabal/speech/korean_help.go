@@ -74,6 +74,7 @@ var koreanHelp = map[Key]string{
 	"flag.--no-passphrase":     "암호 없음. 디스크를 가진 사람은 모두 읽을 수 있음",
 	"flag.--passphrase-file":   "이 파일의 첫 줄에서 암호를 읽음. -는 표준 입력",
 	"flag.--disappear":         "새 대화의 타이머: never, 1w:read, 1d:sent",
+	"flag.--setup-later":       "프로필 없이 시작해 pabal setup이나 다른 프로그램을 기다림",
 	"flag.--demo":              "대답하는 상대 둘이 있는 임시 프로필",
 	"flag.--listen":            "다른 노드를 위한 주소, ip:port. 여러 번 쓸 수 있음",
 	"flag.--lan":               "사설 주소와 루프백만 사용",
