@@ -140,6 +140,7 @@ const (
 	CodeInviteWrongKind      Code = "invite_wrong_kind"
 	CodeAlreadyContact       Code = "already_contact"
 	CodeAlreadyRequested     Code = "already_requested"
+	CodeRequestExpired       Code = "request_expired"
 	CodeAlreadyAnswered      Code = "already_answered"
 	CodeAliasTaken           Code = "alias_taken"
 	CodeAmbiguous            Code = "ambiguous"
@@ -240,6 +241,7 @@ var codeTable = map[Code]codeInfo{
 	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
 	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
 	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},
+	CodeRequestExpired:       {http.StatusGone, "The request was not answered in time", false},
 	CodeAlreadyAnswered:      {http.StatusConflict, "The request is already answered", false},
 	CodeAliasTaken:           {http.StatusConflict, "Another contact has this alias", false},
 	CodeAmbiguous:            {http.StatusConflict, "More than one contact has this name", false},

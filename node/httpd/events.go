@@ -90,9 +90,9 @@ func (s *Server) parseEventQuery(r *http.Request) (eventQuery, error) {
 		case "conversation":
 			q.conversation, err = conversationID(r.Context(), value)
 		case "ephemeral":
-			q.ephemeral, err = flag(name, value, "1", "0")
+			q.ephemeral, err = oneOf(name, value, "1", "0")
 		case "body":
-			q.refs, err = flag(name, value, "refs", "full")
+			q.refs, err = oneOf(name, value, "refs", "full")
 		case "wait_ms":
 			var ms int
 			ms, err = bounded(name, value, int(api.WaitMax/time.Millisecond))
@@ -156,7 +156,7 @@ func (q *eventQuery) wants(t string) bool {
 	})
 }
 
-func flag(name, value, yes, no string) (bool, error) {
+func oneOf(name, value, yes, no string) (bool, error) {
 	if value != yes && value != no {
 		return false, invalid("query:"+name, api.FieldNotAllowed)
 	}

@@ -117,7 +117,7 @@ func (s *Server) register() error {
 				License: &huma.License{Name: "MPL-2.0", Identifier: "MPL-2.0"},
 			},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Schemas:         huma.NewMapRegistry(schemaPrefix, schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
 			},
 		},
@@ -222,6 +222,9 @@ func describe(doc *huma.OpenAPI) {
 		}
 	}
 	for name, schema := range all {
+		if !sent[name] {
+			describeNulls(schema, doc.Components.Schemas.TypeFromRef(schemaPrefix+name))
+		}
 		walkSchema(schema, func(s *huma.Schema) {
 			if s.Type == huma.TypeArray {
 				s.Nullable = false
@@ -230,6 +233,28 @@ func describe(doc *huma.OpenAPI) {
 				s.AdditionalProperties = nil
 			}
 		})
+	}
+}
+
+const schemaPrefix = "#/components/schemas/"
+
+// describeNulls says of the fields of an answer which may be null: those that are
+// pointers and always there. huma itself says so of scalars only.
+func describeNulls(schema *huma.Schema, t reflect.Type) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property := schema.Properties[name]
+		if property == nil || field.Type.Kind() != reflect.Pointer || strings.Contains(options, "omit") {
+			continue
+		}
+		if property.Ref == "" {
+			property.Nullable = true
+			continue
+		}
+		schema.Properties[name] = &huma.Schema{
+			Description: property.Description, AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}},
+		}
 	}
 }
 
@@ -251,6 +276,9 @@ func walkSchema(s *huma.Schema, visit func(*huma.Schema)) {
 	visit(s)
 	walkSchema(s.Items, visit)
 	for _, p := range s.Properties {
+		walkSchema(p, visit)
+	}
+	for _, p := range s.AnyOf {
 		walkSchema(p, visit)
 	}
 }

@@ -1,0 +1,219 @@
+package httpd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pabal/node/api"
+)
+
+// coreCodes reads the constants Code… of package protocol from its source.
+func coreCodes() []string {
+	files, err := filepath.Glob("../../protocol/*.go")
+	if err != nil {
+		panic(err)
+	}
+	var codes []string
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			panic(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, "Code") || len(spec.Values) != 1 {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				code, _ := strconv.Unquote(lit.Value)
+				codes = append(codes, code)
+			}
+			return true
+		})
+	}
+	return codes
+}
+
+func TestDiscoveryFile(t *testing.T) {
+	dir := filepath.Join(shortDir(t), "run")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stale := filepath.Join(dir, api.SocketFile) // of a killed daemon
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	if err := os.WriteFile(filepath.Join(dir, api.DiscoveryFile), []byte(`{"pid":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{RuntimeDir: dir, Version: "1.2"}, &testDaemon{t: t, state: api.StateLocked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	told := make(chan api.Discovery, 1)
+	go func() { over <- s.Run(ctx, func(d api.Discovery) { told <- d }) }()
+	<-told
+	d, err := api.ReadDiscovery(filepath.Join(dir, api.DiscoveryFile))
+	if err != nil || d.PID != os.Getpid() || d.Unix != stale || d.TCP != s.Base() || d.Version != "1.2" || d.API.Major != api.Major {
+		t.Errorf("discovery file %+v, %v", d, err)
+	}
+	for path, want := range map[string]fs.FileMode{dir: 0o700, stale: 0o600, filepath.Join(dir, api.DiscoveryFile): 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, want %v (%v)", filepath.Base(path), info.Mode(), want, err)
+		}
+	}
+	c := api.NewUnixClient(d.Unix)
+	if status, err := c.Status(t.Context()); err != nil || status.State != api.StateLocked {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	c.Close()
+	stop()
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{api.DiscoveryFile, api.SocketFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left behind: %v", name, err)
+		}
+	}
+}
+
+func TestDiscoveryFileOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, api.DiscoveryFile)
+	if err := os.WriteFile(path, []byte(`{"pid":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeDiscovery(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("another daemon's file is removed: %v", err)
+	}
+}
+
+func TestListenRefuses(t *testing.T) {
+	dir := shortDir(t)
+	if err := os.WriteFile(filepath.Join(dir, api.SocketFile), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, _, err := listenUnix(dir); err == nil {
+		l.Close()
+		t.Error("a file in the way is replaced")
+	}
+	if l, _, err := listenUnix(filepath.Join(dir, strings.Repeat("x", socketPathMax))); err == nil {
+		l.Close()
+		t.Error("a path that no socket can have is taken")
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	if l, _, err := listenUnix(link); err == nil {
+		l.Close()
+		t.Error("a runtime directory that is a link is taken")
+	}
+}
+
+func TestBoundedListener(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &boundedListener{Listener: inner, slots: make(chan struct{}, 1), closed: make(chan struct{})}
+	accepted := make(chan net.Conn, 2)
+	over := make(chan error, 1)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				over <- err
+				return
+			}
+			accepted <- c
+		}
+	}()
+	for range 2 {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first := <-accepted
+	if len(l.slots) != 1 || len(accepted) != 0 {
+		t.Error("two connections are open at once")
+	}
+	first.Close()
+	first.Close() // frees one slot only
+	second := <-accepted
+	l.Close()
+	if err := <-over; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close: %v", err)
+	}
+	second.Close()
+}
+
+// TestSecretsStayOut sends secrets through every operation: none may come back
+// in a refusal, nor reach the log or the metrics.
+func TestSecretsStayOut(t *testing.T) {
+	w := newWorld(t)
+	var log bytes.Buffer
+	w.d.server.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	const canary = "hunter2-canary"
+	each(t, w, func(t *testing.T, rt *route, s sample) {
+		if s.state != "" || rt.path == "/v1/shutdown" || rt.path == "/v1/lock" {
+			return
+		}
+		for _, body := range []string{
+			`{"passphrase":"` + canary + `"}`, `{"text":"` + canary, canary, `"` + canary + `"`, `[{"` + canary + `":1}]`,
+			`{"text":{"a":"` + canary + `"},"uri":["` + canary + `"],"name":7,"display_name":["` + canary + `"],"code":{"` + canary + `":1}}`,
+		} {
+			for _, kind := range []string{"application/json", "text/html", canary} {
+				a := w.d.do(call{
+					method: rt.method, path: s.path + "?" + "limit=" + canary, body: body,
+					header: map[string]string{"Content-Type": kind, "Accept": canary},
+				})
+				if a.status < 400 && rt.method == http.MethodGet {
+					continue
+				}
+				if got := strings.ReplaceAll(a.body, "/"+canary, ""); strings.Contains(got, canary) {
+					t.Errorf("%s echoes: %s", rt.name(), a.body)
+				}
+			}
+		}
+	})
+	w.d.fail = errTest
+	w.d.do(call{method: "POST", path: "/v1/conversations/" + w.conversation + "/messages", body: `{"text":"` + canary + `"}`})
+	w.d.fail = nil
+	for name, text := range map[string]string{
+		"log": log.String(), "metrics": w.d.must(200, call{method: "GET", path: "/metrics"}).body,
+	} {
+		for _, secret := range []string{canary, w.owner, w.contact, w.conversation, w.message, w.tokenID, "Mina"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the %s holds %q", name, secret)
+			}
+		}
+	}
+	if !strings.Contains(log.String(), errTest.Error()) {
+		t.Error("the failed commit is not logged")
+	}
+}
