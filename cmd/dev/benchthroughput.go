@@ -29,7 +29,6 @@ type references struct {
 	dir         string
 	store       *loneStore
 	floor, lone []float64
-	index       float64
 }
 
 func newReferences(dir string) (*references, error) {
