@@ -22,5 +22,5 @@
 // error that is [ErrFork] ends the session: seal nothing more, repair. On
 // [ErrUnopenable] from the contact answer with [Session.Sync] and [Session.Ack].
 //
-// Spec: protocol/doc/spec-session.md.
+// Spec: protocol/doc/spec.md, "Session".
 package session
