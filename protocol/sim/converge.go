@@ -52,6 +52,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if other == nil || c.Phase == protocol.ContactRequested {
 		return w.unsettledRequest(m, c)
 	}
+	if (m.removed[other] || other.removed[m]) && m.epoch+other.epoch > 0 {
+		return "" // one has forgotten what the other's old disk knows: they need a new link
+	}
 	theirs := other.contactWith(m)
 	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
 		return "" // they do not know us any more, or not yet

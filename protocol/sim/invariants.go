@@ -270,7 +270,7 @@ func (w *World) checkGaps(m *machine, v protocol.PutConversation, h *have) {
 		return // their have vectors may differ until the renewal
 	}
 	for _, c := range inOrder(author.disk.contacts) {
-		if c.Account != m.account {
+		if c.Account != m.account || c.Phase != protocol.ContactEstablished {
 			continue
 		}
 		for _, msg := range author.disk.threads[c.Conversation] {

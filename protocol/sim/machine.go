@@ -335,7 +335,11 @@ func (m *machine) rotate() {
 
 // job does a job; its result comes back as an input.
 func (m *machine) job(j protocol.Job) {
-	m.after(m.w.between(time.Millisecond, 50*time.Millisecond), func() {
+	d := m.w.between(time.Millisecond, 50*time.Millisecond)
+	if _, slow := j.(protocol.MakeStamp); slow {
+		d = m.w.between(0, 30*time.Second)
+	}
+	m.after(d, func() {
 		switch j := j.(type) {
 		case protocol.FetchContents:
 			m.push(protocol.ContentsFetched{Contact: j.Contact, Contents: m.disk.contents(j.Messages)})

@@ -77,6 +77,9 @@ func simulate(t *testing.T, plan Plan) *World {
 		w.trace = os.Stdout
 	}
 	if err := w.Run(); err != nil {
+		if *traceFlag {
+			w.Dump(os.Stdout)
+		}
 		t.Fatalf("%v\n%s\nplan %+v\nrerun: go test ./protocol/sim -run '^TestSeeds$' -args -seed %d", err, w.Summary(), plan, plan.Seed)
 	}
 	return w
