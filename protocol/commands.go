@@ -318,9 +318,7 @@ func (p *Peer) removeContact(in RemoveContact) error {
 	}
 	p.dropConns(c)
 	if c.conv != nil {
-		delete(p.conversations, c.conv.row.ID)
-		delete(p.dirtyConversations, c.conv.row.ID)
-		p.write(EraseConversation{ID: c.conv.row.ID})
+		p.eraseConversation(c.conv)
 	}
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID {

@@ -34,6 +34,7 @@ type contact struct {
 	activity    time.Time // last message either way, for liveness
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
 	unsupported bool      // it does not speak our version
+	refetching  bool      // what the peer lost is being looked up: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair
 	repairAt    time.Time // not before
 }
@@ -72,6 +73,7 @@ type pairSession struct {
 	chain      identity.PairChain
 	s          *session.Session
 	ackDue     bool // something came that no frame of ours has acknowledged
+	withdrew   bool // the peer must be told what was withdrawn in this session
 	dirty      bool
 }
 

@@ -14,6 +14,11 @@ type conversation struct {
 	have have
 }
 
+// empty reports whether nothing was ever written in the conversation.
+func (c *conversation) empty() bool {
+	return c.row.LastPosition == 0 && c.row.OwnSequence == 0 && c.have.Next == 0
+}
+
 // have is the have vector for one author's device: every sequence below Next
 // was taken, declared void, or lies in one of Gaps. It is kept for ever, so
 // that nothing that was deleted can come back (contracts.md, Core).

@@ -159,7 +159,7 @@ func loadPairSession(row PutSession) (*pairSession, error) {
 		return nil, err
 	}
 	return &pairSession{
-		sid: row.SID, s: s, chain: chain, recovery: [32]byte(b[13:]), confirmed: b[12] == 1,
+		sid: row.SID, s: s, withdrew: len(s.Withdrawn()) > 0, chain: chain, recovery: [32]byte(b[13:]), confirmed: b[12] == 1,
 		generation: binary.BigEndian.Uint32(b), since: int64(binary.BigEndian.Uint64(b[4:])),
 	}, nil
 }

@@ -45,10 +45,13 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if ps == nil || c.live() == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
 		return nil
 	}
-	if !p.renumber(c) {
+	if c.refetching || !p.renumber(c) {
 		return nil
 	}
-	for ps.s.WindowOpen() {
+	if err := p.declareWithdrawn(now, c); err != nil {
+		return err
+	}
+	for ps.s.WindowLeft() > 1 { // the last one is for declaring what is withdrawn
 		items := c.queue.Take(ps.s.ContentSizes(now))
 		if len(items) == 0 {
 			break
@@ -57,7 +60,31 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 			return err
 		}
 	}
-	p.fetch(c, ps.s.WindowOpen(), nil)
+	p.fetch(c, ps.s.WindowLeft() > 1, nil)
+	return nil
+}
+
+// declareWithdrawn tells the peer, in each session, which envelopes of it will not
+// come.
+func (p *Peer) declareWithdrawn(now time.Time, c *contact) error {
+	for _, ps := range slices.Clone(c.sessions) {
+		if !ps.withdrew || !ps.s.WindowOpen() {
+			continue
+		}
+		voids := ps.s.Withdrawn()
+		if len(voids) == 0 {
+			ps.withdrew = false
+			continue
+		}
+		b, err := wire.AppendContent(nil, wire.Content{Type: wire.ContentVoidEnvelopes, Voids: voids})
+		if err != nil {
+			panic("protocol: a content of ours does not encode")
+		}
+		if ok, err := p.seal(now, c, ps, []outbox.Item{{Size: len(b), Content: b}}); !ok || err != nil {
+			return err
+		}
+		ps.withdrew = false
+	}
 	return nil
 }
 
@@ -71,7 +98,7 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 	sealed, err := ps.s.Seal(now, p.random, contents, 0)
 	switch {
 	case errors.Is(err, session.ErrKEM), errors.Is(err, session.ErrContents):
-		c.queue.PushFront(items)
+		c.queue.PushFront(p.outlasting(items))
 		p.fork(now, c, ps)
 		return false, nil
 	case err != nil:

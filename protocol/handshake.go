@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"pabal/protocol/identity"
@@ -136,7 +137,7 @@ func (p *Peer) failContact(c *contact, code string) {
 // greet is what is said first on a proved connection.
 func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 	if a := c.state.Asking; a != nil {
-		p.ask(a, k) // if both asked, an accept and a session follow all the same
+		p.ask(now, c, k) // if both asked, an accept and a session follow all the same
 	}
 	if r := p.unanswered(c); r != nil {
 		p.sendAccept(now, r, k)
@@ -150,14 +151,16 @@ func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 }
 
 // ask fetches the bundle, or sends the request again: always the same bytes.
-func (p *Peer) ask(a *asking, k *conn) {
+func (p *Peer) ask(now time.Time, c *contact, k *conn) {
+	a := c.state.Asking
 	if a.Request == nil {
 		capability := invite.FetchCapability(a.Link.Secret, k.remote)
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeBundleFetch, Body: capability[:]})
 		return
 	}
 	if a.Link.StampBits > 0 && !a.Stamped {
-		return // the stamp is being made
+		p.askStamp(now, c)
+		return
 	}
 	d := wire.DepositedRequest{
 		Capability: invite.DepositCapability(a.Link.Secret, k.remote),
@@ -209,10 +212,7 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 	}
 	c.row.Account = bundle.Entry.Account
 	p.touchContact(c)
-	if a.Link.StampBits > 0 {
-		p.askStamp(now, c)
-	}
-	p.ask(a, k)
+	p.ask(now, c, k)
 	return nil
 }
 
@@ -365,6 +365,9 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 		ps.s = session.NewInviter(n.root, n.ratchet, now)
 	}
 	c.addSession(ps)
+	if n.invitee {
+		p.unseal(c)
+	}
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	}
@@ -387,36 +390,65 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 	c.row.Phase, c.row.Reason = ContactEstablished, ""
 	p.touchContact(c)
 	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+	for other := p.contactOf(c.row.Account, c); other != nil; other = p.contactOf(c.row.Account, c) {
+		p.merge(now, c, other)
+	}
 	return nil
 }
 
 // merge gives a contact that we also asked by a link, and that turned out to be
-// one we know, to the one we know: both invited each other.
+// one we know, to the one we know: both invited each other. What was written to
+// either stays; if both were written to, the one without a session fails.
 func (p *Peer) merge(now time.Time, into, from *contact) {
-	for _, k := range from.conns {
-		k.contact = into
-		into.conns = append(into.conns, k)
+	for _, k := range slices.Clone(from.conns) {
+		p.leave(from, k)
+		if k.contact = nil; p.conns[k.id] == k {
+			p.attach(now, into, k)
+		}
 	}
-	if len(into.conns) > 0 && len(from.conns) == len(into.conns) {
-		p.event(Event{Type: PeerState, Contact: into.row.ID, Code: "live"})
-	} else if len(from.conns) > 0 {
-		p.live--
+	into.state.Hello = from.state.Hello
+	if into.state.Asking == nil && from.state.Asking != nil && from.state.Asking.Request != nil {
+		into.state.Asking = from.state.Asking // its answer may be on the way
+	}
+	p.touchContact(into)
+	if !p.mergeConversations(into, from) {
+		p.failContact(from, CodeAlreadyContact)
+		return
 	}
 	if into.row.Alias == "" {
 		into.row.Alias = from.row.Alias
 	}
-	if from.conv != nil && into.conv == nil {
-		into.conv, into.row.Conversation = from.conv, from.row.Conversation
-		into.conv.row.Contact = into.row.ID
-		p.touchConversation(into.conv)
-		for _, it := range from.queue.TakeWaiting() {
-			into.queue.Push(it)
-		}
-	}
-	into.state.Hello = from.state.Hello
 	delete(p.contacts, from.row.ID)
 	delete(p.stirred, from.row.ID)
 	p.write(EraseContact{ID: from.row.ID})
 	p.event(Event{Type: ContactRemoved, Contact: from.row.ID})
-	p.touchContact(into)
+}
+
+// mergeConversations gives one contact the conversation of another, unless both
+// hold messages.
+func (p *Peer) mergeConversations(into, from *contact) bool {
+	switch {
+	case from.conv == nil:
+		return true
+	case from.conv.empty():
+		p.eraseConversation(from.conv)
+		return true
+	case into.conv != nil && !into.conv.empty():
+		return false
+	case into.conv != nil:
+		p.eraseConversation(into.conv)
+	}
+	into.conv, into.row.Conversation = from.conv, from.row.Conversation
+	into.conv.row.Contact = into.row.ID
+	p.touchConversation(into.conv)
+	for _, it := range from.queue.TakeWaiting() {
+		into.queue.Push(it)
+	}
+	return true
+}
+
+func (p *Peer) eraseConversation(v *conversation) {
+	delete(p.conversations, v.row.ID)
+	delete(p.dirtyConversations, v.row.ID)
+	p.write(EraseConversation{ID: v.row.ID})
 }

@@ -235,17 +235,22 @@ func (p *Peer) contactsInOrder() []*contact {
 	return out
 }
 
-// contactOf returns the contact with an account, other than one.
+// contactOf returns the contact with an account, other than one; of several, as
+// long as no request is answered, the one with a session.
 func (p *Peer) contactOf(account identity.AccountPublic, but *contact) *contact {
 	if account == (identity.AccountPublic{}) {
 		return nil
 	}
+	var found *contact
 	for _, c := range p.contactsInOrder() {
-		if c != but && c.row.Account.Equal(account) && c.row.Phase != ContactFailed {
-			return c
+		if c == but || !c.row.Account.Equal(account) || c.row.Phase == ContactFailed {
+			continue
+		}
+		if found == nil || len(found.sessions) == 0 {
+			found = c
 		}
 	}
-	return nil
+	return found
 }
 
 func sortedKeys[K ~[16]byte, V any](m map[K]V) []K {

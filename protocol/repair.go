@@ -261,17 +261,36 @@ func ofSession(b []byte) bool {
 func (p *Peer) endSession(c *contact, ps *pairSession) {
 	var items []outbox.Item
 	for _, e := range c.queue.RemoveSession(ps.sid) {
-		for _, it := range e.Items {
-			if !it.Inline() || !ofSession(it.Content) {
-				items = append(items, it)
-			}
-		}
+		items = append(items, p.outlasting(e.Items)...)
 	}
 	p.waitAgain(c, items)
 	p.dropSession(c, ps)
 }
 
-// waitAgain puts contents that were in envelopes back in front of what waits.
+// unseal takes what was sealed in sessions that the peer may not hold back into
+// what waits, now that it is known to hold another.
+func (p *Peer) unseal(c *contact) {
+	for _, ps := range c.sessions {
+		if ps.confirmed {
+			continue
+		}
+		var items []outbox.Item
+		for _, e := range c.queue.RemoveSession(ps.sid) {
+			p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: e.Index, Last: e.Index})
+			p.withdrawEnvelope(ps, e.Index)
+			items = append(items, p.outlasting(e.Items)...)
+		}
+		p.waitAgain(c, items)
+	}
+}
+
+// outlasting returns the contents that do not belong to the session they were
+// sealed in.
+func (p *Peer) outlasting(items []outbox.Item) []outbox.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(it outbox.Item) bool { return it.Inline() && ofSession(it.Content) })
+}
+
+// waitAgain puts contents that were in envelopes back into what waits.
 func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 	for _, it := range items {
 		if it.Inline() {
@@ -283,7 +302,7 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 			p.touchConversation(v)
 		}
 	}
-	c.queue.PushFront(items)
+	c.queue.PutBack(items)
 	p.touchContact(c)
 }
 
@@ -315,6 +334,7 @@ func (p *Peer) reconcile(c *contact, held uint64) {
 		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
 		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
 		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held})
+		c.refetching = true
 		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
 	}
 	p.touchConversation(v)
@@ -330,6 +350,7 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 	if c == nil {
 		return
 	}
+	c.refetching = false
 	items := make([]outbox.Item, 0, len(in.Messages))
 	next := in.First
 	for _, m := range in.Messages {
@@ -395,15 +416,20 @@ func (p *Peer) voidEnvelope(c *contact, e *outbox.Entry, withdrawn MessageID) {
 	c.queue.Remove(e.Session, e.Index)
 	p.write(EraseOutbox{Contact: c.row.ID, SID: e.Session, First: e.Index, Last: e.Index})
 	if ps := c.session(e.Session); ps != nil {
-		if tag, ok := ps.s.Withdraw(e.Index); ok {
-			ps.dirty = true
-			p.pushInline(c, wire.Content{Type: wire.ContentVoidEnvelopes, Voids: []wire.EnvelopeVoid{{Index: e.Index, Tag: tag}}})
-		}
+		p.withdrawEnvelope(ps, e.Index)
 	}
 	rest := slices.DeleteFunc(slices.Clone(e.Items), func(it outbox.Item) bool {
 		return !it.Inline() && it.Message == withdrawn
 	})
 	p.waitAgain(c, rest)
+}
+
+// withdrawEnvelope has the peer told, in the same session, that an envelope will not
+// come.
+func (p *Peer) withdrawEnvelope(ps *pairSession, index uint32) {
+	if _, ok := ps.s.Withdraw(index); ok {
+		ps.dirty, ps.withdrew = true, true
+	}
 }
 
 // moveQueue is called when the session that sends may have changed: envelopes of

@@ -15,8 +15,13 @@ type pendingJob struct {
 	request []byte    // with which request
 }
 
-// askStamp has the stamp of a request to a card made.
+// askStamp has the stamp of a request to a card made, unless that is under way.
 func (p *Peer) askStamp(now time.Time, c *contact) {
+	for _, j := range p.jobs {
+		if j.contact == c.row.ID && j.request == nil {
+			return
+		}
+	}
 	a := c.state.Asking
 	job := p.number()
 	p.jobs[job] = pendingJob{contact: c.row.ID}
@@ -34,12 +39,12 @@ func (p *Peer) stampMade(now time.Time, in StampMade) error {
 		return nil
 	}
 	if !in.OK {
-		return nil // the next start makes one
+		return nil // the next connection has one made
 	}
 	c.state.Asking.Stamp, c.state.Asking.Stamped = in.Stamp, true
 	p.touchContact(c)
 	if k := c.live(); k != nil {
-		p.ask(c.state.Asking, k)
+		p.ask(now, c, k)
 	}
 	return nil
 }

@@ -145,6 +145,7 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 			}
 		}
 	}
+	p.unseal(c)
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 		c.state.Accept = nil

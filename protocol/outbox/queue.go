@@ -219,6 +219,17 @@ func (q *Queue) Merge(items []Item) {
 			q.waiting = append(q.waiting, q.cache(it))
 		}
 	}
+	q.sort()
+}
+
+// PutBack queues contents again whose envelopes will not come, each message at the
+// place of its sequence; contents that are no messages stay in front.
+func (q *Queue) PutBack(items []Item) {
+	q.PushFront(items)
+	q.sort()
+}
+
+func (q *Queue) sort() {
 	slices.SortStableFunc(q.waiting, func(a, b Item) int {
 		switch {
 		case a.Inline() && b.Inline():

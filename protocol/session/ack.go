@@ -209,6 +209,18 @@ func (s *Session) Withdraw(index uint32) (tag [wire.BodyTagSize]byte, ok bool) {
 	return m.tag, true
 }
 
+// Withdrawn returns our messages that were withdrawn and that the peer has not passed
+// yet, by index: what must be declared to it, in this session.
+func (s *Session) Withdrawn() []wire.EnvelopeVoid {
+	var list []wire.EnvelopeVoid
+	for i, m := range s.out.sent {
+		if m.state == sentVoid {
+			list = append(list, wire.EnvelopeVoid{Index: s.out.base + uint32(i), Tag: m.tag})
+		}
+	}
+	return list
+}
+
 // Void takes note that the peer declares one of its messages void: its key is erased
 // and the digest goes on with the declared tag. It returns false, and does nothing, if
 // the message has arrived before or if the index is not one that the peer can have

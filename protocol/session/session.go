@@ -160,10 +160,15 @@ func (s *Session) Role() Role { return s.role }
 // inviter by any frame, to the invitee already by the accept.
 func (s *Session) Established() bool { return s.role == Invitee || s.step > 1 }
 
-// WindowOpen reports whether Seal may seal one more message.
-func (s *Session) WindowOpen() bool {
-	return s.out.next-s.out.base < Window && s.out.next < math.MaxUint32
+// WindowLeft returns how many messages Seal may seal before the peer acknowledges
+// more. Callers keep one for declaring what was withdrawn: if the lowest message is
+// withdrawn, nothing else opens the window again.
+func (s *Session) WindowLeft() int {
+	return int(min(Window-(s.out.next-s.out.base), math.MaxUint32-s.out.next))
 }
+
+// WindowOpen reports whether Seal may seal one more message.
+func (s *Session) WindowOpen() bool { return s.WindowLeft() > 0 }
 
 // Unacknowledged returns how many of our messages are not cleared: the peer does not
 // have them, or lacks one before them. Withdrawn ones count until the peer has taken
