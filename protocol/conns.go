@@ -357,7 +357,7 @@ func (p *Peer) dial(now time.Time, c *contact) {
 }
 
 // reach returns where and as whom a contact may be found: by the link while we
-// ask, by the reply path while the accept is undelivered, else by the record.
+// ask, else by the record, of which a request's reply path is the first.
 func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire.Address) {
 	today := dayOf(now)
 	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
@@ -366,12 +366,6 @@ func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire
 	if c.state.Record != nil {
 		return keysAround(c.state.Record.FirstDay, c.state.Record.Keys, today),
 			p.net.Dialable(slices.Concat(c.state.Record.Addresses, c.state.Record.Candidates), p.pairTag(c))
-	}
-	if r := p.unanswered(c); r != nil {
-		if v := p.invites[r.row.Invite]; v != nil {
-			return keysAround(r.state.Reply.FirstDay, r.state.Reply.Keys, today),
-				p.net.Dialable(r.state.Reply.Addresses, p.hostTag(v.state.Hello))
-		}
 	}
 	return nil, nil
 }

@@ -302,6 +302,9 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	}
 	c.row.Invite = v.row.ID
 	c.state.Device, c.state.List = in.Payload.Entry.Device, in.Payload.Entry.List
+	if c.state.Record == nil {
+		c.state.Record = p.recordOf(now, c, in.Payload.Reply, p.hostTag(v.state.Hello))
+	}
 	p.begin(now, c, newSession{
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: payload.Generation,
 	})

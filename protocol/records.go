@@ -23,6 +23,22 @@ func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
 	}
 }
 
+// recordOf makes a record of a request's reply path: it is where the contact is found
+// until its first own one comes, whatever becomes of the request. Loopback addresses
+// of our machine get the tag of the pair in place of the link's.
+func (p *Peer) recordOf(now time.Time, c *contact, reply wire.ReplyPath, linkTag [8]byte) *wire.AddressRecord {
+	record := &wire.AddressRecord{
+		Expiry: uint32(now.Add(rendezvous.RecordLifetime).Unix()), FirstDay: reply.FirstDay,
+		Keys: reply.Keys, Addresses: slices.Clone(reply.Addresses), Couriers: reply.Couriers,
+	}
+	for i := range record.Addresses {
+		if a := &record.Addresses[i]; a.IP.IsLoopback() && a.HostTag == linkTag {
+			a.HostTag = p.pairTag(c)
+		}
+	}
+	return record
+}
+
 // pushIntroduction queues what a new session begins with: our device list, our
 // name, where we are, and which list of theirs we know.
 func (p *Peer) pushIntroduction(now time.Time, c *contact) {
