@@ -121,6 +121,7 @@ func (p *Peer) detach(now time.Time, k *conn) {
 	if !k.proved { // the dial reached somebody who did not answer our hello
 		c.backoff.Failed(now, p.randomByte())
 		c.tried, c.triedAt = "no_answer", now
+		p.stir(c)
 		return
 	}
 	p.leave(c, k)
@@ -137,6 +138,7 @@ func (p *Peer) leave(c *contact, k *conn) {
 		p.live--
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
 	}
+	p.stir(c)
 }
 
 func (p *Peer) hangup(k *conn) {
@@ -161,6 +163,7 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 		c.dialing, c.wanted = 0, false
 		c.tried, c.triedAt = in.Code, now
 		c.backoff.Failed(now, p.randomByte())
+		p.stir(c) // the next try is due sooner than the next scan
 	}
 }
 

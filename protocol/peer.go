@@ -189,8 +189,13 @@ func (p *Peer) reply(ref uint64, result any) {
 	p.out.Replies = append(p.out.Replies, Reply{Ref: ref, Result: result})
 }
 
-// stir has a contact's mail sealed and its sessions written at the next Flush.
-func (p *Peer) stir(c *contact) { p.stirred[c.row.ID] = true }
+// stir has a contact's mail sealed, its sessions written and its next due time found
+// at the next Flush. One that was removed, of whom a connection may be left, stays so.
+func (p *Peer) stir(c *contact) {
+	if p.contacts[c.row.ID] == c {
+		p.stirred[c.row.ID] = true
+	}
+}
 
 // touchContact also has the contact's own row written.
 func (p *Peer) touchContact(c *contact) {
