@@ -52,17 +52,23 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if other == nil || c.Phase == protocol.ContactRequested {
 		return w.unsettledRequest(m, c)
 	}
-	if (m.removed[other] || other.removed[m]) && m.epoch+other.epoch > 0 {
-		return "" // one has forgotten what the other's old disk knows: they need a new link
-	}
 	theirs := other.contactWith(m)
 	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
 		return "" // they do not know us any more, or not yet
+	}
+	if m.epoch+other.epoch > 0 && !sameSecret(c, *theirs) {
+		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
 	}
 	return w.unsettledMail(m, c, other)
+}
+
+// sameSecret reports whether two sides of a pair have the secret of a repair in common.
+func sameSecret(a, b protocol.PutContact) bool {
+	var x, y contactState
+	return cbor.Unmarshal(a.State, &x) == nil && cbor.Unmarshal(b.State, &y) == nil && x.Recovery == y.Recovery
 }
 
 // contactWith returns a machine's contact with another, if it has one.

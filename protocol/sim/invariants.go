@@ -157,6 +157,7 @@ func (h *have) missing(sequence uint64) bool {
 
 // contactState mirrors what of a contact's state says that something is unfinished.
 type contactState struct {
+	Recovery [32]byte        `cbor:"4,keyasint"`
 	Inline   [][]byte        `cbor:"7,keyasint"`
 	Repair   cbor.RawMessage `cbor:"9,keyasint"`
 	Forked   bool            `cbor:"20,keyasint"`
