@@ -16,35 +16,42 @@ type conn struct {
 	queries map[string]*query
 }
 
+// connMode says what openConn finds.
+type connMode int
+
+const (
+	connOpen   connMode = iota // a database
+	connCreate                 // nothing, or an empty file
+)
+
 // openConn opens the database at path, an absolute file name, through the
-// registered layer named vfs. mode is SQLite's "rw" or "rwc".
-func openConn(path, vfs, mode string, cacheKiB int) (*conn, error) {
+// registered layer named vfs.
+func openConn(path, vfs string, mode connMode, cacheKiB int) (*conn, error) {
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	name.RawQuery = url.Values{"vfs": {vfs}, "mode": {mode}}.Encode()
+	access := "rw"
+	if mode == connCreate {
+		access = "rwc"
+	}
+	name.RawQuery = url.Values{"vfs": {vfs}, "mode": {access}}.Encode()
 	ctx := sqlite3.WithMaxMemory(context.Background(), connectionMemoryMax)
 	db, err := sqlite3.OpenContext(ctx, name.String())
 	if err != nil {
 		return nil, err
 	}
 	c := &conn{db: db, queries: make(map[string]*query)}
-	if err := c.setup(cacheKiB, mode == "rwc"); err != nil {
+	if err := c.setup(cacheKiB); err != nil {
 		return nil, c.closeAfter(err)
 	}
 	return c, nil
 }
 
-func (c *conn) setup(cacheKiB int, create bool) error {
+func (c *conn) setup(cacheKiB int) error {
 	if err := fts5.Register(c.db); err != nil {
 		return err
 	}
-	if create {
-		// The switch to a log would write a rollback journal, which the
-		// sealing layer refuses: nothing is lost if creation is cut short.
-		if err := c.db.Exec("PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE; PRAGMA journal_mode=MEMORY"); err != nil {
-			return err
-		}
-	}
 	return c.db.Exec(fmt.Sprintf(`
+		PRAGMA page_size=%d;
+		PRAGMA auto_vacuum=NONE;
 		PRAGMA journal_mode=WAL;
 		PRAGMA synchronous=FULL;
 		PRAGMA secure_delete=ON;
@@ -57,11 +64,16 @@ func (c *conn) setup(cacheKiB int, create bool) error {
 		PRAGMA journal_size_limit=%d;
 		PRAGMA max_page_count=%d;
 		PRAGMA busy_timeout=%d`,
-		cacheKiB, logPagesMax, logPagesMax*pageBytes, pagesMax, readHardMax.Milliseconds()))
+		pageBytes, cacheKiB, logPagesMax, logPagesMax*pageBytes, pagesMax, readHardMax.Milliseconds()))
 }
 
-// check refuses what clearGap could not tell from a b-tree page.
+// check refuses a file that no Create finished, and what clearGap could not
+// tell from a b-tree page.
 func (c *conn) check() error {
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
 	vacuum, err := c.number("PRAGMA auto_vacuum")
 	if err != nil {
 		return err
@@ -74,7 +86,7 @@ func (c *conn) check() error {
 	if err != nil {
 		return err
 	}
-	if vacuum != 0 || size != pageBytes || pages > pagesMax {
+	if version < 1 || vacuum != 0 || size != pageBytes || pages > pagesMax {
 		return fmt.Errorf("layout of the database: %w", ErrDamaged)
 	}
 	return nil

@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	headerName     = "header"
-	headerTempName = "header.new"
-	keyfileName    = "keyfile"
+	headerName      = "header"
+	headerTempName  = "header.new"
+	keyfileName     = "keyfile"
+	keyfileTempName = "keyfile.new"
 
 	headerVersion   = 1
 	saltBytes       = 32
@@ -239,10 +240,23 @@ func readHeader(root *os.Root) (*header, error) {
 }
 
 // writeHeader replaces the header of the profile in root at once: after a
-// crash there is the old one or the new one.
+// crash there is the old one or the new one. Then the old one is overwritten.
 func writeHeader(root *os.Root, h *header) error {
+	old, err := root.OpenFile(headerName, os.O_WRONLY, 0)
+	switch {
+	case err == nil:
+		defer old.Close()
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("open old header: %w", err)
+	}
 	if err := writeDurably(root, headerName, headerTempName, h.bytes()); err != nil {
 		return fmt.Errorf("write header: %w", err)
+	}
+	if old == nil {
+		return nil
+	}
+	if err := overwrite(old); err != nil {
+		return fmt.Errorf("overwrite old header: %w", err)
 	}
 	return nil
 }
@@ -265,7 +279,7 @@ func readKeyfile(root *os.Root) (key slotKey, err error) {
 
 func newKeyfile(root *os.Root) (key slotKey, err error) {
 	rand.Read(key[:])
-	if err := writeDurably(root, keyfileName, keyfileName+".new", key[:]); err != nil {
+	if err := writeDurably(root, keyfileName, keyfileTempName, key[:]); err != nil {
 		return key, fmt.Errorf("write keyfile: %w", err)
 	}
 	return key, nil

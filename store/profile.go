@@ -147,17 +147,44 @@ func (p *Profile) Open(u Unlock) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	var key slotKey
-	if u.Passphrase != nil {
-		key = h.passphraseKey(u.Passphrase)
-	} else if key, err = readKeyfile(p.root); err != nil {
+	key, err := p.unlockKey(h, u)
+	if err != nil {
 		return nil, err
 	}
+	defer clear(key[:])
 	index, s, err := h.open(&key)
 	if err != nil {
 		return nil, err
 	}
+	if u.Passphrase != nil {
+		if err := p.dropStaleKeyfile(h); err != nil {
+			return nil, err
+		}
+	}
 	return p.openSlot(index, &key, s)
+}
+
+// dropStaleKeyfile removes a keyfile that opens nothing: a change to a
+// passphrase was cut short.
+func (p *Profile) dropStaleKeyfile(h *header) error {
+	key, err := readKeyfile(p.root)
+	if errors.Is(err, ErrBadPassphrase) { // there is none
+		return nil
+	}
+	if err == nil {
+		_, _, err = h.open(&key)
+	}
+	if err == nil {
+		return nil
+	}
+	return p.shred(keyfileName)
+}
+
+func (p *Profile) unlockKey(h *header, u Unlock) (slotKey, error) {
+	if u.Passphrase != nil {
+		return h.passphraseKey(u.Passphrase), nil
+	}
+	return readKeyfile(p.root)
 }
 
 func (p *Profile) newSlotKey(h *header, passphrase []byte) (slotKey, error) {
@@ -184,7 +211,7 @@ func (p *Profile) createDatabase(s *slot) error {
 	}
 	seal := p.registerSeal(s.pagesKey())
 	defer seal.unregister()
-	c, err := openConn(p.databasePath(s), seal.name, "rwc", writerCacheKiB)
+	c, err := openConn(p.databasePath(s), seal.name, connCreate, writerCacheKiB)
 	if err != nil {
 		return dbError("create database", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -26,7 +27,7 @@ type Store struct {
 	profile *Profile
 	owned   bool // Close gives the profile back too
 	slot    *slot
-	mac     []byte
+	mac     atomic.Pointer[[keyBytes]byte]
 	seal    *registeredSeal
 
 	write  writer
@@ -98,7 +99,8 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 	if err := p.eraseOthers(sl); err != nil {
 		return nil, err
 	}
-	s := &Store{profile: p, slot: sl, mac: sl.macKey(), seal: p.registerSeal(sl.pagesKey())}
+	s := &Store{profile: p, slot: sl, seal: p.registerSeal(sl.pagesKey())}
+	s.mac.Store((*[keyBytes]byte)(sl.macKey()))
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -110,7 +112,7 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 
 func (s *Store) connect() (err error) {
 	path := s.profile.databasePath(s.slot)
-	s.write.c, err = openConn(path, s.seal.name, "rw", writerCacheKiB)
+	s.write.c, err = openConn(path, s.seal.name, connOpen, writerCacheKiB)
 	if errors.Is(err, sqlite3.CANTOPEN) && !errors.Is(err, fs.ErrPermission) { // no database, or an empty one
 		return fmt.Errorf("open database: %w: %w", ErrDamaged, err)
 	}
@@ -123,7 +125,7 @@ func (s *Store) connect() (err error) {
 	if err := migrate(s.write.c); err != nil {
 		return err
 	}
-	if s.reader.c, err = openConn(path, s.seal.name, "rw", readerCacheKiB); err != nil {
+	if s.reader.c, err = openConn(path, s.seal.name, connOpen, readerCacheKiB); err != nil {
 		return dbError("open database", err)
 	}
 	if err := s.reader.c.db.Exec("PRAGMA query_only=ON"); err != nil {
@@ -237,7 +239,7 @@ func (s *Store) Close() error {
 	}
 	s.seal.unregister()
 	clear(s.slot.key[:])
-	clear(s.mac)
+	clear(s.mac.Load()[:])
 	if s.owned {
 		s.owned = false
 		err = errors.Join(err, s.profile.Close())
@@ -251,7 +253,7 @@ func (s *Store) Close() error {
 // Fingerprint returns a keyed hash of the parts: what a request was, without
 // what it said. The key is the database's own.
 func (s *Store) Fingerprint(parts ...[]byte) (sum [16]byte) {
-	h := hmac.New(sha256.New, s.mac)
+	h := hmac.New(sha256.New, s.mac.Load()[:])
 	var size [8]byte
 	for _, p := range parts {
 		binary.BigEndian.PutUint64(size[:], uint64(len(p)))

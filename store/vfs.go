@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -33,7 +34,8 @@ const (
 //	log       | header 32 | frame header 24 | page 4096 | frame header 24 | …
 //
 // The key comes by constructor and never appears in SQL or a URI. Temporary
-// files live in memory; rollback journals are refused: the store uses none.
+// files live in memory, and so does a rollback journal: only a database that is
+// not in use yet has one, and is thrown away if it does not get finished.
 type sealingVFS struct {
 	base vfs.VFS
 	key  []byte
@@ -63,11 +65,11 @@ func (v *sealingVFS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFl
 	return nil, flags, sqlite3.CANTOPEN
 }
 
-// OpenFilename opens the database, its log, or a temporary file.
+// OpenFilename opens the database, its log, or a file in memory.
 func (v *sealingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	const temporary = vfs.OPEN_TEMP_DB | vfs.OPEN_TRANSIENT_DB | vfs.OPEN_TEMP_JOURNAL | vfs.OPEN_SUBJOURNAL
 	switch {
-	case flags&temporary != 0:
+	case flags&(temporary|vfs.OPEN_MAIN_JOURNAL) != 0:
 		return new(vfsutil.SliceFile), flags | vfs.OPEN_MEMORY, nil
 	case flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) == 0:
 		return nil, flags, sqlite3.CANTOPEN
@@ -89,8 +91,13 @@ func (v *sealingVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.F
 	}, flags, nil
 }
 
-// Delete removes a file.
-func (v *sealingVFS) Delete(name string, syncDir bool) error { return v.base.Delete(name, syncDir) }
+// Delete removes a file; a rollback journal is not on the disk.
+func (v *sealingVFS) Delete(name string, syncDir bool) error {
+	if strings.HasSuffix(name, "-journal") {
+		return nil
+	}
+	return v.base.Delete(name, syncDir)
+}
 
 // Access asks whether a file exists.
 func (v *sealingVFS) Access(name string, flags vfs.AccessFlag) (bool, error) {

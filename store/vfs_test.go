@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 	_ "github.com/ncruces/go-sqlite3/vfs/adiantum"
 	"lukechampine.com/adiantum"
@@ -214,11 +215,20 @@ func TestDatabaseIsPlainAdiantum(t *testing.T) {
 	}
 }
 
-func TestRollbackJournalsAreRefused(t *testing.T) {
+func TestOtherFilesStayInMemory(t *testing.T) {
 	v := newSealingVFS(vfs.Find("os"), testKey(), weakness{})
-	_, _, err := v.OpenFilename(nil, vfs.OPEN_MAIN_JOURNAL|vfs.OPEN_CREATE|vfs.OPEN_READWRITE)
-	if !errors.Is(err, sqlite3.CANTOPEN) {
-		t.Errorf("got %v", err)
+	for _, kind := range []vfs.OpenFlag{
+		vfs.OPEN_MAIN_JOURNAL, vfs.OPEN_TEMP_DB, vfs.OPEN_TRANSIENT_DB, vfs.OPEN_TEMP_JOURNAL, vfs.OPEN_SUBJOURNAL,
+	} {
+		f, _, err := v.OpenFilename(nil, kind|vfs.OPEN_CREATE|vfs.OPEN_READWRITE)
+		if err != nil {
+			t.Errorf("kind %x: %v", kind, err)
+		} else if _, ok := f.(*vfsutil.SliceFile); !ok {
+			t.Errorf("kind %x is a %T", kind, f)
+		}
+	}
+	if _, _, err := v.OpenFilename(nil, vfs.OPEN_SUPER_JOURNAL); !errors.Is(err, sqlite3.CANTOPEN) {
+		t.Errorf("super journal: %v", err)
 	}
 }
 
