@@ -117,7 +117,25 @@ func (c *cli) callRaw(ctx context.Context, daemon *api.Client, request api.RawRe
 	if _, err := c.out.Write(body); err != nil {
 		return err
 	}
-	problem := &api.Problem{Code: api.CodeInternal}
+	return refusal(response, body)
+}
+
+// readAnswer reads the answer to a raw request into out and closes it.
+func readAnswer(response *http.Response, out any) error {
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, rawBodyMax))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return refusal(response, body)
+	}
+	return json.Unmarshal(body, out)
+}
+
+// refusal is the problem that an answer tells of.
+func refusal(response *http.Response, body []byte) error {
+	problem := api.NewProblem(api.CodeInternal)
 	if err := json.Unmarshal(body, problem); err != nil && len(body) > 0 {
 		return errors.New("the answer is no JSON")
 	}

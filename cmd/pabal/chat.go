@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -27,7 +29,7 @@ func (c *cli) chatCommand() *cobra.Command {
 
 func (c *cli) chatList() *cobra.Command {
 	return c.command("list", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
-		conversations, err := daemon.Conversations(ctx)
+		conversations, err := allConversations(ctx, daemon)
 		if err != nil {
 			return err
 		}
@@ -39,6 +41,30 @@ func (c *cli) chatList() *cobra.Command {
 			return []string{v.ID, c.chatTitle(v), strconv.FormatUint(v.Unread.Count, 10), at, excerpt}
 		})
 	}))
+}
+
+// allConversations reads the list page by page, newest first.
+func allConversations(ctx context.Context, daemon *api.Client) ([]api.Conversation, error) {
+	query := url.Values{"limit": {strconv.Itoa(api.ListMax)}}
+	var all []api.Conversation
+	for {
+		response, err := daemon.Raw(ctx, api.RawRequest{Method: http.MethodGet, Path: "/v1/conversations", Query: query})
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Items []api.Conversation `json:"items"`
+			Next  *string            `json:"next"`
+		}
+		if err := readAnswer(response, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all, nil
+		}
+		query.Set("after", *page.Next)
+	}
 }
 
 func (c *cli) chatTitle(v api.Conversation) string {

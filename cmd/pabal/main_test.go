@@ -28,8 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	params := testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
@@ -44,7 +43,13 @@ func TestScripts(t *testing.T) {
 			"mistype": mistype,
 			"readme":  readme,
 		},
-	})
+	}
+	if testing.Short() {
+		params.Files = []string{filepath.Join("testdata", "script", "conversation.txtar")}
+	} else {
+		params.Dir = filepath.Join("testdata", "script")
+	}
+	testscript.Run(t, params)
 }
 
 func setupScript(env *testscript.Env) error {

@@ -35,10 +35,10 @@ func (c *cli) sendCommand() *cobra.Command {
 		}
 		options := api.SendOptions{Wait: wait, Timeout: waitDefault}
 		if c.flags.timeout > 0 {
-			options.Timeout = min(c.flags.timeout, api.WaitMax)
+			options.Timeout = c.flags.timeout
 		}
 		return c.waiting(options, func(ctx context.Context, daemon *api.Client, _ []string) error {
-			message, err := c.send(ctx, daemon, args[0], id, text, options)
+			message, err := c.sendWaiting(ctx, daemon, args[0], id, text, options)
 			if err != nil {
 				return err
 			}
@@ -90,6 +90,28 @@ func (c *cli) messageText(argument string) (string, error) {
 		return "", api.NewProblem(api.CodeInvalidUTF8)
 	}
 	return text, nil
+}
+
+// sendWaiting sends and waits as long as o says, also longer than one request
+// may wait: the same message is then put again, which sends nothing twice.
+func (c *cli) sendWaiting(ctx context.Context, daemon *api.Client, to, id, text string, o api.SendOptions) (api.Message, error) {
+	end := time.Now().Add(o.Timeout)
+	one := api.SendOptions{Wait: o.Wait, Timeout: min(o.Timeout, api.WaitMax)}
+	message, err := c.send(ctx, daemon, to, id, text, one)
+	for err == nil && o.Wait != "" && message.ID != nil && moving(message, o.Wait) {
+		one.Timeout = min(time.Until(end).Truncate(time.Millisecond), api.WaitMax)
+		if one.Timeout <= 0 {
+			break
+		}
+		message, err = daemon.PutMessage(ctx, message.ConversationID, *message.ID, api.MessageRequest{Text: text}, one)
+	}
+	return message, err
+}
+
+// moving reports whether a message may still reach the state that is waited for.
+func moving(m api.Message, wait string) bool {
+	return m.Status != nil && m.Status.State != api.StateFailed && m.Status.State != api.StateExpired &&
+		stateRank(m.Status.State) < stateRank(wait)
 }
 
 // send sends text to a conversation or contact, under a fresh id if none is

@@ -36,6 +36,7 @@ var englishHelp = map[Key]string{
 	"help.chat disappear":      "show or set the timer of new messages",
 	"help.send":                "send a text and print the message's id",
 	"help.read":                "print messages, oldest first",
+	"help.delete":              "delete a message on this machine; one still queued is not delivered",
 	"help.outbox":              "list what is not delivered yet",
 	"help.why":                 "say what a message or a contact waits for",
 	"help.events":              "print the event log as JSON lines",

@@ -101,6 +101,7 @@ const (
 	VerifyHow                Key = "verify_how"
 	MessageFailed            Key = "message_failed"
 	WaitedInVain             Key = "waited_in_vain"
+	MessageDeleted           Key = "message_deleted"
 	Me                       Key = "me"
 	NoteToSelf               Key = "note_to_self"
 	GapItem                  Key = "gap_item"

@@ -36,6 +36,7 @@ var koreanHelp = map[Key]string{
 	"help.chat disappear":      "사라지는 메시지 타이머를 보거나 정합니다",
 	"help.send":                "글을 보내고 메시지 id를 출력합니다",
 	"help.read":                "메시지를 오래된 것부터 출력합니다",
+	"help.delete":              "이 컴퓨터에서 메시지를 지웁니다. 대기 중이면 전달되지 않습니다",
 	"help.outbox":              "아직 전달되지 않은 것을 나열합니다",
 	"help.why":                 "메시지나 연락처가 무엇을 기다리는지 알려 줍니다",
 	"help.events":              "이벤트 기록을 JSON 줄로 출력합니다",
