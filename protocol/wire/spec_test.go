@@ -243,7 +243,7 @@ func (onlyTime) Import(path string) (*types.Package, error) {
 // specQuantities reads the numbers of a cell of the table of limits. A number without a
 // unit has that of the one before or after it, as in "2 to 5 minutes".
 func specQuantities(cell string) (plain []int64, durations []time.Duration) {
-	cell = regexp.MustCompile(`([0-9]),([0-9]{3})`).ReplaceAllString(cell, "$1$2")
+	cell = regexp.MustCompile(`,([0-9]{3})`).ReplaceAllString(cell, "$1")
 	cell = strings.NewReplacer("2²⁰", "1048576", "KiB", "× 1024").Replace(cell)
 	units := map[string]time.Duration{"s": time.Second, "minute": time.Minute, "minutes": time.Minute, "h": time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour}
 	found := regexp.MustCompile(`([0-9]+)(?: (× 1024|s\b|minutes?|h\b|days?))?`).FindAllStringSubmatch(cell, -1)
