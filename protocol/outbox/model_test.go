@@ -30,7 +30,7 @@ func newModel(t *testing.T, choose func(n int) int) *model {
 func (m *model) steps() []func() {
 	return []func(){
 		m.push, m.push, m.pushInline, m.sealNext, m.sealNext, m.acknowledge, m.endSession, m.withdraw,
-		m.fetch, m.resend, m.renumber, m.merge, m.dropInline, m.path,
+		m.fetch, m.resend, m.renumber, m.merge, m.putBack, m.dropInline, m.path,
 	}
 }
 
@@ -108,6 +108,25 @@ func (m *model) acknowledge() {
 	}
 	delete(m.sealed, index)
 	m.q.Progress()
+}
+
+// putBack voids one envelope: what it carried waits again, in order.
+func (m *model) putBack() {
+	index, ok := m.anySealed()
+	if !ok {
+		return
+	}
+	e, _ := m.q.Remove([32]byte{}, index)
+	m.q.PutBack(e.Items)
+	m.waiting = append(slices.Clone(m.sealed[index]), m.waiting...)
+	delete(m.sealed, index)
+	m.sort()
+}
+
+// sort brings what waits into the order of sequences, contents that are no messages
+// first: these have sequence 0.
+func (m *model) sort() {
+	slices.SortStableFunc(m.waiting, func(a, b Item) int { return int(int64(a.Sequence) - int64(b.Sequence)) })
 }
 
 // endSession puts everything that was in envelopes back in front.
@@ -204,9 +223,7 @@ func (m *model) merge() {
 		}
 	}
 	m.q.Merge(items)
-	slices.SortStableFunc(m.waiting, func(a, b Item) int { // inline contents have sequence 0
-		return int(int64(a.Sequence) - int64(b.Sequence))
-	})
+	m.sort()
 }
 
 func (m *model) dropInline() {
