@@ -216,6 +216,22 @@ func (c *cli) coloured() bool {
 	return ok && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb" && !c.flags.plain && term.IsTerminal(int(f.Fd()))
 }
 
+// The styles of text on a terminal.
+const (
+	bold  = "\x1b[1m"
+	dim   = "\x1b[2m"
+	reset = "\x1b[0m"
+)
+
+// paint puts text, which must be safe to print, in a style if standard output
+// takes colours.
+func (c *cli) paint(style, text string) string {
+	if !c.coloured() {
+		return text
+	}
+	return style + text + reset
+}
+
 // command returns a subcommand. Its help comes from the catalogue; see
 // describe. use is as cobra wants it.
 func (c *cli) command(use string, args cobra.PositionalArgs, do func(context.Context, []string) error) *cobra.Command {

@@ -165,7 +165,7 @@ func (r *reader) line(m api.Message) string {
 	case sender == "":
 		sender = m.Sender.Name
 	}
-	return localTime(arrival(m)) + " " + dash(screen.Line(sender)) + " " + r.content(m)
+	return r.paint(dim, localTime(arrival(m))) + " " + r.paint(bold, dash(screen.Line(sender))) + " " + r.content(m)
 }
 
 func (r *reader) content(m api.Message) string {
