@@ -45,7 +45,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if ps == nil || c.live() == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
 		return nil
 	}
-	if c.refetching || !p.renumber(c) {
+	if c.refetching || !p.renumber(now, c) {
 		return nil
 	}
 	if err := p.declareWithdrawn(now, c); err != nil {

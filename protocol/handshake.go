@@ -256,15 +256,23 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	c.state.Device = a.Peer.Device
 	c.row.Account = a.Peer.Account
 	c.state.Asking, c.state.Greeting = nil, ""
+	fresh := len(c.sessions) == 0
 	ps := p.begin(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: answered.Payload.Generation,
 	})
 	p.endEarlier(c, ps)
-	p.reconcileAll(c, answered.Payload.Have)
 	c.state.Record = &answered.Payload.Record
 	ps.ackDue = true // the first frame, sent at once, proves us
-	return true, p.establish(now, c)
+	if err := p.establish(now, c); err != nil {
+		return true, err
+	}
+	for _, h := range answered.Payload.Have {
+		if fresh && h.Conversation == [16]byte{} {
+			p.goOnBehind(now, c, h.Sequence)
+		}
+	}
+	return true, nil
 }
 
 // accept turns a waiting request into a contact.
@@ -284,7 +292,7 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	}
 	before := c.row.Account
 	c.row.Account = in.Payload.Entry.Account
-	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()}
+	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.reached()}
 	if len(c.sessions) > 0 { // they ask anew: they have forgotten us, or asked before they knew
 		payload.Generation = c.highestGeneration() + 1
 	}

@@ -100,6 +100,15 @@ func (v *conversation) haves() []wire.Have {
 	return []wire.Have{{Sequence: held}}
 }
 
+// reached is the have vector of an accept: the highest sequence seen, behind which
+// somebody who has forgotten the conversation must go on.
+func (v *conversation) reached() []wire.Have {
+	if v == nil {
+		return nil
+	}
+	return []wire.Have{{Sequence: v.have.next() - 1}}
+}
+
 // repairRequested accepts a contact's renewal. A device that we know is taken at
 // once; a new one needs a device list that follows the one we know.
 func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
@@ -314,6 +323,20 @@ func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	}
 }
 
+// goOnBehind is called when the peer knows our messages up to a sequence and we know
+// none of them: we go on behind it, also with what waits, and what it misses will not
+// come.
+func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
+	v := c.conv
+	if reached == 0 || v == nil {
+		return
+	}
+	v.row.OwnSequence = max(v.row.OwnSequence, reached)
+	c.state.Renumber = v.row.OwnSequence
+	p.touchConversation(v)
+	p.pushVoid(now, c, 1, reached)
+}
+
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
 // everything up to held.
 func (p *Peer) reconcile(c *contact, held uint64) {
@@ -374,8 +397,9 @@ func (p *Peer) pushVoid(now time.Time, c *contact, first, last uint64) {
 }
 
 // renumber gives every waiting message whose number the peer has seen used the
-// next free one. It returns false until their contents are at hand.
-func (p *Peer) renumber(c *contact) bool {
+// next free one; the old number is void, should the peer not have seen it after all.
+// It returns false until their contents are at hand.
+func (p *Peer) renumber(now time.Time, c *contact) bool {
 	v := c.conv
 	if c.state.Renumber == 0 || v == nil {
 		return true
@@ -385,6 +409,7 @@ func (p *Peer) renumber(c *contact) bool {
 		return false
 	}
 	items := c.queue.TakeWaiting()
+	var left []Range
 	for i := range items {
 		it := &items[i]
 		if it.Inline() || it.Sequence > c.state.Renumber {
@@ -395,6 +420,7 @@ func (p *Peer) renumber(c *contact) bool {
 			continue
 		}
 		v.row.OwnSequence++
+		left = addRange(left, it.Sequence, it.Sequence)
 		content.Sequence, it.Sequence = v.row.OwnSequence, v.row.OwnSequence
 		encoded, err := wire.AppendContent(nil, content)
 		if err != nil {
@@ -404,6 +430,9 @@ func (p *Peer) renumber(c *contact) bool {
 		p.write(RenumberMessage{ID: it.Message, Sequence: it.Sequence, Content: encoded})
 	}
 	c.queue.PushFront(items)
+	for _, r := range left {
+		p.pushVoid(now, c, r.First, r.Last)
+	}
 	c.state.Renumber = 0
 	p.touchContact(c)
 	p.touchConversation(v)

@@ -250,7 +250,8 @@ func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content)
 		return err
 	}
 	switch v.have.judge(content.Sequence, content.ID) {
-	case duplicate:
+	case duplicate: // under a number that is new it was renumbered: nothing else has that one
+		p.closeGap(v, content.Sequence, content.Sequence)
 		return nil
 	case absurd:
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
@@ -299,16 +300,24 @@ func (p *Peer) voided(now time.Time, c *contact, content *wire.Content) {
 	if v == nil {
 		return
 	}
-	writes, ok := v.void(content.First, content.Last)
-	if !ok {
+	if !p.closeGap(v, content.First, content.Last) {
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
-		return
+	}
+}
+
+// closeGap notes that first..last will not come. It returns false if they lie past
+// every limit.
+func (p *Peer) closeGap(v *conversation, first, last uint64) bool {
+	writes, ok := v.void(first, last)
+	if !ok {
+		return false
 	}
 	if len(writes) > 0 {
 		p.write(writes...)
 		p.event(Event{Type: ConversationUpdated, Conversation: v.row.ID})
 	}
 	p.touchConversation(v)
+	return true
 }
 
 func (p *Peer) readReceived(c *contact, content *wire.Content) {
