@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -92,6 +93,9 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 		return ""
 	}
 	v, known := i.by.disk.invites[i.id]
+	if age := w.healedAt.Sub(time.UnixMilli(v.CreatedAt)); age > 2*24*time.Hour || age < -time.Hour {
+		return "" // the link's transport keys are of other days
+	}
 	if known && v.UsesLeft > 0 && v.RevokedAt == 0 && v.ExpiresAt > i.by.clock().UnixMilli() && !i.by.declined(i.id) {
 		return fmt.Sprintf("request to %v is not answered", i.by)
 	}

@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"pabal/protocol"
+)
 
 // beginFaults schedules what goes wrong.
 func (w *World) beginFaults() {
@@ -117,15 +121,17 @@ func (w *World) diskDelay() time.Duration {
 	return w.between(100*time.Microsecond, 10*time.Millisecond)
 }
 
-// heal ends all faults and everything that people do.
+// heal ends all faults and everything that people do. Then everybody tries everybody
+// once more: who was put back to an old state learns it on the first connection.
 func (w *World) heal() {
 	w.log("HEALING")
-	w.healing = true
+	w.healing, w.healedAt = true, w.now
 	w.network.partition(make([]int, len(w.machines)))
 	for _, m := range w.machines {
 		m.setClock(0)
 		m.awake()
 		m.restart()
 		m.push(m.networkChanged())
+		m.after(w.between(time.Minute, 3*time.Minute), func() { m.push(protocol.Reconnect{}) })
 	}
 }

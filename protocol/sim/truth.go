@@ -240,7 +240,7 @@ func within(ranges []protocol.Range, n uint64) bool {
 	return slices.ContainsFunc(ranges, func(r protocol.Range) bool { return r.First <= n && n <= r.Last })
 }
 
-// restored excuses what an older disk does not have.
+// restored excuses what an older disk does not have. What it has is there again.
 func (t *truth) restored(m *machine, old *disk) {
 	t.restores++
 	for _, id := range keysInOrder(m.disk.messages) {
@@ -253,6 +253,17 @@ func (t *truth) restored(m *machine, old *disk) {
 			l.lost = true
 		} else {
 			l.gone = true
+		}
+	}
+	for _, id := range keysInOrder(old.messages) {
+		msg := old.messages[id]
+		l := t.letters[msg.wire]
+		switch {
+		case l == nil:
+		case msg.Direction == protocol.Out:
+			l.lost, l.withdrawn = false, false
+		default:
+			l.gone = false
 		}
 	}
 }

@@ -55,6 +55,7 @@ type World struct {
 	network  *network
 	truth    *truth
 	healing  bool // nothing fails and nobody does anything any more
+	healedAt time.Time
 
 	digest  hash.Hash
 	failure error
