@@ -115,10 +115,11 @@ func TestWindow(t *testing.T) {
 	first := p.seal(t, p.invitee, "first")
 	var last Sealed
 	for range Window - 1 {
-		if !p.invitee.WindowOpen() {
-			t.Fatal("the window is shut too early")
-		}
+		left := p.invitee.WindowLeft()
 		last = p.seal(t, p.invitee, "x")
+		if left < 1 || p.invitee.WindowLeft() != left-1 {
+			t.Fatalf("window of %d, then of %d", left, p.invitee.WindowLeft())
+		}
 	}
 	state := p.invitee.AppendState(nil)
 	if _, err := p.invitee.Seal(p.now, p.random, [][]byte{{1}}, 0); !errors.Is(err, ErrWindow) || p.invitee.WindowOpen() {
@@ -147,6 +148,10 @@ func TestWindow(t *testing.T) {
 	p.invitee.out.next, p.invitee.out.base = math.MaxUint32, math.MaxUint32
 	if p.invitee.WindowOpen() {
 		t.Fatal("the last index of all is used")
+	}
+	p.invitee.out.next, p.invitee.out.base = math.MaxUint32-3, math.MaxUint32-3
+	if n := p.invitee.WindowLeft(); n != 3 {
+		t.Fatalf("%d indices left, want 3", n)
 	}
 }
 
@@ -206,6 +211,35 @@ func TestWithdrawAcknowledged(t *testing.T) {
 	o := open(t, p.invitee, p.ack(t, p.inviter), KindAck)
 	if !slices.Equal(o.Acked, []uint32{missing.Index}) || o.Cleared != (IndexRange{1, 3}) {
 		t.Fatalf("%+v", o)
+	}
+}
+
+// TestWithdrawn lists what must be declared, until the peer has passed it.
+func TestWithdrawn(t *testing.T) {
+	p := established(t, 1)
+	if got := p.invitee.Withdrawn(); got != nil {
+		t.Fatalf("%v without any", got)
+	}
+	var sent []Sealed
+	for range 4 {
+		sent = append(sent, p.seal(t, p.invitee, "x"))
+	}
+	want := []wire.EnvelopeVoid{{Index: sent[1].Index, Tag: sent[1].Tag}, {Index: sent[3].Index, Tag: sent[3].Tag}}
+	for _, v := range want {
+		p.invitee.Withdraw(v.Index)
+	}
+	if got := p.invitee.Withdrawn(); !slices.Equal(got, want) {
+		t.Fatalf("%v, want %v", got, want)
+	}
+	if again := clone(t, p.invitee).Withdrawn(); !slices.Equal(again, want) {
+		t.Fatalf("%v after loading, want %v", again, want)
+	}
+	open(t, p.inviter, sent[0].Frame, KindMessage)
+	open(t, p.inviter, sent[2].Frame, KindMessage)
+	p.inviter.Void(want[0].Index, want[0].Tag)
+	open(t, p.invitee, p.ack(t, p.inviter), KindAck)
+	if got := p.invitee.Withdrawn(); !slices.Equal(got, want[1:]) {
+		t.Fatalf("%v, want %v", got, want[1:])
 	}
 }
 
