@@ -24,6 +24,31 @@ func (p *Peer) woke(now time.Time) {
 	p.nextDue = now
 }
 
+// clockWentBack forgets what was to happen at times that now lie far ahead: the clock
+// was wrong before, or is now.
+func (p *Peer) clockWentBack(now time.Time) {
+	p.nextDue = now
+	if !p.recordDue.IsZero() {
+		p.recordDue = now
+	}
+	for _, k := range p.conns {
+		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
+	}
+	for _, c := range p.contactsInOrder() {
+		c.backoff.Clear()
+		c.queue.Reconnected()
+		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
+		c.syncedAt, c.repairAt = time.Time{}, time.Time{}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // scan does all that the clock brings, for every contact and invite, and finds
 // out when the next thing is due.
 func (p *Peer) scan(now time.Time) error {

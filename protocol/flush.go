@@ -64,11 +64,11 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	return nil
 }
 
-// declareWithdrawn tells the peer, in each session, which envelopes of it will not
-// come.
+// declareWithdrawn tells the peer, in each session that it is known to hold, which
+// envelopes of it will not come.
 func (p *Peer) declareWithdrawn(now time.Time, c *contact) error {
 	for _, ps := range slices.Clone(c.sessions) {
-		if !ps.withdrew || !ps.s.WindowOpen() {
+		if !ps.withdrew || !ps.confirmed || !ps.s.WindowOpen() {
 			continue
 		}
 		voids := ps.s.Withdrawn()

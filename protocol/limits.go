@@ -51,6 +51,7 @@ const (
 	recordAddressesMax  = 8 // protocol
 	linkTransportDays   = 3
 	scanEvery           = time.Hour
+	clockSlack          = 2 * time.Second // that the clock may go back by correction
 	keepOldSession      = 7 * 24 * time.Hour
 	openConversationFor = 2 * time.Minute // since the last message, for liveness pings
 )

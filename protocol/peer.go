@@ -105,6 +105,9 @@ func newPeer(random io.Reader, config Config) (*Peer, error) {
 // random source failed, means that the input was refused and nothing changed.
 func (p *Peer) Step(now time.Time, in Input) (Output, error) {
 	var out Output
+	if now.Before(p.lastNow.Add(-clockSlack)) {
+		p.clockWentBack(now)
+	}
 	p.out, p.lastNow = &out, now
 	defer func() { p.out = nil }()
 	err := p.route(now, in)

@@ -80,12 +80,13 @@ func (p *Peer) pushRecords(now time.Time) {
 	}
 }
 
-// renewRecord sends a record again when half of its days are used.
+// renewRecord sends a record again when half of its days are used, or if it was made
+// when our clock was ahead: its keys are of other days.
 func (p *Peer) renewRecord(now time.Time, c *contact) {
 	if len(c.sessions) == 0 || c.row.Blocked {
 		return
 	}
-	if now.Sub(time.Unix(c.state.RecordAt, 0)) > rendezvous.RecordRefresh {
+	if age := now.Sub(time.Unix(c.state.RecordAt, 0)); age > rendezvous.RecordRefresh || age < -24*time.Hour {
 		p.dropInline(c, wire.ContentAddressRecord)
 		p.pushRecord(now, c)
 	}

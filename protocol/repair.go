@@ -70,7 +70,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 // mayRenew counts the renewals of the last day.
 func (p *Peer) mayRenew(now time.Time, c *contact) bool {
 	dayAgo := now.Add(-24 * time.Hour).Unix()
-	c.state.Renewals = slices.DeleteFunc(c.state.Renewals, func(at int64) bool { return at <= dayAgo })
+	c.state.Renewals = slices.DeleteFunc(c.state.Renewals, func(at int64) bool { return at <= dayAgo || at > now.Unix() })
 	if len(c.state.Renewals) < renewalsPerDayMax {
 		return true
 	}
