@@ -89,8 +89,8 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 		return ""
 	}
 	theirs := i.by.contactWith(m)
-	if theirs != nil && theirs.Blocked {
-		return ""
+	if theirs != nil && (theirs.Blocked || m.epoch > 0) {
+		return "" // nothing is answered; or it was, before our disk was put back
 	}
 	v, known := i.by.disk.invites[i.id]
 	if age := w.healedAt.Sub(time.UnixMilli(v.CreatedAt)); age > 2*24*time.Hour || age < -time.Hour {
