@@ -31,7 +31,7 @@ type Committed struct {
 
 // Row is a row of the daemon's own, beside those of the protocol.
 type Row interface {
-	put(c *conn, now int64) error
+	put(w *writer, now int64) error
 }
 
 // Commit makes a batch durable in one transaction, or changes nothing. A batch
@@ -94,7 +94,7 @@ func (w *writer) apply(b Batch) ([]Cursor, error) {
 		}
 	}
 	for _, row := range b.Rows {
-		if err := row.put(w.c, now); err != nil {
+		if err := row.put(w, now); err != nil {
 			return nil, fmt.Errorf("write %T: %w", row, err)
 		}
 	}

@@ -12,8 +12,8 @@ type PutIdempotency struct {
 	Ref         string
 }
 
-func (r PutIdempotency) put(c *conn, now int64) error {
-	return c.query(`INSERT INTO idempotency(actor, key, fingerprint, status, ref, at) VALUES (?, ?, ?, ?, ?, ?)
+func (r PutIdempotency) put(w *writer, now int64) error {
+	return w.c.query(`INSERT INTO idempotency(actor, key, fingerprint, status, ref, at) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO NOTHING`).
 		bindText(r.Actor).bindText(r.Key).bindBlob(r.Fingerprint[:]).bindInt(int64(r.Status)).bindText(r.Ref).
 		bindInt(now).run()
@@ -29,8 +29,8 @@ type PutToken struct {
 	Detail    []byte // the daemon's own encoding: name, scopes, constraints
 }
 
-func (r PutToken) put(c *conn, _ int64) error {
-	return c.query(`INSERT INTO tokens(id, hash, created_at, expires_at, used_at, detail) VALUES (?, ?, ?, ?, ?, ?)
+func (r PutToken) put(w *writer, _ int64) error {
+	return w.c.query(`INSERT INTO tokens(id, hash, created_at, expires_at, used_at, detail) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET hash = excluded.hash, created_at = excluded.created_at,
 		expires_at = excluded.expires_at, used_at = excluded.used_at, detail = excluded.detail`).
 		bindText(r.ID).bindBlob(r.Hash[:]).bindInt(r.CreatedAt).bindInt(r.ExpiresAt).bindInt(r.UsedAt).
@@ -40,8 +40,8 @@ func (r PutToken) put(c *conn, _ int64) error {
 // EraseToken revokes a token.
 type EraseToken struct{ ID string }
 
-func (r EraseToken) put(c *conn, _ int64) error {
-	return c.query(`DELETE FROM tokens WHERE id = ?`).bindText(r.ID).run()
+func (r EraseToken) put(w *writer, _ int64) error {
+	return w.c.query(`DELETE FROM tokens WHERE id = ?`).bindText(r.ID).run()
 }
 
 // PutSetting keeps a value of the daemon's; key Name.
@@ -50,16 +50,17 @@ type PutSetting struct {
 	Value []byte
 }
 
-func (r PutSetting) put(c *conn, _ int64) error {
-	return c.query(`INSERT INTO settings(name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`).
+func (r PutSetting) put(w *writer, _ int64) error {
+	return w.c.query(`INSERT INTO settings(name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`).
 		bindText(r.Name).bindBlob(r.Value).run()
 }
 
 // EraseSetting removes a value.
 type EraseSetting struct{ Name string }
 
-func (r EraseSetting) put(c *conn, _ int64) error {
-	return c.query(`DELETE FROM settings WHERE name = ?`).bindText(r.Name).run()
+func (r EraseSetting) put(w *writer, _ int64) error {
+	w.scrub = true
+	return w.c.query(`DELETE FROM settings WHERE name = ?`).bindText(r.Name).run()
 }
 
 // Idempotency returns how the request with this key ended, or ErrNotFound.

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -91,7 +90,7 @@ func (f *diskFile) grow(end int64) error {
 		}
 	}
 	if d.room != nil && used+end > d.room() {
-		return vfs.SystemError(syscall.ENOSPC, sqlite3.FULL)
+		return &fs.PathError{Op: "write", Path: f.path, Err: syscall.ENOSPC} // as os.File does
 	}
 	d.sizes[f.path] = end
 	return nil

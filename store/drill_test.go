@@ -56,9 +56,9 @@ var sentinels = []string{"뷁", "쉛", "꿳", "xqzjv"}
 
 const sentinelText = "뷁쉛꿳 xqzjv"
 
-// plant fills a store with 1 message in 40 and 1 contact in 4 that carry
+// plant fills a store, in 60 batches of so many messages, with 1 message in 40 and 1 contact in 4 that carry
 // sentinels, and returns the writes that delete all of these.
-func plant(f *fixture, s *Store) (erase []protocol.Write) {
+func plant(f *fixture, s *Store, size int) (erase []protocol.Write) {
 	var names []protocol.PutContact
 	for i := range 80 {
 		c := protocol.PutContact{ID: protocol.ContactID(f.id()), Name: fmt.Sprintf("name %d", i)}
@@ -73,13 +73,9 @@ func plant(f *fixture, s *Store) (erase []protocol.Write) {
 		names = append(names, c)
 		f.commit(s, c)
 	}
-	rounds := 60
-	if testing.Short() {
-		rounds = 8
-	}
-	for range rounds {
+	for range 60 {
 		var writes []protocol.Write
-		for j := range 200 {
+		for j := range size {
 			i := f.rand.IntN(len(f.convs))
 			text := fmt.Sprintf("회의 %d 점심 lunch 내일 %x", j, f.rand.Uint64())
 			switch f.rand.IntN(40) {
@@ -140,7 +136,11 @@ func (f *fixture) moreCommits(s *Store, n int) {
 func TestDrill(t *testing.T) {
 	s := create(t)
 	f := newFixture(t, 20)
-	erase := plant(f, s)
+	size := 200
+	if testing.Short() {
+		size = 20
+	}
+	erase := plant(f, s, size)
 	if n := hits(t, s, sentinels...); n < len(erase) {
 		t.Fatalf("only %d hits before deleting %d rows: the drill sees nothing", n, len(erase))
 	}
@@ -162,9 +162,6 @@ func TestDrill(t *testing.T) {
 // TestDrillNeedsEachGuard switches one guard off at a time: then the drill must
 // find something, or the guard, or the drill, is for nothing.
 func TestDrillNeedsEachGuard(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the drill five times")
-	}
 	for _, tt := range []struct {
 		name string
 		weak weakness
@@ -180,8 +177,8 @@ func TestDrillNeedsEachGuard(t *testing.T) {
 			s := reopenWeak(t, create(t), tt.weak)
 			mustExec(t, s, tt.sql)
 			f := newFixture(t, 20)
-			f.eraseAll(s, plant(f, s))
-			f.moreCommits(s, 400)
+			f.eraseAll(s, plant(f, s, 20))
+			f.moreCommits(s, 100)
 			n := hits(t, s, sentinels...)
 			if n == 0 {
 				t.Error("nothing is left without this guard")

@@ -249,8 +249,8 @@ type PutConsumer struct {
 	Cursor Cursor
 }
 
-func (r PutConsumer) put(c *conn, now int64) error {
-	return c.query(`INSERT INTO consumers(name, seq, at) VALUES (?, ?, ?)
+func (r PutConsumer) put(w *writer, now int64) error {
+	return w.c.query(`INSERT INTO consumers(name, seq, at) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at`).
 		bindText(r.Name).bindUint(r.Cursor.Sequence).bindInt(now).run()
 }
@@ -258,8 +258,8 @@ func (r PutConsumer) put(c *conn, now int64) error {
 // EraseConsumer forgets a consumer.
 type EraseConsumer struct{ Name string }
 
-func (r EraseConsumer) put(c *conn, _ int64) error {
-	return c.query(`DELETE FROM consumers WHERE name = ?`).bindText(r.Name).run()
+func (r EraseConsumer) put(w *writer, _ int64) error {
+	return w.c.query(`DELETE FROM consumers WHERE name = ?`).bindText(r.Name).run()
 }
 
 // Consumers returns all consumers by name.

@@ -101,6 +101,13 @@ func TestMessageRow(t *testing.T) {
 	if got.State != protocol.MessageFailed || got.Code != "blocked" || got.ExpiresAt != 99 {
 		t.Errorf("got %+v", got)
 	}
+	renumbered := protocol.RenumberMessage{ID: m.ID, Sequence: 12, Content: f.content("hello", nil)}
+	f.commit(s, renumbered)
+	again := view(t, s, func(v *View) ([]Message, error) { return v.OwnMessages(m.Conversation, 12, 12) })
+	if len(again) != 1 || again[0].ID != m.ID || string(again[0].Content) != string(renumbered.Content) {
+		t.Errorf("renumbered: %+v", again)
+	}
+	m.Content = renumbered.Content
 	err := s.View(func(v *View) error {
 		_, err := v.MessageByClientID("ms_" + strings.Repeat("c", 26))
 		return err
