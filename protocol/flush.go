@@ -98,7 +98,7 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 	sealed, err := ps.s.Seal(now, p.random, contents, 0)
 	switch {
 	case errors.Is(err, session.ErrKEM), errors.Is(err, session.ErrContents):
-		c.queue.PushFront(p.outlasting(items))
+		c.queue.PushFront(c.outlasting(items))
 		p.fork(now, c, ps)
 		return false, nil
 	case err != nil:

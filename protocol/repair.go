@@ -270,7 +270,7 @@ func ofSession(b []byte) bool {
 func (p *Peer) endSession(c *contact, ps *pairSession) {
 	var items []outbox.Item
 	for _, e := range c.queue.RemoveSession(ps.sid) {
-		items = append(items, p.outlasting(e.Items)...)
+		items = append(items, c.outlasting(e.Items)...)
 	}
 	p.waitAgain(c, items)
 	p.dropSession(c, ps)
@@ -287,16 +287,21 @@ func (p *Peer) unseal(c *contact) {
 		for _, e := range c.queue.RemoveSession(ps.sid) {
 			p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: e.Index, Last: e.Index})
 			p.withdrawEnvelope(ps, e.Index)
-			items = append(items, p.outlasting(e.Items)...)
+			items = append(items, c.outlasting(e.Items)...)
 		}
 		p.waitAgain(c, items)
 	}
 }
 
-// outlasting returns the contents that do not belong to the session they were
-// sealed in.
-func (p *Peer) outlasting(items []outbox.Item) []outbox.Item {
-	return slices.DeleteFunc(slices.Clone(items), func(it outbox.Item) bool { return it.Inline() && ofSession(it.Content) })
+// outlasting returns the contents that the peer must still get when the session they
+// were sealed in is over.
+func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
+	return slices.DeleteFunc(slices.Clone(items), func(it outbox.Item) bool {
+		if it.Inline() {
+			return ofSession(it.Content)
+		}
+		return c.conv != nil && inRanges(c.conv.row.Delivered, it.Sequence)
+	})
 }
 
 // waitAgain puts contents that were in envelopes back into what waits.

@@ -112,14 +112,12 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 			return err
 		}
 	}
-	for _, index := range o.Acked {
-		if e, ok := c.queue.Remove(ps.sid, index); ok {
-			p.delivered(c, e)
+	p.acknowledged(c, ps, o)
+	if o.Behind && now.Sub(c.syncedAt) >= syncEvery {
+		if k := c.live(); k != nil { // it seems to have forgotten what it did: it must see where we are
+			c.syncedAt = now
+			p.sendSync(now, c, k)
 		}
-	}
-	if len(o.Acked) > 0 {
-		c.queue.Progress()
-		p.eraseAcked(c, ps, o.Acked)
 	}
 	switch o.Kind {
 	case session.KindDuplicate:
@@ -154,18 +152,22 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	p.moveQueue(now, c)
 }
 
-// eraseAcked removes the outbox rows of acknowledged envelopes, run by run.
-func (p *Peer) eraseAcked(c *contact, ps *pairSession, acked []uint32) {
-	first, last := acked[0], acked[0]
-	for _, index := range acked[1:] {
-		if index == last+1 {
-			last = index
-			continue
+// acknowledged takes note of what an ack says of our envelopes. Those beyond a gap are
+// delivered, but kept until the peer has all before them too: a peer that loses its
+// state once more may need them again.
+func (p *Peer) acknowledged(c *contact, ps *pairSession, o session.Opened) {
+	for _, index := range o.Acked {
+		if e, ok := c.queue.Acknowledge(ps.sid, index); ok {
+			p.delivered(c, e)
 		}
-		p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: first, Last: last})
-		first, last = index, index
 	}
-	p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: first, Last: last})
+	if len(o.Acked) > 0 {
+		c.queue.Progress()
+	}
+	if o.Cleared.To > o.Cleared.From {
+		c.queue.RemoveBelow(ps.sid, o.Cleared.To)
+		p.write(EraseOutbox{Contact: c.row.ID, SID: ps.sid, First: o.Cleared.From, Last: o.Cleared.To - 1})
+	}
 }
 
 // delivered marks the messages of an acknowledged envelope: the peer has them on

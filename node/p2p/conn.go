@@ -343,9 +343,10 @@ func (c *conn) readBatch(in *bufio.Reader) (frames []Frame, code Code) {
 	}
 }
 
-// afford counts what a conn receives before it is authenticated.
+// afford counts what an inbound conn receives before it is authenticated. One that we
+// dialled has shown the key that we wanted, and may greet us with a backlog.
 func (c *conn) afford(size int) bool {
-	if c.authenticated.Load() {
+	if !c.inbound || c.authenticated.Load() {
 		return true
 	}
 	c.strangerBytes += size

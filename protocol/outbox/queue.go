@@ -24,6 +24,7 @@ type Entry struct {
 	Frame    []byte // nil = must be rebuilt from Envelope and the contents
 	Items    []Item // Content is nil but for inline contents
 
+	acked bool // beyond a gap: sent again on a new path only
 	tries int
 	next  time.Time // when it is sent again on the live path; zero = at once
 }
@@ -114,7 +115,7 @@ func (q *Queue) Sealed(e *Entry, now time.Time) {
 			e.Items[i].Content = nil
 		}
 	}
-	e.next = now.Add(retryMin)
+	e.tries, e.next = 1, now.Add(retryMin)
 	q.sealed = append(q.sealed, e)
 	q.keepFrame(e, e.Frame)
 }
@@ -140,6 +141,31 @@ func (q *Queue) Remove(session [32]byte, index uint32) (*Entry, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Acknowledge marks the envelope with this index of this session as acknowledged, and
+// returns it if it was not before. It stays until RemoveBelow.
+func (q *Queue) Acknowledge(session [32]byte, index uint32) (*Entry, bool) {
+	for _, e := range q.sealed {
+		if e.Session == session && e.Index == index {
+			first := !e.acked
+			e.acked = true
+			return e, first
+		}
+	}
+	return nil, false
+}
+
+// RemoveBelow takes out the envelopes of a session whose index is below one: the peer
+// has all of them and everything before.
+func (q *Queue) RemoveBelow(session [32]byte, index uint32) {
+	q.sealed = slices.DeleteFunc(q.sealed, func(e *Entry) bool {
+		if e.Session != session || e.Index >= index {
+			return false
+		}
+		q.cachedBytes -= len(e.Frame)
+		return true
+	})
 }
 
 // RemoveSession takes out all envelopes of a session that is over, in order.
@@ -272,7 +298,7 @@ func (q *Queue) Carrying(message [16]byte) (*Entry, bool) {
 func (q *Queue) Due(now time.Time) []*Entry {
 	var out []*Entry
 	for _, e := range q.sealed {
-		if e.next.After(now) {
+		if e.acked && !e.next.IsZero() || e.next.After(now) {
 			continue
 		}
 		e.next = now.Add(min(retryMin<<min(e.tries, 10), retryMax))
@@ -286,7 +312,7 @@ func (q *Queue) Due(now time.Time) []*Entry {
 func (q *Queue) NextDue() time.Time {
 	var next time.Time
 	for _, e := range q.sealed {
-		if next.IsZero() || e.next.Before(next) {
+		if !e.acked && (next.IsZero() || e.next.Before(next)) {
 			next = e.next
 		}
 	}
