@@ -54,7 +54,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		s.observe(q, w.status, time.Since(started))
 	}()
-	r.Body = http.MaxBytesReader(w, r.Body, api.BodyBytesMax)
+	r.Body = http.MaxBytesReader(rw, r.Body, api.BodyBytesMax) // not w: net/http looks for its own type
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
 	if !s.hostAllowed(q.transport, r.Host) {
 		w.empty(http.StatusMisdirectedRequest)

@@ -28,8 +28,7 @@ func (s *Server) listContacts(ctx context.Context, in *contactsInput) (*reply[li
 			want = "" // or names could be guessed
 		}
 		rows = slices.DeleteFunc(rows, func(c protocol.PutContact) bool {
-			return in.State != "" && string(c.Phase) != in.State ||
-				!strings.Contains(foldName(c.Name), want) && !strings.Contains(foldName(c.Alias), want)
+			return in.State != "" && string(c.Phase) != in.State || !nameHas(c.Name, want) && !nameHas(c.Alias, want)
 		})
 		slices.SortStableFunc(rows, func(a, b protocol.PutContact) int {
 			return cmp.Compare(foldName(r.name(&a)), foldName(r.name(&b)))
@@ -41,6 +40,25 @@ func (s *Server) listContacts(ctx context.Context, in *contactsInput) (*reply[li
 		return nil
 	})
 	return ok(0, out), err
+}
+
+// nameHas reports whether a name contains a folded text, also as the initial
+// consonants of its Hangul: ㅎㄱ finds 한글.
+func nameHas(name, want string) bool {
+	name = foldName(name)
+	return strings.Contains(name, want) || strings.Contains(strings.Map(initialConsonant, name), want)
+}
+
+// initialConsonant returns the first letter of a Hangul syllable, else r.
+func initialConsonant(r rune) rune {
+	const (
+		first, last      = '가', '힣'
+		syllablesPerHead = 21 * 28
+	)
+	if r < first || r > last {
+		return r
+	}
+	return []rune("ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ")[(r-first)/syllablesPerHead]
 }
 
 func (s *Server) contact(ctx context.Context, id string) (*reply[api.Contact], error) {

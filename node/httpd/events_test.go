@@ -139,6 +139,18 @@ func TestEventStreamAsSSE(t *testing.T) {
 	t.Fatal("no message.created event")
 }
 
+// TestLastEventID is how a browser's reader resumes.
+func TestLastEventID(t *testing.T) {
+	w := newWorld(t)
+	var all, rest api.EventPage
+	w.d.must(200, call{method: "GET", path: "/v1/events"}).into(t, &all)
+	last := map[string]string{"Last-Event-ID": all.Events[len(all.Events)-2].Cursor}
+	w.d.must(200, call{method: "GET", path: "/v1/events", header: last}).into(t, &rest)
+	if len(rest.Events) != 1 || rest.Events[0].Cursor != all.Cursor {
+		t.Errorf("the rest is %+v", rest)
+	}
+}
+
 func TestEventLongPoll(t *testing.T) {
 	w := newWorld(t)
 	var first api.EventPage

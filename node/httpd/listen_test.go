@@ -217,3 +217,21 @@ func TestSecretsStayOut(t *testing.T) {
 		t.Error("the failed commit is not logged")
 	}
 }
+
+// TestHTTP2OnTheSocket gives native frontends many streams on one connection.
+func TestHTTP2OnTheSocket(t *testing.T) {
+	w := newWorld(t)
+	transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", w.d.server.Socket())
+	}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get("http://" + api.SocketFile + "/v1/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+		t.Errorf("%s %d", resp.Proto, resp.StatusCode)
+	}
+}

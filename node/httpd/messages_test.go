@@ -237,6 +237,20 @@ func TestContactsByName(t *testing.T) {
 	}
 }
 
+func TestContactSearch(t *testing.T) {
+	for _, c := range []struct {
+		name, query string
+		want        bool
+	}{
+		{"김민수", "ㅁㅅ", true}, {"김민수", "ㄱㅁㅅ", true}, {"김민수", "민수", true}, {"김민수", "ㅅㅁ", false}, {"Jürgen", "JÜR", true},
+		{"Jürgen", "gen", true}, {"ㄱ", "ㄱ", true}, {"힣", "ㅎ", true}, {"a", "", true}, {"a", "b", false},
+	} {
+		if nameHas(c.name, foldName(c.query)) != c.want {
+			t.Errorf("%q has %q: %t", c.name, c.query, !c.want)
+		}
+	}
+}
+
 func TestMessagePages(t *testing.T) {
 	w := newWorld(t)
 	for i := 2; i <= 7; i++ {
@@ -335,4 +349,19 @@ func TestMarkRead(t *testing.T) {
 		t.Errorf("reading went back to %d", c.Unread.ReadUpTo)
 	}
 	w.d.must(422, call{method: "POST", path: path, body: `{"up_to":-1}`})
+}
+
+// BenchmarkPut sends over the socket, one after the other.
+func BenchmarkPut(b *testing.B) {
+	d := startReady(b)
+	var conv api.Conversation
+	d.must(200, call{method: "POST", path: "/v1/conversations", body: `{"kind":"self"}`}).into(b, &conv)
+	c := api.NewUnixClient(d.server.Socket())
+	defer c.Close()
+	for b.Loop() {
+		_, err := c.PutMessage(b.Context(), conv.ID, api.NewMessageID(), api.MessageRequest{Text: strings.Repeat("x", 100)}, api.SendOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }
