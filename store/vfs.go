@@ -407,6 +407,13 @@ func (f *sealedFile) SetPersistWAL(keep bool) { vfsutil.WrapSetPersistWAL(f.File
 // the database has at most pagesMax pages, and pointer-map pages do not exist
 // without auto_vacuum. Both are checked when the database is opened.
 func clearGap(b []byte, first bool) {
+	from, to := gap(b, first)
+	clear(b[from:to])
+}
+
+// gap returns where the unallocated bytes of a b-tree page begin and end, and
+// nothing for other pages.
+func gap(b []byte, first bool) (from, to int) {
 	h := 0
 	if first {
 		h = 100 // page 1 begins with the file header
@@ -417,12 +424,12 @@ func clearGap(b []byte, first bool) {
 		size = 12
 	case 10, 13:
 	default:
-		return
+		return 0, 0
 	}
 	end := h + size + 2*int(binary.BigEndian.Uint16(b[h+3:]))
 	cells := int(binary.BigEndian.Uint16(b[h+5:]))
 	if cells == 0 || cells > len(b) || end > cells {
-		return
+		return 0, 0
 	}
-	clear(b[end:cells])
+	return end, cells
 }
