@@ -321,7 +321,7 @@ func (p *Peer) removeContact(in RemoveContact) error {
 		p.eraseConversation(c.conv)
 	}
 	for _, r := range p.requestsInOrder() {
-		if r.row.Contact == c.row.ID {
+		if r.row.Contact == c.row.ID || r.row.Phase == RequestWaiting && r.state.Incoming.Payload.Entry.Account.Equal(c.row.Account) {
 			delete(p.requests, r.row.ID)
 			delete(p.dirtyRequests, r.row.ID)
 			p.write(EraseRequest{ID: r.row.ID})

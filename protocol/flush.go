@@ -48,7 +48,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if c.refetching || !p.renumber(now, c) {
 		return nil
 	}
-	if err := p.declareWithdrawn(now, c); err != nil {
+	if err := p.declareWithdrawn(now, c, ps); err != nil || c.forked {
 		return err
 	}
 	for ps.s.WindowLeft() > 1 { // the last one is for declaring what is withdrawn
@@ -64,28 +64,23 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	return nil
 }
 
-// declareWithdrawn tells the peer, in each session that it is known to hold, which
-// envelopes of it will not come.
-func (p *Peer) declareWithdrawn(now time.Time, c *contact) error {
-	for _, ps := range slices.Clone(c.sessions) {
-		if !ps.withdrew || !ps.confirmed || !ps.s.WindowOpen() {
-			continue
-		}
-		voids := ps.s.Withdrawn()
-		if len(voids) == 0 {
-			ps.withdrew = false
-			continue
-		}
-		b, err := wire.AppendContent(nil, wire.Content{Type: wire.ContentVoidEnvelopes, Voids: voids})
-		if err != nil {
-			panic("protocol: a content of ours does not encode")
-		}
-		if ok, err := p.seal(now, c, ps, []outbox.Item{{Size: len(b), Content: b}}); !ok || err != nil {
-			return err
-		}
-		ps.withdrew = false
+// declareWithdrawn tells the peer, in the same session, which envelopes of the one
+// that sends will not come.
+func (p *Peer) declareWithdrawn(now time.Time, c *contact, ps *pairSession) error {
+	if !ps.withdrew || !ps.s.WindowOpen() {
+		return nil
 	}
-	return nil
+	ps.withdrew = false
+	voids := ps.s.Withdrawn()
+	if len(voids) == 0 {
+		return nil
+	}
+	b, err := wire.AppendContent(nil, wire.Content{Type: wire.ContentVoidEnvelopes, Voids: voids})
+	if err != nil {
+		panic("protocol: a content of ours does not encode")
+	}
+	_, err = p.seal(now, c, ps, []outbox.Item{{Size: len(b), Content: b}})
+	return err
 }
 
 // seal puts items into one envelope. It reports false if the session cannot go

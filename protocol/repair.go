@@ -48,7 +48,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
 	list := p.self.list
-	transport := p.self.transport(dayOf(now))
+	transport := p.self.transport(p.KeyDay(now))
 	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
 		wire.RequestPayload{
 			Generation: generation + 1, List: &list, Have: c.conv.haves(),
@@ -276,11 +276,11 @@ func (p *Peer) endSession(c *contact, ps *pairSession) {
 	p.dropSession(c, ps)
 }
 
-// unseal takes what was sealed in sessions that the peer may not hold back into
-// what waits, now that it is known to hold another.
+// unseal takes back what was sealed in other sessions than the one that sends now:
+// the peer may not hold them. What it has got all the same it knows.
 func (p *Peer) unseal(c *contact) {
 	for _, ps := range c.sessions {
-		if ps.confirmed {
+		if ps == c.first() {
 			continue
 		}
 		var items []outbox.Item
