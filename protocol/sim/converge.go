@@ -57,7 +57,7 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
 		return "" // they do not know us any more, or not yet
 	}
-	if m.epoch+other.epoch > 0 && !sameSecret(c, *theirs) {
+	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
 	if c.Phase != protocol.ContactEstablished {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"pabal/protocol"
 )
@@ -57,4 +58,25 @@ func (m *machine) peerWhy(id protocol.ContactID) (protocol.Why, bool) {
 		return protocol.Why{}, false
 	}
 	return m.peer.Why(m.clock(), id, nil)
+}
+
+// describe says in a few words what an input is.
+func (m *machine) describe(in protocol.Input) string {
+	from := func(id protocol.ConnID) string {
+		if e := m.conns[id]; e != nil {
+			return fmt.Sprintf("%d of %v", id, e.other().m)
+		}
+		return fmt.Sprint(uint64(id))
+	}
+	switch in := in.(type) {
+	case protocol.FrameReceived:
+		return fmt.Sprintf("%s on %s (%d B)", in.Type.Name(), from(in.Conn), len(in.Body))
+	case protocol.ConnOpened:
+		return fmt.Sprintf("conn %s opened, inbound %v", from(in.Conn), in.Inbound)
+	case protocol.ConnClosed:
+		return fmt.Sprintf("conn %d closed", in.Conn)
+	case protocol.SendText:
+		return fmt.Sprintf("send %s to %v", short(in.Text), m.w.truth.accounts[m.disk.contacts[in.Contact].Account])
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", in), "protocol.")
 }

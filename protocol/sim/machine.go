@@ -80,7 +80,12 @@ func newMachine(w *World, index int) *machine {
 	return m
 }
 
-func (m *machine) String() string { return string(rune('A' + m.index)) }
+func (m *machine) String() string {
+	if m == nil {
+		return "nobody"
+	}
+	return string(rune('A' + m.index))
+}
 
 // clock is the time as the machine knows it.
 func (m *machine) clock() time.Time { return m.w.now.Add(m.skew) }
@@ -206,7 +211,7 @@ func (m *machine) watchSpin(idle bool, wake time.Time) {
 func (m *machine) step(all *protocol.Output, in protocol.Input) {
 	defer func() {
 		if r := recover(); r != nil {
-			m.w.fail("%v: panic in %s: %v\n%s", m, describe(in), r, debug.Stack())
+			m.w.fail("%v: panic in %s: %v\n%s", m, m.describe(in), r, debug.Stack())
 		}
 	}()
 	if m.w.failure != nil {
@@ -229,7 +234,7 @@ func (m *machine) step(all *protocol.Output, in protocol.Input) {
 	}
 	if m.w.trace != nil {
 		if _, quiet := in.(protocol.Woke); !quiet {
-			m.w.log("%v < %s", m, describe(in))
+			m.w.log("%v < %s", m, m.describe(in))
 		}
 		for _, e := range out.Events {
 			m.w.log("%v   event %s %s", m, e.Type, e.Code)
@@ -241,13 +246,13 @@ func (m *machine) step(all *protocol.Output, in protocol.Input) {
 func (m *machine) refused(in protocol.Input, out protocol.Output, err error) {
 	problem, ok := err.(*protocol.Problem)
 	if !ok {
-		m.w.fail("%v: %s: %v", m, describe(in), err)
+		m.w.fail("%v: %s: %v", m, m.describe(in), err)
 		return
 	}
 	if len(out.Writes)+len(out.Sends)+len(out.Events)+len(out.Replies)+len(out.Jobs) > 0 {
-		m.w.fail("%v: %s was refused (%s) but had effects", m, describe(in), problem.Code)
+		m.w.fail("%v: %s was refused (%s) but had effects", m, m.describe(in), problem.Code)
 	}
-	m.w.log("%v < %s REFUSED %s", m, describe(in), problem.Code)
+	m.w.log("%v < %s REFUSED %s", m, m.describe(in), problem.Code)
 	m.answered(refOf(in), nil, problem.Code)
 }
 

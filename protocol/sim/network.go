@@ -185,7 +185,7 @@ func (n *network) sendFrame(m *machine, s protocol.SendFrame) {
 		return // it is gone meanwhile
 	}
 	n.w.note(m, "frame", []byte{byte(s.Type)}, s.Body)
-	n.w.log("%v > %s on %d (%d B)", m, s.Type.Name(), s.Conn, len(s.Body))
+	n.w.log("%v > %s on %d to %v (%d B)", m, s.Type.Name(), s.Conn, e.other().m, len(s.Body))
 	n.w.checkFrame(m, e, s)
 	if s.Type == wire.TypeHello {
 		e.helloSent = true

@@ -8,10 +8,7 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
-	"strings"
 	"time"
-
-	"pabal/protocol"
 )
 
 // event is something that happens at a time. Events of one time happen in the
@@ -196,18 +193,4 @@ func pick[T any](w *World, list []T) (T, bool) {
 		return none, false
 	}
 	return list[w.random.IntN(len(list))], true
-}
-
-func describe(in protocol.Input) string {
-	switch in := in.(type) {
-	case protocol.FrameReceived:
-		return fmt.Sprintf("%s on %d (%d B)", in.Type.Name(), in.Conn, len(in.Body))
-	case protocol.ConnOpened:
-		return fmt.Sprintf("conn %d opened, inbound %v", in.Conn, in.Inbound)
-	case protocol.ConnClosed:
-		return fmt.Sprintf("conn %d closed", in.Conn)
-	case protocol.SendText:
-		return "send " + in.Text
-	}
-	return strings.TrimPrefix(fmt.Sprintf("%T", in), "protocol.")
 }
