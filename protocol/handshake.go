@@ -136,7 +136,7 @@ func (p *Peer) failContact(c *contact, code string) {
 
 // greet is what is said first on a proved connection.
 func (p *Peer) greet(now time.Time, c *contact, k *conn) {
-	if a := c.state.Asking; a != nil {
+	if c.state.Asking != nil {
 		p.ask(now, c, k) // if both asked, an accept and a session follow all the same
 	}
 	if r := p.unanswered(c); r != nil {
@@ -194,7 +194,7 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 		p.failContact(c, CodeAlreadyContact)
 		return nil
 	}
-	transport := p.self.transport(dayOf(now))
+	transport := p.self.transport(p.KeyDay(now))
 	a.Request, err = invite.Ask(p.random, p.ourself(), a.Link, bundle, wire.RequestPayload{
 		Name: p.self.name, Greeting: c.state.Greeting,
 		Reply: wire.ReplyPath{
@@ -210,7 +210,7 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 		a.Request = nil
 		return errRandom
 	}
-	c.row.Account = bundle.Entry.Account
+	c.row.Account, c.state.List = bundle.Entry.Account, bundle.Entry.List
 	p.touchContact(c)
 	p.ask(now, c, k)
 	return nil
@@ -253,7 +253,7 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		c = other
 		k.contact = other
 	}
-	c.state.Device = a.Peer.Device
+	p.takeDevice(c, a.Peer.Device)
 	c.row.Account = a.Peer.Account
 	c.state.Asking, c.state.Greeting = nil, ""
 	fresh := len(c.sessions) == 0
@@ -309,7 +309,10 @@ func (p *Peer) accept(now time.Time, r *request) error {
 		c.row.Phase, c.row.Name = ContactPending, in.Payload.Name
 	}
 	c.row.Invite = v.row.ID
-	c.state.Device, c.state.List = in.Payload.Entry.Device, in.Payload.Entry.List
+	p.takeDevice(c, in.Payload.Entry.Device)
+	if in.Payload.Entry.List.Sequence >= c.state.List.Sequence {
+		c.state.List = in.Payload.Entry.List
+	}
 	if c.state.Record == nil {
 		c.state.Record = p.recordOf(now, c, in.Payload.Reply, p.hostTag(v.state.Hello))
 	}
@@ -327,6 +330,18 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	return nil
 }
 
+// takeDevice notes the device of a contact that a handshake proved. A verified contact
+// with another device is not the one that was verified: outgoing mail waits until the
+// user has looked.
+func (p *Peer) takeDevice(c *contact, device identity.KEMPublic) {
+	if c.row.Verification == Verified && !c.state.Device.Equal(device) {
+		c.row.Verification = VerifiedChanged
+		p.event(Event{Type: ContactKeyChanged, Contact: c.row.ID})
+	}
+	c.state.Device = device
+	p.touchContact(c)
+}
+
 // useInvite counts an accept; the last one closes the invite.
 func (p *Peer) useInvite(v *invitation) {
 	v.row.Used++
@@ -339,10 +354,11 @@ func (p *Peer) useInvite(v *invitation) {
 }
 
 func (p *Peer) sendAccept(now time.Time, r *request, k *conn) {
-	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: r.state.Accept})
 	if c := p.contacts[r.row.Contact]; c != nil && k.contact == nil {
-		p.attach(now, c, k)
+		p.attach(now, c, k) // which sends the accept
+		return
 	}
+	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: r.state.Accept})
 }
 
 // newSession is what a handshake gives a session to begin with.
