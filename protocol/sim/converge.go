@@ -34,7 +34,7 @@ func (w *World) converge() {
 func (w *World) unsettled() string {
 	for _, m := range w.machines {
 		if m.busy {
-			continue
+			return fmt.Sprintf("%v has something to do", m)
 		}
 		for _, c := range inOrder(m.disk.contacts) {
 			if left := w.unsettledContact(m, c); left != "" {

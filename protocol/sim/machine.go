@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"pabal/protocol"
@@ -27,6 +28,8 @@ const (
 	// FalseReceipt lets the recipient's disk lose the messages of a batch whose acks
 	// were sent.
 	FalseReceipt
+	// DropReceipt sends no acks but those that ride in messages.
+	DropReceipt
 )
 
 // machine is a computer with one profile: the daemon around one Peer.
@@ -233,12 +236,19 @@ func (m *machine) step(all *protocol.Output, in protocol.Input) {
 		all.Wake = out.Wake
 	}
 	if m.w.trace != nil {
-		if _, quiet := in.(protocol.Woke); !quiet {
-			m.w.log("%v < %s", m, m.describe(in))
-		}
-		for _, e := range out.Events {
-			m.w.log("%v   event %s %s", m, e.Type, e.Code)
-		}
+		m.tell(in, out)
+	}
+}
+
+// tell writes to the trace what an input was and what came of it.
+func (m *machine) tell(in protocol.Input, out protocol.Output) {
+	switch in.(type) {
+	case protocol.Woke, protocol.Flush:
+	default:
+		m.w.log("%v < %s", m, m.describe(in))
+	}
+	for _, e := range out.Events {
+		m.w.log("%v   event %s %s", m, e.Type, e.Code)
 	}
 }
 
@@ -265,6 +275,24 @@ func (m *machine) answered(ref uint64, result any, code string) {
 
 // commit makes a batch durable and then does what it allows.
 func (m *machine) commit(all protocol.Output) {
+	switch m.w.plan.Mutation {
+	case ReuseChain:
+		if m.w.chance(2) {
+			all.Replies, all.Jobs = nil, nil
+			m.release(all)
+			m.crash()
+			m.restart()
+			return
+		}
+	case FalseReceipt:
+		if m.w.chance(20) {
+			all.Writes = slices.DeleteFunc(all.Writes, incoming)
+		}
+	case DropReceipt:
+		if !slices.ContainsFunc(all.Writes, sealing) {
+			all.Sends = slices.DeleteFunc(all.Sends, envelope)
+		}
+	}
 	m.apply(all.Writes)
 	if m.w.failure != nil {
 		return
@@ -273,6 +301,21 @@ func (m *machine) commit(all protocol.Output) {
 	m.setWake(all.Wake)
 	m.busy = false
 	m.gather()
+}
+
+func incoming(w protocol.Write) bool {
+	r, ok := w.(protocol.PutMessage)
+	return ok && r.Direction == protocol.In
+}
+
+func sealing(w protocol.Write) bool {
+	_, ok := w.(protocol.PutOutbox)
+	return ok
+}
+
+func envelope(s protocol.Send) bool {
+	f, ok := s.(protocol.SendFrame)
+	return ok && f.Type == wire.TypeEnvelope
 }
 
 func (m *machine) apply(writes []protocol.Write) {

@@ -95,13 +95,17 @@ func (w *World) Run() error {
 
 // begin switches the machines on and lets people, faults and strangers begin.
 func (w *World) begin() {
+	w.switchOn()
+	w.beginPeople()
+	w.beginFaults()
+	w.beginHostility()
+}
+
+func (w *World) switchOn() {
 	for _, m := range w.machines {
 		m.create()
 	}
 	w.everyHour()
-	w.beginPeople()
-	w.beginFaults()
-	w.beginHostility()
 }
 
 // Digest returns a hash of everything that happened.
