@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,11 +33,11 @@ type core struct {
 
 	// Owned by run.
 	peer      *protocol.Peer
+	machine   protocol.Config
 	host      *p2p.Host
 	conns     *atomic.Uint64
 	open      map[uint64]bool // conns that the Peer knows
 	hostDay   uint32
-	offset    time.Duration // of our day's boundary
 	wake      *time.Timer
 	expire    time.Time // when the store is asked what is due
 	unindexed bool
@@ -81,25 +80,16 @@ type pending struct {
 	result  any
 }
 
-func newCore(config *Config, st *store.Store, peer *protocol.Peer, events publisher) (*core, error) {
+func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine protocol.Config, events publisher) (*core, error) {
 	c := &core{
-		config: config, log: config.Log, store: st, events: events, peer: peer,
+		config: config, log: config.Log, store: st, events: events, peer: peer, machine: machine,
 		requests: make(chan request, queueLen), results: make(chan protocol.Input, queueLen),
 		done: make(chan struct{}), slots: make(chan struct{}, jobsMax),
 		conns: new(atomic.Uint64), open: make(map[uint64]bool), unindexed: true,
 	}
 	c.stepped.Store(time.Now().UnixNano())
-	c.offset = randomOffset()
 	c.look()
 	return c, c.openHost()
-}
-
-func randomOffset() time.Duration {
-	var b [2]byte
-	rand.Read(b[:]) // never fails
-	minutes := int(b[0])<<8 | int(b[1])
-	spread := int(rotateSpread / time.Minute)
-	return time.Duration(minutes%(2*spread)-spread) * time.Minute
 }
 
 // run is the loop. It returns when ctx ends or the store fails, with everything
@@ -321,7 +311,7 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 		c.log.Warn("disk full, read only")
 		c.events.Notify()
 	}
-	peer, err := loadPeer(c.store)
+	peer, err := loadPeer(c.store, c.machine)
 	if err != nil {
 		return fmt.Errorf("load after a full disk: %w", err)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -13,7 +14,7 @@ import (
 
 // openHost starts the network under the transport key of the day.
 func (c *core) openHost() error {
-	now := time.Now().Add(c.offset)
+	now := time.Now()
 	listen, fixed := c.listen()
 	config := p2p.Config{
 		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log,
@@ -26,16 +27,14 @@ func (c *core) openHost() error {
 	if err != nil {
 		return fmt.Errorf("open network: %w", err)
 	}
-	c.host, c.hostDay = host, day(now)
+	c.host, c.hostDay = host, c.peer.KeyDay(now)
 	return nil
 }
-
-func day(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / 86400) }
 
 // rotate changes to the transport key of a new day. Conversations reconnect at
 // once: contacts know the next key.
 func (c *core) rotate(b *batch) {
-	if day(time.Now().Add(c.offset)) == c.hostDay {
+	if c.peer.KeyDay(time.Now()) == c.hostDay {
 		return
 	}
 	if err := c.host.Close(); err != nil {
@@ -133,10 +132,23 @@ func bootID() (id [32]byte) {
 	return sha256.Sum256(append(boot, space...))
 }
 
-func loadPeer(st *store.Store) (*protocol.Peer, error) {
+func loadPeer(st *store.Store, config protocol.Config) (*protocol.Peer, error) {
 	state, err := st.Load()
 	if err != nil {
 		return nil, err
 	}
-	return protocol.Load(randomness{}, protocol.Config{BootID: bootID()}, state)
+	return protocol.Load(randomness{}, config, state)
+}
+
+// peerConfig is what the core is told of this machine and this run.
+func peerConfig() protocol.Config {
+	return protocol.Config{BootID: bootID(), KeyOffset: randomOffset()}
+}
+
+func randomOffset() time.Duration {
+	var b [2]byte
+	rand.Read(b[:]) // never fails
+	minutes := int(b[0])<<8 | int(b[1])
+	spread := int(rotateSpread / time.Minute)
+	return time.Duration(minutes%(2*spread)-spread) * time.Minute
 }

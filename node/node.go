@@ -155,7 +155,8 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	if err != nil {
 		return err
 	}
-	peer, out, err := protocol.Create(randomness{}, protocol.Config{BootID: bootID()}, time.Now(), in.DisplayName)
+	machine := peerConfig()
+	peer, out, err := protocol.Create(randomness{}, machine, time.Now(), in.DisplayName)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
@@ -170,7 +171,7 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	if _, err := st.Commit(store.Batch{Now: time.Now(), Writes: append(out.Writes, rest.Writes...), Rows: rows}); err != nil {
 		return errors.Join(err, st.Close())
 	}
-	return n.start(st, peer)
+	return n.start(st, peer, machine)
 }
 
 func (n *Node) unlock(passphrase []byte) error {
@@ -181,19 +182,20 @@ func (n *Node) unlock(passphrase []byte) error {
 		n.set(api.StateLocked)
 		return err
 	}
-	peer, err := loadPeer(st)
+	machine := peerConfig()
+	peer, err := loadPeer(st, machine)
 	if err != nil {
 		return errors.Join(fmt.Errorf("load: %w", err), st.Close())
 	}
-	return n.start(st, peer)
+	return n.start(st, peer, machine)
 }
 
 // start begins the loop over an open store.
-func (n *Node) start(st *store.Store, peer *protocol.Peer) error {
+func (n *Node) start(st *store.Store, peer *protocol.Peer, machine protocol.Config) error {
 	if err := eraseDue(st, peer); err != nil {
 		return errors.Join(err, st.Close())
 	}
-	c, err := newCore(&n.config, st, peer, n.server)
+	c, err := newCore(&n.config, st, peer, machine, n.server)
 	if err != nil {
 		n.set(api.StateLocked)
 		return errors.Join(err, st.Close())

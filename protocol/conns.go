@@ -279,7 +279,9 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 func (p *Peer) confirmDay(now time.Time, c *contact, heard identity.HelloKey) {
 	today := dayOf(now)
 	for _, ps := range c.sessions {
-		if after := ps.chain.Confirm(today, heard); after != ps.chain {
+		said := heard
+		said.Renewed = heard.Renewed && ps.chain.Made(heard)
+		if after := ps.chain.Confirm(today, said); after != ps.chain {
 			ps.chain, ps.dirty = after, true
 		}
 	}
@@ -320,7 +322,7 @@ func (p *Peer) reconnect(now time.Time) {
 
 // placePrint stands for what our records say of where we are.
 func (p *Peer) placePrint() [32]byte {
-	return identity.Hash(wire.AppendAddresses(p.config.BootID[:], p.net.Advertised(recordAddressesMax, [8]byte{})))
+	return identity.Hash(wire.AppendAddresses(p.config.BootID[:], p.net.Advertised(recordAddressesMax, [8]byte{1})))
 }
 
 // hostTag is the tag of this machine in loopback addresses shared with the
@@ -382,10 +384,19 @@ func keysAround(first uint32, keys []identity.TransportKey, today uint32) []iden
 			out = append(out, keys[i])
 		}
 	}
-	return out
+	switch {
+	case len(out) > 0 || len(keys) == 0:
+		return out
+	case today < first:
+		return keys[:1]
+	}
+	return keys[len(keys)-1:]
 }
 
-// Transport returns the seed of our transport key for the day of now.
+// KeyDay is the day whose transport key is ours at now.
+func (p *Peer) KeyDay(now time.Time) uint32 { return dayOf(now.Add(p.config.KeyOffset)) }
+
+// Transport returns the seed of the transport key that is ours at now.
 func (p *Peer) Transport(now time.Time) identity.TransportSeed {
-	return p.self.transport(dayOf(now)).Seed
+	return p.self.transport(p.KeyDay(now)).Seed
 }

@@ -60,6 +60,8 @@ func (h *have) judge(sequence uint64, id [16]byte) verdict {
 	switch {
 	case sequence == 0 || sequence >= h.next() && sequence-h.next() > sequenceJumpMax:
 		return absurd
+	case sequence > h.next() && len(h.Gaps) >= gapsMax:
+		return absurd // an honest author's window does not leave so many
 	case known:
 		return duplicate // under its own sequence, or under a new one after a renewal
 	case sequence >= h.next() || h.inGap(sequence) >= 0:
@@ -121,9 +123,6 @@ func (c *conversation) place(sequence uint64, id [16]byte) (position uint64, wri
 
 func (c *conversation) addGap(first, count uint64) []Write {
 	g := gap{First: first, Count: count, Position: c.row.LastPosition + 1}
-	if len(c.have.Gaps) >= gapsMax { // the oldest gap is given up: it stays on show
-		c.have.Gaps = slices.Delete(c.have.Gaps, 0, 1)
-	}
 	c.have.Gaps = append(c.have.Gaps, g)
 	c.row.LastPosition += count
 	return []Write{PutGap{Conversation: c.row.ID, Position: g.Position, Count: g.Count}}
@@ -149,7 +148,8 @@ func (c *conversation) cutGap(i int, first, last uint64) []Write {
 // void takes note that the author withdrew first..last: they are no gap.
 func (c *conversation) void(first, last uint64) (writes []Write, ok bool) {
 	h := &c.have
-	if first == 0 || last < first || last >= h.next() && last-h.next() > sequenceJumpMax {
+	if first == 0 || last < first || last >= h.next() && last-h.next() > sequenceJumpMax ||
+		first > h.next() && len(h.Gaps) >= gapsMax {
 		return nil, false
 	}
 	for i := 0; i < len(h.Gaps); i++ {

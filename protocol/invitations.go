@@ -77,7 +77,7 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 	trace := offer.Trace()
 	own := p.net.Advertised(linkAddressesMax, p.hostTag(trace.Hello))
 	link, err := offer.Link(p.ourself(), invite.Places{
-		Keys: p.self.transport(dayOf(now)).Keys(linkTransportDays), Addresses: own,
+		Keys: p.self.transport(p.KeyDay(now)).Keys(linkTransportDays), Addresses: own,
 	})
 	if err != nil {
 		return refuse(CodeInviteInvalid)
@@ -117,20 +117,17 @@ func (p *Peer) checkInvite(now time.Time, in *CreateInvite) (time.Time, error) {
 	case len(in.Note) > NoteBytesMax || in.Uses < 0 || in.Uses > ContactsMax:
 		return time.Time{}, refuse(CodeInviteInvalid)
 	}
-	longest, usual, uses := oneTimeLifetimeMax, oneTimeLifetime, 1
-	if in.Kind == InviteCard {
-		longest, usual, uses = cardLifetime, cardLifetime, ContactsMax
+	if in.Uses == 0 && in.Kind == InviteCard {
+		in.Uses = ContactsMax
 	}
-	if in.Uses == 0 {
-		in.Uses = uses
-	}
+	in.Uses = max(in.Uses, 1)
 	if in.Kind == InviteOnce && in.Uses != 1 {
 		return time.Time{}, refuse(CodeInviteInvalid)
 	}
 	if in.Lifetime == 0 {
-		in.Lifetime = usual
+		in.Lifetime = linkLifetime
 	}
-	if in.Lifetime < time.Minute || in.Lifetime > longest {
+	if in.Lifetime < time.Minute || in.Lifetime > linkLifetime {
 		return time.Time{}, refuse(CodeInvalidLifetime)
 	}
 	return now.Add(in.Lifetime).Truncate(time.Second), nil
@@ -152,15 +149,19 @@ func (p *Peer) revokeInvite(now time.Time, in RevokeInvite) error {
 // closeInvite erases an invite's secret; its requests that still wait go too.
 // The trace stays: later requests are recognised and counted, never opened.
 func (p *Peer) closeInvite(v *invitation) {
-	v.state.Offer = nil
-	v.row.Link, v.row.UsesLeft = "", 0
-	p.touchInvite(v)
+	p.eraseOffer(v)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Invite == v.row.ID && r.row.Phase == RequestWaiting {
 			p.eraseRequest(r)
 			p.event(Event{Type: RequestResolved, Ref: r.row.ID})
 		}
 	}
+}
+
+func (p *Peer) eraseOffer(v *invitation) {
+	v.state.Offer = nil
+	v.row.Link, v.row.UsesLeft = "", 0
+	p.touchInvite(v)
 }
 
 // scanInvites closes what expired, renews the bundles of cards and forgets the
@@ -175,7 +176,7 @@ func (p *Peer) scanInvites(now time.Time) {
 			p.write(EraseInvite{ID: v.row.ID})
 			continue
 		case v.state.Offer != nil && !now.Before(expires):
-			p.closeInvite(v)
+			p.eraseOffer(v) // whoever asked in time still waits for an answer
 			p.event(Event{Type: InviteExpired, Ref: v.row.ID})
 		case v.state.Offer != nil && v.row.Kind == InviteCard && now.Sub(time.Unix(v.state.Renewed, 0)) > cardRenewal:
 			if v.state.Offer.Renew(p.random, uint32(expires.Unix()), p.self.state.Account, p.ourself()) == nil {
@@ -193,8 +194,14 @@ func (p *Peer) scanInvites(now time.Time) {
 func (p *Peer) bundleFetch(now time.Time, k *conn, body []byte) error {
 	v := k.invite
 	capability, err := wire.ParseCapability(body)
-	if err != nil || v == nil || !v.open(now) {
-		return nil // to its holder a used link looks like "off"
+	if err != nil || v == nil {
+		return nil
+	}
+	if !v.open(now) { // to its holder a used link looks like "off"
+		if v.row.Used > 0 && v.row.RevokedAt == 0 {
+			p.event(Event{Type: InviteSecondUse, Ref: v.row.ID})
+		}
+		return nil
 	}
 	if capability != invite.FetchCapability(v.state.Offer.Secret, k.local) {
 		return nil

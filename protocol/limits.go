@@ -28,13 +28,11 @@ const (
 	waitingMax      = 1 << 20 // messages that wait for one contact
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
-	gapsMax         = 64      // gaps remembered a conversation
+	gapsMax         = 1024    // gaps remembered a conversation: twice the window
 	recentTagsMax   = 256     // message tags remembered a conversation (protocol)
 	neverReadMax    = 30 * 24 * time.Hour
 
-	oneTimeLifetime     = 2 * 24 * time.Hour // without a courier (protocol)
-	oneTimeLifetimeMax  = 30 * 24 * time.Hour
-	cardLifetime        = 60 * 24 * time.Hour
+	linkLifetime        = 2 * 24 * time.Hour  // without a courier: a link names our keys of three days (protocol)
 	usedInviteKept      = 60 * 24 * time.Hour // request tag and link hello, behind expiry (protocol)
 	requestKept         = 30 * 24 * time.Hour // an answer is waited for, behind expiry (protocol)
 	reseedEvery         = 30 * 24 * time.Hour
@@ -45,8 +43,6 @@ const (
 	syncEvery           = time.Minute
 	repairEvery         = 10 * time.Minute
 	renewalsPerDayMax   = 3
-	helloTimeout        = 10 * time.Second
-	requestResend       = 20 * time.Second
 	linkAddressesMax    = 4 // protocol
 	recordAddressesMax  = 8 // protocol
 	linkTransportDays   = 3

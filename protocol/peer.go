@@ -19,6 +19,9 @@ type Config struct {
 	// on it: two profiles on one machine may then reach each other by loopback.
 	// Zero means unknown: loopback addresses are then never dialled.
 	BootID [32]byte
+	// KeyOffset moves the moment at which our transport key changes away from
+	// midnight UTC, at most 3 hours either way, so that not all nodes change at once.
+	KeyOffset time.Duration
 }
 
 // Peer is one device of one account. It is not safe for concurrent use: one

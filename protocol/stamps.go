@@ -22,7 +22,13 @@ func (p *Peer) askStamp(now time.Time, c *contact) {
 			return
 		}
 	}
+	for _, j := range p.jobs {
+		if j.contact == c.row.ID {
+			return // it is being made
+		}
+	}
 	a := c.state.Asking
+	a.Stamped = false
 	job := p.number()
 	p.jobs[job] = pendingJob{contact: c.row.ID}
 	p.out.Jobs = append(p.out.Jobs, MakeStamp{

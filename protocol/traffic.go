@@ -69,6 +69,9 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 			p.fork(now, c, ps)
 			return nil
 		case errors.Is(err, session.ErrSuite):
+			if c.unsupported {
+				return nil // it was told
+			}
 			p.unsupported(c)
 			body := wire.Unsupported{Version: wire.Version, Suite: wire.Suite}.Append(nil)
 			p.send(SendFrame{Conn: k.id, Type: wire.TypeUnsupported, Body: body})

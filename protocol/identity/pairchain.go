@@ -183,6 +183,12 @@ func (c PairChain) Match(ownDay uint32, tag HelloTag, direction Direction, diale
 	return HelloKey{}, false
 }
 
+// Made reports whether a hello key is one of this chain's newest line.
+func (c PairChain) Made(heard HelloKey) bool {
+	k, ok := c.key(heard.Day, true)
+	return ok && subtle.ConstantTimeCompare(k.Key[:], heard.Key[:]) == 1
+}
+
 // Confirm takes note that the contact, authenticated by the hello key heard, has
 // reached that key's day. The days that both sides have left two days behind are
 // erased, and Old is if the other side spoke under the new line. A reseed of ours

@@ -67,6 +67,13 @@ func notGlobal() []netip.Prefix {
 		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8}), 32),
 		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x00, 0x64, 0xff, 0x9b}), 96), // NAT64 would hide any IPv4
 		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x02}), 16),             // 6to4 likewise
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01}), 32),             // Teredo likewise
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{}), 96),                       // IPv4-compatible
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x00, 0x64, 0xff, 0x9b, 0, 1}), 48),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x01}), 64),       // discard only
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x3f, 0xff}), 20), // documentation
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfe, 0xc0}), 10), // site-local
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 88, 99, 0}), 24),
 	}
 }
 
@@ -97,7 +104,7 @@ func (n Network) Advertised(limit int, tag [8]byte) []wire.Address {
 	out := make([]wire.Address, 0, len(n.Own))
 	for _, a := range n.Own {
 		a.IP = a.IP.Unmap().WithZone("")
-		if !a.Valid() || a.IP.IsLinkLocalUnicast() {
+		if !a.Valid() || a.IP.IsLinkLocalUnicast() || a.IP.IsLoopback() && tag == [8]byte{} {
 			continue
 		}
 		a.HostTag = [8]byte{}

@@ -90,13 +90,18 @@ func (w *World) restore(m *machine) {
 	if !ok || recent >= restoresPerDayMax {
 		return
 	}
+	w.putBack(m, old)
+	w.after(w.between(time.Second, time.Hour), m.restart)
+}
+
+// putBack stops a machine and gives it an older disk.
+func (w *World) putBack(m *machine, old *disk) {
 	m.crash()
 	m.restores = append(m.restores, w.now)
 	m.epoch++
 	w.log("%v RESTORES an old disk", m)
 	w.truth.restored(m, old)
 	m.disk = old.snapshot()
-	w.after(w.between(time.Second, time.Hour), m.restart)
 }
 
 // split puts the machines on islands for a while: minutes or days.
