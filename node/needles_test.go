@@ -126,6 +126,14 @@ func (p *person) startAt(port uint16) {
 	p.start()
 }
 
+// placed waits until the node knows its own addresses, which it hears of a moment
+// after it is ready: links name them.
+func (p *person) placed(ctx context.Context) {
+	p.t.Helper()
+	for len(must[api.Network](p.t)(p.Network(ctx)).Listen) == 0 {
+	}
+}
+
 // tell sends a text and waits until it is delivered; its id becomes a needle.
 func (n needles) tell(ctx context.Context, from *person, contact, text string) {
 	from.t.Helper()

@@ -94,7 +94,7 @@ func (n needles) befriend(ctx context.Context, mina, jiwoo *person, network wire
 	n.text("note", note)
 	n.text("alias", alias)
 	n.text("greeting", greeting)
-	invite := must[api.Invite](t)(mina.CreateInvite(ctx, api.InviteRequest{Note: note}))
+	invite := inviteOf(ctx, mina, api.InviteRequest{Note: note})
 	link := must[wire.Link](t)(wire.ParseLink(*invite.URI))
 	n.link("link", *invite.URI, link)
 	n.id("invite id", invite.ID)

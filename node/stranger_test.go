@@ -1,0 +1,273 @@
+package node_test
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pabal/node/api"
+	"pabal/node/p2p"
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+const (
+	// strangersAtOnce is how many stand at each node at once: it takes 64.
+	strangersAtOnce = 48
+	// strangerRounds times strangersAtOnce times two nodes is 192 tries; half with
+	// -short.
+	strangerRounds = 2
+	// strangerLife is when a node ends the connection of a stranger, always.
+	strangerLife = 5 * time.Second
+)
+
+// visited is a node that strangers come to.
+type visited struct {
+	name      string
+	key       identity.TransportKey
+	addresses []wire.Address
+}
+
+// approach is what a stranger tries.
+type approach struct {
+	name  string
+	class string // approaches of one class are compared as one
+	say   func(stranger, node identity.TransportKey) []p2p.Frame
+}
+
+// visit is one try, as the stranger sees it.
+type visit struct {
+	network      wire.Network
+	class        string // of the approach, at which node
+	approach     approach
+	whole, lived time.Duration // until the end: from the dial, from the connection
+	code         p2p.Code
+	answers      int // frames that came
+}
+
+// TestStrangersLearnNothing sends strangers to a node that has contacts and
+// invites of every state, and to a fresh one. Whatever they say (nothing, unknown
+// and recorded tags, frames of every type), nothing is answered, and the connection
+// ends after the same time. Holders of old links: see TestOldLinkOpensNothing.
+//
+// Times are compared by medians: that of each kind of approach to each node may
+// be off from that of all by 100 ms, or by twice the spread of all (the distance
+// between quartiles) where the machine is so busy that this is more. Both nodes and
+// all approaches are visited side by side, so load falls on all alike. An end that
+// comes with the verdict, or waits for work that only a known tag causes, is off by
+// seconds. No single end may come before strangerLife, whatever the load.
+func TestStrangersLearnNothing(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	mina, approaches := popular(ctx, t)
+	fresh := newPerson(t, "Somebody without contacts")
+	nodes := []visited{nodeOf(ctx, t, mina, "popular"), nodeOf(ctx, t, fresh, "fresh")}
+
+	rounds := strangerRounds
+	if testing.Short() {
+		rounds = 1
+	}
+	visits := make(chan visit, strangersAtOnce*rounds*len(nodes))
+	var running sync.WaitGroup
+	for i := range strangersAtOnce {
+		running.Go(func() { stranger(t, i, rounds, nodes, approaches, visits) })
+	}
+	running.Wait()
+	close(visits)
+	compareVisits(t, visits)
+}
+
+// popular is a node with a contact and with invites in every state, and all that
+// a stranger may try on it.
+func popular(ctx context.Context, t *testing.T) (*person, []approach) {
+	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
+	port := freePort(t)
+	mina.end()
+	peer := peek(mina)
+	mina.startAt(port)
+	used := inviteOf(ctx, mina, api.InviteRequest{})
+	accepted := must[api.Accepted](t)(jiwoo.AcceptInvite(ctx, api.AcceptRequest{URI: *used.URI}))
+	jiwoo.until(ctx, func() bool {
+		return must[api.Contact](t)(jiwoo.Contact(ctx, accepted.ContactID)).State == api.ContactEstablished
+	})
+	mina.until(ctx, func() bool { return mina.onlyContact(ctx).State == api.ContactEstablished })
+	inviteOf(ctx, mina, api.InviteRequest{})
+	inviteOf(ctx, mina, api.InviteRequest{Kind: "card"})
+	revoked := inviteOf(ctx, mina, api.InviteRequest{})
+	if err := mina.RevokeInvite(ctx, revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+
+	// The hello of a contact is recorded by somebody who plays the node while it is
+	// off: the strongest place to record one.
+	mina.end()
+	recorder := openHost(t, peer.Transport(time.Now()), port)
+	must[api.Message](t)(jiwoo.SendToContact(ctx, accepted.ContactID, api.MessageRequest{Text: "for later"}, api.SendOptions{}))
+	recorded := firstHello(t, recorder)
+	if err := recorder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mina.start()
+	jiwoo.until(ctx, func() bool { return must[api.Status](t)(jiwoo.Status(ctx)).OutboxTotal == 0 })
+	return mina, append(frameApproaches(), approach{name: "a recorded hello", class: "tag", say: func(_, _ identity.TransportKey) []p2p.Frame {
+		return []p2p.Frame{recorded, {Type: wire.TypeEnvelope, Body: make([]byte, 512)}}
+	}})
+}
+
+// inviteOf makes an invite, once the node knows its addresses.
+func inviteOf(ctx context.Context, p *person, in api.InviteRequest) api.Invite {
+	p.t.Helper()
+	p.placed(ctx)
+	return must[api.Invite](p.t)(p.CreateInvite(ctx, in))
+}
+
+// firstHello waits for the first frame that anybody sends to a host.
+func firstHello(t *testing.T, h *p2p.Host) p2p.Frame {
+	t.Helper()
+	for e := range h.Events() {
+		if r, ok := e.(p2p.Received); ok {
+			if r.Frames[0].Type != wire.TypeHello {
+				t.Fatalf("the first frame is %s", r.Frames[0].Type.Name())
+			}
+			return r.Frames[0]
+		}
+	}
+	t.Fatal("the host closed")
+	return p2p.Frame{}
+}
+
+// frameApproaches is what anybody can say: nothing, a tag at random, and a frame of
+// every other type.
+func frameApproaches() []approach {
+	list := []approach{
+		{name: "nothing", class: "nothing", say: func(_, _ identity.TransportKey) []p2p.Frame { return nil }},
+		{name: "a random hello", class: "tag", say: func(_, _ identity.TransportKey) []p2p.Frame {
+			return []p2p.Frame{{Type: wire.TypeHello, Body: randomBytes(identity.HelloTagSize)}}
+		}},
+	}
+	for kind := wire.TypeHello + 1; kind.Name() != "unknown"; kind++ {
+		size := kind.BodyBytesMax()
+		if size > wire.RequestSize+1024 {
+			size = 512
+		}
+		list = append(list, approach{name: "a frame " + kind.Name(), class: "frame", say: func(_, _ identity.TransportKey) []p2p.Frame {
+			return []p2p.Frame{{Type: kind, Body: randomBytes(size)}}
+		}})
+	}
+	return list
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return b
+}
+
+// nodeOf finds where a node is and what its transport key is, by a link of it.
+func nodeOf(ctx context.Context, t *testing.T, p *person, name string) visited {
+	link := must[wire.Link](t)(wire.ParseLink(*inviteOf(ctx, p, api.InviteRequest{}).URI))
+	h := openHost(t, identity.TransportSeed(randomBytes(32)), 0)
+	h.Dial(p2p.Dial{ID: 1, Keys: link.Keys, Addresses: link.Addresses})
+	for e := range h.Events() {
+		switch e := e.(type) {
+		case p2p.Opened:
+			return visited{name: name, key: e.Remote, addresses: link.Addresses}
+		case p2p.DialFailed:
+			t.Fatalf("the node is not found: %s", e.Code)
+		}
+	}
+	t.Fatal("the host closed")
+	return visited{}
+}
+
+// stranger number i visits every node at once, in each round with another approach.
+func stranger(t *testing.T, i, rounds int, nodes []visited, approaches []approach, visits chan<- visit) {
+	h := openHost(t, identity.TransportSeed(randomBytes(32)), 0)
+	network := wire.Network(i%2 + 1)
+	for round := range rounds {
+		tries := map[uint64]*visit{}
+		for n, node := range nodes {
+			a := approaches[(i/2+n+round*len(approaches)/2)%len(approaches)]
+			tries[uint64(n)] = &visit{network: network, class: a.class + " at " + node.name, approach: a}
+			addresses := slices.DeleteFunc(slices.Clone(node.addresses), func(a wire.Address) bool { return a.Network != network })
+			h.Dial(p2p.Dial{ID: uint64(n), Keys: []identity.TransportKey{node.key}, Addresses: addresses})
+		}
+		if !watchVisits(h, tries) {
+			t.Errorf("stranger %d is not let in", i)
+		}
+		for _, v := range tries {
+			visits <- *v
+		}
+	}
+}
+
+// watchVisits follows dials, by their numbers, until all are over; false if one
+// found nobody.
+func watchVisits(h *p2p.Host, tries map[uint64]*visit) bool {
+	begin, byConn, opened := time.Now(), map[uint64]*visit{}, map[uint64]time.Time{}
+	for left := len(tries); left > 0; {
+		switch e := (<-h.Events()).(type) {
+		case p2p.Opened:
+			v := tries[e.Dial]
+			byConn[e.Conn], opened[e.Conn] = v, time.Now()
+			h.Send(e.Conn, v.approach.say(h.Key(), e.Remote))
+		case p2p.Received:
+			byConn[e.Conn].answers += len(e.Frames)
+			h.Hangup(e.Conn) // the verdict is clear, and the conn may stay for long
+		case p2p.Closed:
+			v := byConn[e.Conn]
+			v.whole, v.lived, v.code = time.Since(begin), time.Since(opened[e.Conn]), e.Code
+			left--
+		case p2p.DialFailed:
+			return false
+		}
+	}
+	return true
+}
+
+// compareVisits checks that all strangers saw the same.
+func compareVisits(t *testing.T, visits <-chan visit) {
+	t.Helper()
+	byNetwork := map[wire.Network][]visit{}
+	tried := map[string]int{}
+	for v := range visits {
+		tried[v.approach.name+", "+v.class]++
+		byNetwork[v.network] = append(byNetwork[v.network], v)
+		switch {
+		case v.answers > 0:
+			t.Errorf("%s, %s: %d frames were answered", v.approach.name, v.class, v.answers)
+		case v.whole < strangerLife:
+			t.Errorf("%s, %s: the end came after %v", v.approach.name, v.class, v.whole)
+		case v.code != p2p.CodeNoAnswer:
+			t.Errorf("%s, %s: the conn ended with %q", v.approach.name, v.class, v.code)
+		}
+	}
+	for network, list := range byNetwork {
+		compareTimes(t, network, list)
+	}
+	t.Logf("%d approaches were tried", len(tried))
+}
+
+func compareTimes(t *testing.T, network wire.Network, list []visit) {
+	t.Helper()
+	var all []time.Duration
+	byClass := map[string][]time.Duration{}
+	for _, v := range list {
+		all = append(all, v.lived)
+		byClass[v.class] = append(byClass[v.class], v.lived)
+	}
+	slices.Sort(all)
+	middle := all[len(all)/2]
+	bound := max(100*time.Millisecond, 2*(all[len(all)*3/4]-all[len(all)/4]))
+	t.Logf("network %d: %d tries, median %v, bound %v", network, len(all), middle, bound)
+	for class, times := range byClass {
+		slices.Sort(times)
+		if off := (times[len(times)/2] - middle).Abs(); off > bound {
+			t.Errorf("network %d, %s: the end comes %v off the median of all, bound %v", network, class, off, bound)
+		}
+	}
+}
