@@ -81,6 +81,10 @@ func (p *Peer) addOwn(now time.Time, c *contact, v *conversation, m PutMessage) 
 		m.Verification = c.row.Verification
 		c.activity = now
 		c.queue.Push(outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: len(m.Content), Content: m.Content})
+		if c.state.Apart != 0 && !c.apartNoted {
+			c.apartNoted = true
+			p.touchContact(c)
+		}
 		if c.state.Renumber > 0 {
 			c.state.Renumber = m.Sequence // in order behind those that wait for new numbers
 		}

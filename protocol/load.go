@@ -60,6 +60,9 @@ func (p *Peer) loadContacts(state State) error {
 		c.forked = c.state.Forked
 		if row.Conversation != (ConversationID{}) {
 			c.conv = p.conversations[row.Conversation]
+			if c.conv != nil && c.state.Apart == 0 {
+				c.state.Apart = 1 + c.conv.row.OwnSequence
+			}
 		}
 		for _, b := range c.state.Inline {
 			c.queue.Push(outbox.Item{Size: len(b), Content: b})

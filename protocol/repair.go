@@ -88,7 +88,7 @@ func (p *Peer) sendRepair(c *contact, k *conn) {
 }
 
 // haves is our have vector for the direct conversation: up to which sequence
-// nothing is missing.
+// nothing is missing, and, if that is another, the highest that we have seen.
 func (v *conversation) haves() []wire.Have {
 	if v == nil {
 		return nil
@@ -96,6 +96,9 @@ func (v *conversation) haves() []wire.Have {
 	held := v.have.next() - 1
 	for _, g := range v.have.Gaps {
 		held = min(held, g.First-1)
+	}
+	if reached := v.have.next() - 1; reached != held {
+		return []wire.Have{{Sequence: held}, {Sequence: reached}}
 	}
 	return []wire.Have{{Sequence: held}}
 }
@@ -321,10 +324,14 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 }
 
 func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
+	var direct []uint64
 	for _, h := range have {
 		if h.Conversation == [16]byte{} {
-			p.reconcile(c, h.Sequence)
+			direct = append(direct, h.Sequence)
 		}
+	}
+	if len(direct) > 0 {
+		p.reconcile(c, slices.Min(direct), slices.Max(direct))
 	}
 }
 
@@ -343,20 +350,22 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
-// everything up to held.
-func (p *Peer) reconcile(c *contact, held uint64) {
+// everything up to held, and something up to reached.
+func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	v := c.conv
 	if v == nil {
 		return
 	}
-	if held > v.row.OwnSequence {
-		// It is we who lost messages: numbers up to held are used, and what waits
-		// must not take them again.
-		c.state.Renumber = held
-		v.row.OwnSequence = held
-		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
+	since := max(c.state.Apart, 1) - 1
+	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
+		// It is we who lost messages: numbers up to reached are used, and what we have
+		// written since then must not take them again. What was written before is the
+		// same message under its number, if the peer has it.
+		v.row.OwnSequence = max(v.row.OwnSequence, reached)
+		c.state.Renumber, c.state.RenumberFrom = v.row.OwnSequence, since
 		p.touchContact(c)
-	} else if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
+	}
+	if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
 		// The peer lost what it had acknowledged: it gets it again, or is told.
 		last := v.row.Delivered[len(v.row.Delivered)-1].Last
 		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
@@ -417,7 +426,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	var left []Range
 	for i := range items {
 		it := &items[i]
-		if it.Inline() || it.Sequence > c.state.Renumber {
+		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom {
 			continue
 		}
 		content, _, err := wire.DecodeContent(it.Content)
@@ -438,7 +447,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	for _, r := range left {
 		p.pushVoid(now, c, r.First, r.Last)
 	}
-	c.state.Renumber = 0
+	c.state.Renumber, c.state.RenumberFrom = 0, 0
 	p.touchContact(c)
 	p.touchConversation(v)
 	return true

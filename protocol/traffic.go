@@ -106,6 +106,10 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 	ps.dirty = true
 	p.stir(c)
 	c.unsupported = false
+	if c.state.Apart != 0 && o.Kind != session.KindDuplicate && o.Kind != session.KindStale {
+		c.state.Apart = 0
+		p.touchContact(c)
+	}
 	if !ps.confirmed {
 		ps.confirmed = true
 		p.confirmSession(now, c, ps)
