@@ -21,6 +21,7 @@ type fixture struct {
 	index   uint32
 	convs   []protocol.PutConversation
 	session []protocol.PutSession
+	made    []protocol.MessageID  // by batch
 	kept    []protocol.PutContact // by plant
 }
 
@@ -95,6 +96,7 @@ func (f *fixture) batch(size int) Batch {
 		i := f.rand.IntN(len(f.convs))
 		m := f.message(i, protocol.Out, text)
 		b.Writes = append(b.Writes, m)
+		f.made = append(f.made, m.ID)
 		o, ok := envelopes[i]
 		if !ok {
 			f.index++
@@ -226,33 +228,5 @@ func TestLoadReturnsWhatWasCommitted(t *testing.T) {
 			t.Fatalf("got\n%+v\nwant\n%+v", got, state)
 		}
 		s = reopen(t, s)
-	}
-}
-
-// BenchmarkCommit measures what the core gives a store under load: messages of
-// 100 bytes over 200 conversations, and once a batch the rows of each
-// conversation and session that it touched and an envelope for each.
-func BenchmarkCommit(b *testing.B) {
-	for _, size := range []int{1, 64, 512} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s := create(b)
-			f := newFixture(b, 200)
-			var setup []protocol.Write
-			for i := range f.convs {
-				setup = append(setup, f.convs[i], f.session[i])
-			}
-			f.commit(s, setup...)
-			var batches []Batch
-			for n := 0; n < b.N; n += size {
-				batches = append(batches, f.batch(min(size, b.N-n)))
-			}
-			b.ResetTimer()
-			for _, batch := range batches {
-				if _, err := s.Commit(batch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-		})
 	}
 }
