@@ -201,13 +201,35 @@ func (p *Peer) resend(now time.Time, c *contact) {
 	}
 	var rebuild []*outbox.Entry
 	for _, e := range c.queue.Due(now) {
-		if e.Frame == nil {
+		frame := e.Frame
+		if frame == nil {
+			frame = p.rebuildInline(c, e)
+		}
+		if frame == nil {
 			rebuild = append(rebuild, e)
 			continue
 		}
-		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: e.Frame})
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
 	}
 	p.fetch(c, false, rebuild)
+}
+
+// rebuildInline makes the frame of an envelope anew for which nothing must be
+// fetched: all its contents are in its row. For others it returns nil.
+func (p *Peer) rebuildInline(c *contact, e *outbox.Entry) []byte {
+	contents := make([][]byte, len(e.Items))
+	for i, it := range e.Items {
+		if !it.Inline() {
+			return nil
+		}
+		contents[i] = it.Content
+	}
+	frame, err := session.Rebuild(e.Envelope, contents)
+	if err != nil {
+		return nil // the row is damaged
+	}
+	c.queue.Rebuilt(e, frame)
+	return frame
 }
 
 // pushInline queues a content that is no message. It is kept in the contact's
