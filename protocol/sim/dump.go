@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pabal/protocol"
+	"pabal/protocol/session"
 )
 
 // Dump writes what is on every disk, for whoever looks for the reason of a broken
@@ -39,14 +40,19 @@ func (w *World) dumpContact(to io.Writer, m *machine, c protocol.PutContact) {
 			continue
 		}
 		s := m.disk.sessions[k].State
-		waiting := 0
+		var waiting []uint32
 		for o := range m.disk.outbox {
 			if o.sessionKey == k {
-				waiting++
+				waiting = append(waiting, o.index)
 			}
 		}
-		fmt.Fprintf(to, "    session %x generation %d, confirmed %d, role %d, %d envelopes\n", k.sid[:4], binary.BigEndian.Uint32(s), s[12],
+		slices.Sort(waiting)
+		fmt.Fprintf(to, "    session %x generation %d, confirmed %d, role %d, envelopes %v", k.sid[:4], binary.BigEndian.Uint32(s), s[12],
 			s[13+32+pairChainBytes+1], waiting)
+		if r, err := session.Load(s[13+32+pairChainBytes:]); err == nil {
+			fmt.Fprintf(to, ", %d unacknowledged, %d withdrawn, %d left in the window", r.Unacknowledged(), len(r.Withdrawn()), r.WindowLeft())
+		}
+		fmt.Fprintln(to)
 	}
 }
 

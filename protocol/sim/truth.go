@@ -243,6 +243,11 @@ func within(ranges []protocol.Range, n uint64) bool {
 // restored excuses what an older disk does not have. What it has is there again.
 func (t *truth) restored(m *machine, old *disk) {
 	t.restores++
+	for _, c := range inOrder(m.disk.contacts) { // whom it did not know then it has forgotten
+		if o := t.accounts[c.Account]; o != nil && old.contacts[c.ID].Phase != protocol.ContactEstablished {
+			m.removed[o] = true
+		}
+	}
 	for _, id := range keysInOrder(m.disk.messages) {
 		msg := m.disk.messages[id]
 		l := t.letters[msg.wire]
