@@ -93,7 +93,9 @@ func (m *machine) String() string {
 // clock is the time as the machine knows it.
 func (m *machine) clock() time.Time { return m.w.now.Add(m.skew) }
 
-func (m *machine) config() protocol.Config { return protocol.Config{BootID: m.boot} }
+func (m *machine) config() protocol.Config {
+	return protocol.Config{BootID: m.boot, KeyOffset: m.offset}
+}
 
 // create makes the account and puts it on the disk.
 func (m *machine) create() {
@@ -128,12 +130,9 @@ func (m *machine) networkChanged() protocol.NetworkChanged {
 }
 
 func (m *machine) openHost() {
-	now := m.clock().Add(m.offset)
-	m.hostDay = dayOf(now)
-	m.hostKey = m.peer.Transport(now).Public()
+	m.hostDay = m.peer.KeyDay(m.clock())
+	m.hostKey = m.peer.Transport(m.clock()).Public()
 }
-
-func dayOf(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / 86400) }
 
 // after has something happen on this machine, unless it crashes before; if it
 // sleeps then, when it wakes.
@@ -373,7 +372,7 @@ func (m *machine) expire() {
 
 // rotate changes to the transport key of a new day, as package node does.
 func (m *machine) rotate() {
-	if dayOf(m.clock().Add(m.offset)) == m.hostDay {
+	if m.peer.KeyDay(m.clock()) == m.hostDay {
 		return
 	}
 	m.w.network.closeAll(m, true)
@@ -435,6 +434,7 @@ func (m *machine) restart() {
 	if m.on {
 		return
 	}
+	m.offset = m.w.between(-rotateSpread, rotateSpread)
 	peer, err := protocol.Load(m.random, m.config(), m.disk.state())
 	if err != nil {
 		m.w.fail("%v: load: %v", m, err)
