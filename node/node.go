@@ -150,7 +150,7 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	defer clear(in.Passphrase)
 	st, err := n.profile.Create(store.Options{Passphrase: in.Passphrase})
 	if errors.Is(err, store.ErrExists) {
-		return api.NewProblem(api.CodeConflict)
+		return api.NewProblem(api.CodeAlreadyInitialised)
 	}
 	if err != nil {
 		return err

@@ -97,12 +97,15 @@ type (
 		NoTimer      bool        // true = never, whatever the conversation says
 	}
 	// MarkRead says that the user has read up to a position. Expiries holds the
-	// incoming messages up to it whose from-read timers start now.
+	// incoming messages up to it whose from-read timers start now. Unread and
+	// UnreadBefore are read together from the store: what came since then is
+	// unread, too.
 	MarkRead struct {
 		Ref          uint64
 		Conversation ConversationID
 		UpTo         uint64
 		Unread       uint64 // incoming messages above UpTo
+		UnreadBefore uint64 // the conversation's Unread then
 		Expiries     []SetMessageExpiry
 	}
 	// TakeBack deletes a message of ours that is not delivered.

@@ -215,7 +215,7 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*reply[api.Conver
 		if err != nil {
 			return err
 		}
-		mark.UpTo = min(in.Body.UpTo, c.LastPosition)
+		mark.UpTo, mark.UnreadBefore = min(in.Body.UpTo, c.LastPosition), c.Unread
 		if moved = mark.UpTo > c.ReadUpTo; !moved {
 			return nil
 		}

@@ -157,7 +157,7 @@ func (w *World) readAll(m *machine) {
 		if v.Unread == 0 || !w.chance(60) {
 			continue
 		}
-		in := protocol.MarkRead{Conversation: v.ID, UpTo: v.LastPosition}
+		in := protocol.MarkRead{Conversation: v.ID, UpTo: v.LastPosition, UnreadBefore: v.Unread}
 		now := m.clock().UnixMilli()
 		for _, msg := range m.disk.threads[v.ID] {
 			if msg.Direction != protocol.In || msg.Position <= v.ReadUpTo {
