@@ -90,7 +90,7 @@ func BenchmarkCommit(b *testing.B) {
 
 // BenchmarkErase measures a deletion with all that it promises.
 func BenchmarkErase(b *testing.B) {
-	s, f := filled(b, 20_000)
+	s, f := filled(b, 5_000)
 	indexAll(b, s)
 	disk := floor(b)
 	victims := f.made[:b.N%len(f.made)+1]
@@ -118,7 +118,7 @@ func BenchmarkIndexStep(b *testing.B) {
 
 // BenchmarkView measures the reads of a frontend.
 func BenchmarkView(b *testing.B) {
-	s, f := filled(b, 100_000)
+	s, f := filled(b, 40_000)
 	indexAll(b, s)
 	for name, read := range map[string]func(v *View) error{
 		"page": func(v *View) error {

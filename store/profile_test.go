@@ -401,11 +401,11 @@ func TestLockWhileClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slot, mac := s.slot, s.mac.Load()
+	slot := s.slot
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if slot.key != [keyBytes]byte{} || *mac != [keyBytes]byte{} {
+	if slot.key != [keyBytes]byte{} || s.mac.key != [keyBytes]byte{} {
 		t.Error("keys are still there")
 	}
 	if err := s.View(func(*View) error { return nil }); err != ErrClosed {

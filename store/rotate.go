@@ -225,7 +225,7 @@ func (r *rotation) reopen() error {
 	s.reader.c, s.write.c = nil, nil
 	s.seal.unregister()
 	s.slot, s.seal = r.slot, s.profile.registerSeal(r.slot.pagesKey())
-	s.mac.Store((*[keyBytes]byte)(r.slot.macKey()))
+	s.mac.set(r.slot.macKey())
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ CREATE TABLE messages(
 CREATE UNIQUE INDEX messages_id ON messages(id);
 CREATE UNIQUE INDEX messages_client ON messages(client) WHERE client IS NOT NULL;
 CREATE UNIQUE INDEX messages_position ON messages(conversation, position);
-CREATE INDEX messages_own ON messages(conversation, sequence) WHERE direction = 0;
+CREATE INDEX messages_own ON messages(conversation, sequence, state) WHERE direction = 0;
 CREATE INDEX messages_expiry ON messages(expires_at) WHERE expires_at > 0;
 CREATE INDEX messages_unstarted ON messages(conversation, position) WHERE from_read > 0;
 CREATE TABLE gaps(

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
-	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -27,7 +26,7 @@ type Store struct {
 	profile *Profile
 	owned   bool // Close gives the profile back too
 	slot    *slot
-	mac     atomic.Pointer[[keyBytes]byte]
+	mac     macKey
 	seal    *registeredSeal
 
 	write  writer
@@ -100,7 +99,7 @@ func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{profile: p, slot: sl, seal: p.registerSeal(sl.pagesKey())}
-	s.mac.Store((*[keyBytes]byte)(sl.macKey()))
+	s.mac.set(sl.macKey())
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -239,7 +238,7 @@ func (s *Store) Close() error {
 	}
 	s.seal.unregister()
 	clear(s.slot.key[:])
-	clear(s.mac.Load()[:])
+	s.mac.set(make([]byte, keyBytes))
 	if s.owned {
 		s.owned = false
 		err = errors.Join(err, s.profile.Close())
@@ -253,7 +252,9 @@ func (s *Store) Close() error {
 // Fingerprint returns a keyed hash of the parts: what a request was, without
 // what it said. The key is the database's own.
 func (s *Store) Fingerprint(parts ...[]byte) (sum [16]byte) {
-	h := hmac.New(sha256.New, s.mac.Load()[:])
+	s.mac.Lock()
+	defer s.mac.Unlock()
+	h := hmac.New(sha256.New, s.mac.key[:])
 	var size [8]byte
 	for _, p := range parts {
 		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
@@ -262,6 +263,20 @@ func (s *Store) Fingerprint(parts ...[]byte) (sum [16]byte) {
 	}
 	copy(sum[:], h.Sum(nil))
 	return sum
+}
+
+// macKey is the key of Fingerprint, under its lock; zero once closed.
+type macKey struct {
+	sync.Mutex
+	key [keyBytes]byte
+}
+
+// set takes over and erases key.
+func (k *macKey) set(key []byte) {
+	k.Lock()
+	defer k.Unlock()
+	copy(k.key[:], key)
+	clear(key)
 }
 
 // registeredSeal is a sealing layer under the name that SQLite finds it by.
