@@ -252,10 +252,10 @@ func (d *disk) state() protocol.State {
 	for _, k := range slices.SortedFunc(maps.Keys(d.outbox), compareOutbox) {
 		st.Outbox = append(st.Outbox, d.outbox[k])
 	}
-	for _, v := range st.Conversations {
-		for _, m := range d.ownMessages(v.ID, v.SealedUpTo+1, ^uint64(0)) {
-			st.Waiting = append(st.Waiting, m)
-		}
+	for i := range st.Conversations {
+		v := &st.Conversations[i]
+		v.Delivered = slices.Clone(v.Delivered) // the Peer changes its own
+		st.Waiting = append(st.Waiting, d.ownMessages(v.ID, v.SealedUpTo+1, ^uint64(0))...)
 	}
 	return st
 }
