@@ -32,15 +32,17 @@ type core struct {
 	slots    chan struct{}  // jobsMax
 
 	// Owned by run.
-	peer      *protocol.Peer
-	machine   protocol.Config
-	host      *p2p.Host
-	conns     *atomic.Uint64
-	open      map[uint64]bool // conns that the Peer knows
-	hostDay   uint32
-	wake      *time.Timer
-	expire    time.Time // when the store is asked what is due
-	unindexed bool
+	peer       *protocol.Peer
+	machine    protocol.Config
+	host       *p2p.Host
+	conns      *atomic.Uint64
+	open       map[uint64]bool // conns that the Peer knows
+	hostDay    uint32
+	wake       *time.Timer
+	fullUntil  time.Time // a full disk is believed so long, whatever small row finds room
+	expire     time.Time // when the store is asked what is due
+	unindexed  bool
+	unscrubbed bool // what was deleted may still be found in a file: tried again at every tick
 }
 
 // publisher is told what happened; package httpd's server is one.
@@ -248,14 +250,15 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 			b.answer(err)
 			return fmt.Errorf("commit: %w", err)
 		}
-		if !done.Scrubbed {
-			c.log.Warn("deleted data not scrubbed yet")
+		c.unscrubbed = !done.Scrubbed && c.store.Scrub() != nil
+		if c.unscrubbed {
+			c.log.Warn("deleted data is not scrubbed yet")
 		}
 		c.unindexed = true
 	}
 	c.stepped.Store(now.UnixNano())
 	c.look()
-	if c.readOnly.CompareAndSwap(true, false) {
+	if !now.Before(c.fullUntil) && c.readOnly.CompareAndSwap(true, false) {
 		c.events.Notify()
 	}
 	c.sends(b.out.Sends)
@@ -307,6 +310,7 @@ func (c *core) publish(events []protocol.Event) {
 // deleting go on; the next commit is tried after a while.
 func (c *core) full(ctx context.Context, b *batch, cause error) error {
 	b.answer(cause)
+	c.fullUntil = time.Now().Add(retryFull)
 	if !c.readOnly.Swap(true) {
 		c.log.Warn("disk full, read only")
 		c.events.Notify()

@@ -104,6 +104,9 @@ func (c *core) tick(b *batch) {
 	if c.readOnly.Load() { // only a write tells whether there is room again
 		b.rows = append(b.rows, store.PutSetting{Name: settingTried, Value: []byte(now.UTC().Format(time.RFC3339))})
 	}
+	if c.unscrubbed {
+		c.unscrubbed = c.store.Scrub() != nil
+	}
 	if now.Before(c.expire) {
 		return
 	}

@@ -13,9 +13,6 @@ const (
 	jobsMax = 2
 	// jobRetry is how long after a job that could not read the store it is tried again.
 	jobRetry = time.Second
-	// stopTimeout bounds the orderly end: stop and SIGTERM commit and close
-	// within it.
-	stopTimeout = 5 * time.Second
 	// retryFull is how often a full disk is tried again.
 	retryFull = 5 * time.Second
 	// aliveWithin is how old the last step and commit may be for readyz.

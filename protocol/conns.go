@@ -137,6 +137,9 @@ func (p *Peer) leave(c *contact, k *conn) {
 	if len(c.conns) == 0 {
 		p.live--
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
+	} else {
+		c.queue.Reconnected() // what was on the way there goes by another path at once
+		p.resend(p.lastNow, c)
 	}
 	p.stir(c)
 }

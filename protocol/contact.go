@@ -31,8 +31,7 @@ type contact struct {
 
 	apartNoted bool // state.Apart is on the disk
 
-	dirty       bool // the row must be written
-	ackDue      bool
+	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
 	unsupported bool      // it does not speak our version

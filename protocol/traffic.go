@@ -84,6 +84,10 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 	if now.Sub(c.syncedAt) >= syncEvery {
 		c.syncedAt = now
 		p.sendSync(now, c, k)
+		if ps := c.first(); ps != nil { // our ack tells it what its envelope would have met
+			ps.ackDue = true
+			p.stir(c)
+		}
 	}
 	return nil
 }

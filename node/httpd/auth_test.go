@@ -57,7 +57,7 @@ func TestLoginDigits(t *testing.T) {
 		h.addCode(c, now)
 		return c
 	}
-	c := add("123456")
+	add("123456")
 	if h.takeCode("123456", now.Add(time.Minute)) != nil {
 		t.Error("an expired code is taken")
 	}
@@ -69,7 +69,7 @@ func TestLoginDigits(t *testing.T) {
 	if h.takeCode("123456", now) != nil {
 		t.Error("a code is taken after five wrong tries")
 	}
-	c = add("654321")
+	c := add("654321")
 	if h.takeCode("654321", now) != c || h.takeCode("654321", now) != nil {
 		t.Error("a code works other than once")
 	}

@@ -28,9 +28,10 @@ type request struct {
 	id        string
 	host      string
 	transport transport
-	route     *route // nil: no such operation
-	actor     *actor // nil: not authenticated
-	cursor    string // the log position that the response reflects
+	unread    io.Reader // the body, not bounded
+	route     *route    // nil: no such operation
+	actor     *actor    // nil: not authenticated
+	cursor    string    // the log position that the response reflects
 	body      []byte
 	code      api.Code // of the problem that was answered
 }
@@ -54,6 +55,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		s.observe(q, w.status, time.Since(started))
 	}()
+	q.unread = r.Body
 	r.Body = http.MaxBytesReader(rw, r.Body, api.BodyBytesMax) // not w: net/http looks for its own type
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
 	if !s.hostAllowed(q.transport, r.Host) {
@@ -187,6 +189,9 @@ func readBody(w http.ResponseWriter, r *http.Request, rt *route) ([]byte, *api.P
 	control.SetReadDeadline(time.Time{})
 	if err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			// A client that is still sending would not see the answer.
+			control.SetReadDeadline(time.Now().Add(bodyTimeout))
+			io.CopyN(io.Discard, requestOf(r.Context()).unread, drainMax)
 			return nil, api.NewProblem(api.CodeTooLarge).With("max", api.BodyBytesMax)
 		}
 		if ne := (net.Error)(nil); errors.As(err, &ne) && ne.Timeout() {

@@ -4,6 +4,9 @@ import "time"
 
 // Limits of this implementation. Those that clients see are in node/api.
 const (
+	// drainMax bounds what is read and dropped of a body that is too large.
+	drainMax = 8 << 20
+
 	connsMax         = 256 // open connections a listener
 	streamsMax       = 64  // event streams
 	streamsPerToken  = 8
