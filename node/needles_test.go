@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,19 +105,28 @@ func (n needles) check(t *testing.T, where string, blobs ...[]byte) {
 	}
 }
 
-// peek opens the profile of a person whose node is off and returns its Peer.
-func peek(p *person) *protocol.Peer {
+// opened opens the store of a person whose node is off.
+func opened(p *person, use func(*store.Store)) {
 	p.t.Helper()
 	profile := must[*store.Profile](p.t)(store.Lock(p.config.DataDir, store.Self("")))
-	st := must[*store.Store](p.t)(profile.Open(store.Unlock{Passphrase: p.config.Passphrase}))
-	state := must[protocol.State](p.t)(st.Load())
-	peer := must[*protocol.Peer](p.t)(protocol.Load(rand.Reader, protocol.Config{}, state))
-	if err := st.Close(); err != nil {
+	var unlock store.Unlock
+	if _, keyfile, err := profile.Exists(); err == nil && !keyfile {
+		unlock.Passphrase = []byte(passphrase)
+	}
+	st := must[*store.Store](p.t)(profile.Open(unlock))
+	use(st)
+	if err := errors.Join(st.Close(), profile.Close()); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := profile.Close(); err != nil {
-		p.t.Fatal(err)
-	}
+}
+
+// peek returns the Peer of a person whose node is off.
+func peek(p *person) (peer *protocol.Peer) {
+	p.t.Helper()
+	opened(p, func(st *store.Store) {
+		state := must[protocol.State](p.t)(st.Load())
+		peer = must[*protocol.Peer](p.t)(protocol.Load(rand.Reader, protocol.Config{}, state))
+	})
 	return peer
 }
 

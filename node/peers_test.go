@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"pabal/protocol"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
+	"pabal/store"
 )
 
 // peerNoon is when the tests of bare Peers begin.
@@ -31,17 +33,21 @@ type bare struct {
 	p      *protocol.Peer
 	random *source
 	sends  []protocol.Send // not done yet
+
+	early []protocol.Write // before there is a store
+	store *store.Store     // nil unless keep was called
+	keys  [][]byte         // the body key of every envelope sealed
 }
 
 // newBare makes a Peer that listens on a port of loopback. Its keys come from
 // random; what it draws later, from what random is set to.
 func newBare(t *testing.T, name string, port uint16, random *source) *bare {
 	t.Helper()
-	p, _, err := protocol.Create(random, protocol.Config{BootID: [32]byte{1}}, peerNoon, name)
+	p, out, err := protocol.Create(random, protocol.Config{BootID: [32]byte{1}}, peerNoon, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bare{t: t, p: p, random: random}
+	b := &bare{t: t, p: p, random: random, early: out.Writes}
 	b.step(peerNoon, protocol.NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: port}}})
 	return b
 }
@@ -55,7 +61,37 @@ func (b *bare) step(now time.Time, in protocol.Input) protocol.Output {
 	out.Sends = append(out.Sends, rest.Sends...)
 	out.Events = append(out.Events, rest.Events...)
 	b.sends = append(b.sends, out.Sends...)
+	b.commit(now, out.Writes)
 	return out
+}
+
+// keep gives the Peer a store, which has all rows from the first one on.
+func (b *bare) keep() {
+	b.t.Helper()
+	profile := must[*store.Profile](b.t)(store.Lock(b.t.TempDir(), store.Self("")))
+	early := b.early
+	b.store = must[*store.Store](b.t)(profile.Create(store.Options{}))
+	b.t.Cleanup(func() {
+		if err := errors.Join(b.store.Close(), profile.Close()); err != nil {
+			b.t.Error(err)
+		}
+	})
+	b.commit(peerNoon, early)
+}
+
+func (b *bare) commit(now time.Time, writes []protocol.Write) {
+	b.t.Helper()
+	if b.store == nil {
+		b.early = append(b.early, writes...)
+		return
+	}
+	for _, w := range writes {
+		if row, ok := w.(protocol.PutOutbox); ok {
+			const bodyKey = 32 // where session.Sealed.Parts has it
+			b.keys = append(b.keys, row.Envelope[bodyKey:bodyKey+32])
+		}
+	}
+	must[store.Committed](b.t)(b.store.Commit(store.Batch{Now: now, Writes: writes}))
 }
 
 func (b *bare) key(now time.Time) identity.TransportKey { return b.p.Transport(now).Public() }
@@ -69,6 +105,8 @@ type pair struct {
 	dialer  map[protocol.ConnID]int // which of the two
 	hellos  []shownHello
 	contact [2]protocol.ContactID // what each calls the other
+
+	record func(from int, f protocol.SendFrame) // unless nil, sees every frame
 }
 
 // shownHello is a hello as it passed, and where.
@@ -159,6 +197,9 @@ func (p *pair) do(now time.Time, from int, s protocol.Send) {
 	case protocol.SendFrame:
 		if s.Type == wire.TypeHello {
 			p.shown(now, from, s)
+		}
+		if p.record != nil {
+			p.record(from, protocol.SendFrame{Type: s.Type, Body: slices.Clone(s.Body)})
 		}
 		to.step(now, protocol.FrameReceived{Conn: s.Conn, Type: s.Type, Body: s.Body})
 	case protocol.Hangup:

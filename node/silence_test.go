@@ -152,8 +152,9 @@ func TestBlockedSeesNothing(t *testing.T) {
 
 // TestOldLinkOpensNothing comes with links that are used up, revoked or expired.
 // The bundle and a request, asked for with the right capabilities, are not answered,
-// and nothing is stored. Whoever holds the link is still answered with a hello: this
-// much of what a stranger must not learn it does learn, see threat-model.md.
+// and nothing is stored; of a used one the user is told. Whoever holds the link is still
+// answered with a hello: this much of what a stranger must not learn it does learn, see
+// threat-model.md.
 func TestOldLinkOpensNothing(t *testing.T) {
 	mina, jiwoo := newBare(t, "Mina", 1001, &source{sourceOf("a")}), newBare(t, "Jiwoo", 1002, &source{sourceOf("b")})
 	open := mina.invite(peerNoon, protocol.InviteOnce)
@@ -165,27 +166,32 @@ func TestOldLinkOpensNothing(t *testing.T) {
 	p.part(peerNoon)
 	now := peerNoon.Add(time.Hour)
 	mina.step(now, protocol.Woke{})
-	if n := answersToLink(t, mina, now, open.Link); n != 2 {
+	if n, _ := answersToLink(t, mina, now, open.Link); n != 2 {
 		t.Fatalf("%d frames answer the holder of an open link, want hello and bundle", n)
 	}
 	old := map[string]string{"used": used, "revoked": revoked.Link, "expired": expired.Link}
 	for name, link := range old {
-		if n := answersToLink(t, mina, now, link); n != 1 {
+		n, told := answersToLink(t, mina, now, link)
+		if n != 1 {
 			t.Errorf("%d frames answer the holder of a %s link", n, name)
+		}
+		if told != (name == "used") {
+			t.Errorf("the user is told of a second use of a %s link: %v", name, told)
 		}
 	}
 	gone := now.AddDate(0, 0, 63)
 	mina.step(gone, protocol.Woke{})
 	for name, link := range old {
-		if n := answersToLink(t, mina, gone, link); n != 0 {
+		if n, _ := answersToLink(t, mina, gone, link); n != 0 {
 			t.Errorf("%d frames answer the holder of a %s link two months later", n, name)
 		}
 	}
 }
 
 // answersToLink counts the frames that the holder of a link gets for its hello, the
-// fetch of the bundle and a request, and checks that nothing is stored.
-func answersToLink(t *testing.T, b *bare, now time.Time, link string) (frames int) {
+// fetch of the bundle and a request, and reports whether the user is told of a second
+// use. It checks that nothing is stored.
+func answersToLink(t *testing.T, b *bare, now time.Time, link string) (frames int, told bool) {
 	t.Helper()
 	l := must[wire.Link](t)(wire.ParseLink(link))
 	stranger, node := identity.TransportSeed{9}.Public(), b.key(now)
@@ -199,8 +205,11 @@ func answersToLink(t *testing.T, b *bare, now time.Time, link string) (frames in
 			frames++
 		}
 	}
+	for _, e := range out.Events {
+		told = told || e.Type == protocol.InviteSecondUse
+	}
 	if len(out.Writes) > 0 {
 		t.Errorf("%T and other rows, %d in all, are written for the holder of a link", out.Writes[0], len(out.Writes))
 	}
-	return frames
+	return frames, told
 }
