@@ -61,6 +61,7 @@ type contactState struct {
 	Renumber     uint64              `cbor:"21,keyasint,omitempty"` // waiting messages up to here need new sequences
 	RenumberFrom uint64              `cbor:"22,keyasint,omitempty"` // but not those up to here, which were written before
 	Apart        uint64              `cbor:"23,keyasint,omitempty"` // 1 + our newest sequence at the start since which no frame has shown that both sides agree
+	Reasked      [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
 	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
 	Hello        [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
 }

@@ -267,12 +267,26 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	if err := p.establish(now, c); err != nil {
 		return true, err
 	}
-	for _, h := range answered.Payload.Have {
-		if fresh && h.Conversation == [16]byte{} {
-			p.goOnBehind(now, c, h.Sequence)
-		}
+	if answered.Payload.Generation > 0 {
+		p.knownAlready(now, c, ps, fresh, answered.Payload.Have)
 	}
 	return true, nil
+}
+
+// knownAlready is called when an accept tells that the inviter had sessions with us.
+// If we have forgotten them we say so. If we have not, but either side has written
+// what the other does not know, the two compare what they hold by a renewal.
+func (p *Peer) knownAlready(now time.Time, c *contact, ps *pairSession, fresh bool, have []wire.Have) {
+	if len(have) != 2 || have[0].Conversation != have[1].Conversation {
+		return // it has no conversation with us
+	}
+	seen, written := have[0].Sequence, have[1].Sequence
+	switch v := c.conv; {
+	case fresh:
+		p.goOnBehind(now, c, max(seen, 1))
+	case seen > v.row.OwnSequence || written >= v.have.next():
+		p.fork(now, c, ps)
+	}
 }
 
 // accept turns a waiting request into a contact.

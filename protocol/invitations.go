@@ -242,7 +242,7 @@ func (p *Peer) requestsInOrder() []*request {
 // frame of the session that it began has come.
 func (p *Peer) unanswered(c *contact) *request {
 	for _, r := range p.requestsInOrder() {
-		if r.row.Contact == c.row.ID && len(r.state.Accept) > 0 {
+		if r.row.Contact == c.row.ID && len(r.state.Accept) > 0 && c.session(r.state.SID) != nil {
 			return r
 		}
 	}

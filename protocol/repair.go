@@ -104,12 +104,12 @@ func (v *conversation) haves() []wire.Have {
 }
 
 // reached is the have vector of an accept: the highest sequence seen, behind which
-// somebody who has forgotten the conversation must go on.
+// somebody who has forgotten the conversation must go on, and our own highest.
 func (v *conversation) reached() []wire.Have {
 	if v == nil {
 		return nil
 	}
-	return []wire.Have{{Sequence: v.have.next() - 1}}
+	return []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}}
 }
 
 // repairRequested accepts a contact's renewal. A device that we know is taken at
@@ -247,8 +247,9 @@ func (p *Peer) endBefore(c *contact, generation uint32) (ended bool) {
 	return ended
 }
 
-// forgotten is called when somebody who was a contact has asked anew: of what we
-// wrote only what still waits will come, the rest is no gap.
+// forgotten is called when somebody who was a contact has asked anew and, as the first
+// thing, withdrawn all that it ever wrote: it has forgotten us. Of what we wrote only
+// what still waits will come, the rest is no gap.
 func (p *Peer) forgotten(now time.Time, c *contact) {
 	if c.conv == nil {
 		return
@@ -337,10 +338,10 @@ func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 
 // goOnBehind is called when the peer knows our messages up to a sequence and we know
 // none of them: we go on behind it, also with what waits, and what it misses will not
-// come.
+// come. That the whole beginning is void tells it that we know nothing.
 func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
 	v := c.conv
-	if reached == 0 || v == nil {
+	if v == nil {
 		return
 	}
 	v.row.OwnSequence = max(v.row.OwnSequence, reached)

@@ -145,12 +145,13 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 // confirmSession takes note of the first frame of a session that we accepted:
 // the accept's bytes have done their work.
 func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
-	ended := p.endEarlier(c, ps)
+	p.endEarlier(c, ps)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID && r.state.SID == ps.sid {
 			p.eraseRequest(r)
-			if ended {
-				p.forgotten(now, c)
+			if ps.generation > 0 {
+				c.state.Reasked = ps.sid
+				p.touchContact(c)
 			}
 		}
 	}
@@ -233,7 +234,7 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 			ps.s.Void(void.Index, void.Tag) // one that has arrived meanwhile stays
 		}
 	case wire.ContentVoidMessages:
-		p.voided(now, c, content)
+		p.voided(now, c, ps, content)
 	case wire.ContentProfile:
 		p.profileReceived(c, content)
 	case wire.ContentAddressRecord:
@@ -308,10 +309,14 @@ func (p *Peer) createdEvent(v *conversation, position uint64) {
 }
 
 // voided closes the gaps of messages that their author took back.
-func (p *Peer) voided(now time.Time, c *contact, content *wire.Content) {
+func (p *Peer) voided(now time.Time, c *contact, ps *pairSession, content *wire.Content) {
 	v := c.conv
 	if v == nil {
 		return
+	}
+	if content.First == 1 && c.state.Reasked == ps.sid {
+		c.state.Reasked = [32]byte{}
+		p.forgotten(now, c)
 	}
 	if !p.closeGap(v, content.First, content.Last) {
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
