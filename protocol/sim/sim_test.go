@@ -36,7 +36,7 @@ func TestSeeds(t *testing.T) {
 	}
 	first = max(first, 1)
 	for seed := first; seed < first+uint64(count); seed++ {
-		runSeed(t, seed)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runSeed(t, seed) })
 	}
 }
 
