@@ -94,13 +94,24 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 	return c, c.openHost()
 }
 
+// begin steps what the host says first, where it is, and commits it: what is asked
+// for next may need our addresses.
+func (c *core) begin(ctx context.Context) error {
+	var b batch
+	c.network(&b, <-c.host.Events())
+	return c.commit(ctx, &b)
+}
+
 // run is the loop. It returns when ctx ends or the store fails, with everything
 // closed but the store.
 func (c *core) run(ctx context.Context) error {
 	defer close(c.done)
 	c.wake = time.NewTimer(0)
 	defer c.wake.Stop()
-	err := c.loop(ctx)
+	err := c.begin(ctx)
+	if err == nil {
+		err = c.loop(ctx)
+	}
 	c.jobs.Wait()
 	return errors.Join(err, c.host.Close())
 }

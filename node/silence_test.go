@@ -172,7 +172,7 @@ func TestOldLinkOpensNothing(t *testing.T) {
 	old := map[string]string{"used": used, "revoked": revoked.Link, "expired": expired.Link}
 	for name, link := range old {
 		n, told := answersToLink(t, mina, now, link)
-		if n != 1 {
+		if n != 0 {
 			t.Errorf("%d frames answer the holder of a %s link", n, name)
 		}
 		if told != (name == "used") {

@@ -424,7 +424,7 @@ func cleanText(s string) (string, error) {
 // control characters, bidirectional overrides, nothing at all.
 func cleanName(s string) (string, error) {
 	s = strings.TrimSpace(norm.NFC.String(s))
-	if s == "" || len(s) > NameBytesMax || !utf8.ValidString(s) || strings.ContainsFunc(s, unsafeInName) {
+	if s == "" || !wire.ValidName(s) || strings.ContainsFunc(s, unsafeInName) {
 		return "", refuse(CodeInvalidName)
 	}
 	return s, nil

@@ -228,8 +228,12 @@ func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
 		}
 	}
 	for _, v := range p.invitesInOrder() {
-		if matches(v.state.Hello) && !found {
+		switch match := matches(v.state.Hello); {
+		case !match || found:
+		case v.open(now) || p.awaited(v):
 			k.invite, k.proof, k.key, found = v, byLink, identity.HelloKey{Key: v.state.Hello}, true
+		default: // to its holder we look like anybody's
+			p.secondUse(now, v)
 		}
 	}
 	return found
@@ -242,6 +246,7 @@ func (p *Peer) prove(now time.Time, k *conn) {
 	k.active = c != nil && c.open(now)
 	p.send(Authenticate{Conn: k.id, Active: k.active})
 	if c == nil {
+		p.dueBy(now.Add(linkIdleMax + time.Second))
 		return
 	}
 	if k.proof == byPair {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"time"
 
@@ -62,9 +63,25 @@ func (p *Peer) scan(now time.Time) error {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
 	}
+	p.scanStrangers(now)
 	p.scanInvites(now)
 	p.scanRequests(now)
 	return nil
+}
+
+// scanStrangers hangs up on connections of a link's holder that became nobody's.
+func (p *Peer) scanStrangers(now time.Time) {
+	for _, id := range slices.Sorted(maps.Keys(p.conns)) {
+		k := p.conns[id]
+		if !k.proved || k.contact != nil {
+			continue
+		}
+		if now.Sub(k.used) > linkIdleMax {
+			p.hangup(k)
+			continue
+		}
+		p.dueBy(k.used.Add(linkIdleMax + time.Second))
+	}
 }
 
 func (p *Peer) scanContact(now time.Time, c *contact) {

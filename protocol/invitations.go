@@ -13,6 +13,8 @@ import (
 type invitation struct {
 	row   PutInvite // State is filled when it is written
 	state invitationState
+
+	alerted time.Time // of the last second use
 }
 
 // invitationState is what PutInvite.State holds. Once the invite is used up,
@@ -190,6 +192,26 @@ func (p *Peer) scanInvites(now time.Time) {
 	}
 }
 
+// awaited reports whether somebody who asked in time still comes for the accept.
+func (p *Peer) awaited(v *invitation) bool {
+	for _, r := range p.requests {
+		if r.row.Invite == v.row.ID && (r.row.Phase == RequestWaiting || len(r.state.Accept) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// secondUse tells the user, at most once an hour, that somebody follows a link that
+// was used up by somebody else.
+func (p *Peer) secondUse(now time.Time, v *invitation) {
+	if v.row.Used == 0 || v.row.RevokedAt != 0 || now.Sub(v.alerted) < secondUseEvery && !now.Before(v.alerted) {
+		return
+	}
+	v.alerted = now
+	p.event(Event{Type: InviteSecondUse, Ref: v.row.ID})
+}
+
 // bundleFetch answers the holder of an open link with the sealed bundle.
 func (p *Peer) bundleFetch(now time.Time, k *conn, body []byte) error {
 	v := k.invite
@@ -197,10 +219,8 @@ func (p *Peer) bundleFetch(now time.Time, k *conn, body []byte) error {
 	if err != nil || v == nil {
 		return nil
 	}
-	if !v.open(now) { // to its holder a used link looks like "off"
-		if v.row.Used > 0 && v.row.RevokedAt == 0 {
-			p.event(Event{Type: InviteSecondUse, Ref: v.row.ID})
-		}
+	if !v.open(now) { // it closed while this connection stood
+		p.secondUse(now, v)
 		return nil
 	}
 	if capability != invite.FetchCapability(v.state.Offer.Secret, k.local) {

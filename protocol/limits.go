@@ -38,6 +38,7 @@ const (
 	reseedEvery         = 30 * 24 * time.Hour
 	cardRenewal         = 7 * 24 * time.Hour
 	acceptKept          = 60 * 24 * time.Hour
+	linkIdleMax         = 2 * time.Minute
 	connIdleMax         = 10 * time.Minute
 	recordDebounce      = 2 * time.Second
 	syncEvery           = time.Minute
@@ -46,6 +47,7 @@ const (
 	linkAddressesMax    = 4 // protocol
 	recordAddressesMax  = 8 // protocol
 	linkTransportDays   = 3
+	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	clockSlack          = 2 * time.Second // that the clock may go back by correction
 	keepOldSession      = 7 * 24 * time.Hour

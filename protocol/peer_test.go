@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/rand"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,5 +119,19 @@ func TestFirstConversation(t *testing.T) {
 	}
 	if !of[0].queue.Empty() || !of[1].queue.Empty() {
 		t.Fatal("an outbox is not empty")
+	}
+}
+
+func TestNamesThatDoNotTravelAreRefused(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	long := strings.Repeat("가", wire.NameRunesMax+1)
+	if _, _, err := Create(rand.Reader, Config{}, now, long); err == nil {
+		t.Error("a profile begins with a name that is too long")
+	}
+	s := newSide(t, "Mina", 1001, now)
+	for _, name := range []string{long, "", " ", "a\nb", "\u202eabc", string([]byte{0xff})} {
+		if _, err := s.p.Step(now, SetName{Name: name}); err == nil {
+			t.Errorf("%q is taken as a name", name)
+		}
 	}
 }
