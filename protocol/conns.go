@@ -49,6 +49,9 @@ func (k *conn) ends() (dialer, listener identity.TransportKey) {
 	return k.local, k.remote
 }
 
+// path reports whether the connection is one of its contact's: what waits goes by it.
+func (k *conn) path() bool { return k.contact != nil && slices.Contains(k.contact.conns, k) }
+
 func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 	k := &conn{id: in.Conn, local: in.Local, remote: in.Remote, inbound: in.Inbound, opened: now, used: now}
 	p.conns[in.Conn] = k

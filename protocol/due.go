@@ -73,7 +73,7 @@ func (p *Peer) scan(now time.Time) error {
 func (p *Peer) scanStrangers(now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(p.conns)) {
 		k := p.conns[id]
-		if !k.proved || k.contact != nil {
+		if !k.proved || k.path() {
 			continue
 		}
 		if now.Sub(k.used) > linkIdleMax {

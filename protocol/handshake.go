@@ -140,7 +140,7 @@ func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 		p.ask(now, c, k) // if both asked, an accept and a session follow all the same
 	}
 	if r := p.unanswered(c); r != nil {
-		p.sendAccept(now, r, k)
+		p.sendAccept(r, k)
 	}
 	if len(c.state.Accept) > 0 {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: c.state.Accept})
@@ -339,7 +339,8 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	p.event(Event{Type: RequestResolved, Ref: r.row.ID})
 	p.useInvite(v)
 	if k := r.conn; k != nil && p.conns[k.id] == k {
-		p.attach(now, c, k) // which sends the accept
+		p.sendAccept(r, k)
+		c.backoff.Hold(now.Add(acceptAnswered))
 	}
 	return nil
 }
@@ -367,10 +368,12 @@ func (p *Peer) useInvite(v *invitation) {
 	p.event(Event{Type: InviteUsed, Ref: v.row.ID})
 }
 
-func (p *Peer) sendAccept(now time.Time, r *request, k *conn) {
-	if c := p.contacts[r.row.Contact]; c != nil && k.contact == nil {
-		p.attach(now, c, k) // which sends the accept
-		return
+// sendAccept answers a request where it came from. That may be somebody who holds
+// the link and has the request's bytes from elsewhere: the connection becomes a path
+// to the contact only when a frame of the session comes by it.
+func (p *Peer) sendAccept(r *request, k *conn) {
+	if k.contact == nil {
+		k.contact = p.contacts[r.row.Contact]
 	}
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: r.state.Accept})
 }

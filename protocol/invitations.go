@@ -304,7 +304,7 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 	if r := p.requestBy(v, print); r != nil {
 		r.conn = k
 		if len(r.state.Accept) > 0 {
-			p.sendAccept(now, r, k)
+			p.sendAccept(r, k)
 		}
 		return nil
 	}

@@ -49,7 +49,8 @@ const (
 	linkTransportDays   = 3
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
-	clockSlack          = 2 * time.Second // that the clock may go back by correction
+	acceptAnswered      = 10 * time.Second // an accept by the connection that it went out on
+	clockSlack          = 2 * time.Second  // that the clock may go back by correction
 	keepOldSession      = 7 * 24 * time.Hour
 	openConversationFor = 2 * time.Minute // since the last message, for liveness pings
 )

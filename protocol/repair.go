@@ -298,11 +298,12 @@ func (p *Peer) unseal(c *contact) {
 }
 
 // outlasting returns the contents that the peer must still get when the session they
-// were sealed in is over.
+// were sealed in is over, and that mean the same in another.
 func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
 	return slices.DeleteFunc(slices.Clone(items), func(it outbox.Item) bool {
 		if it.Inline() {
-			return ofSession(it.Content)
+			content, _, err := wire.DecodeContent(it.Content)
+			return err != nil || content.Type == wire.ContentVoidEnvelopes || content.Type == wire.ContentReseed
 		}
 		return c.conv != nil && inRanges(c.conv.row.Delivered, it.Sequence)
 	})

@@ -64,7 +64,7 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 		opened, err := ps.s.Open(frame)
 		switch {
 		case err == nil:
-			return p.opened(now, c, ps, opened)
+			return p.openedOn(now, k, c, ps, opened)
 		case errors.Is(err, session.ErrFork):
 			p.fork(now, c, ps)
 			return nil
@@ -90,6 +90,16 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 		}
 	}
 	return nil
+}
+
+// openedOn takes an envelope and notes that the connection it came by is a path to
+// the contact.
+func (p *Peer) openedOn(now time.Time, k *conn, c *contact, ps *pairSession, o session.Opened) error {
+	err := p.opened(now, c, ps, o)
+	if old := o.Kind == session.KindDuplicate || o.Kind == session.KindStale; err == nil && !old && !k.path() {
+		p.attach(now, c, k)
+	}
+	return err
 }
 
 // sendSync tells the other side where we are in the session that sends.

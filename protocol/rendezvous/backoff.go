@@ -21,6 +21,10 @@ func (b *Backoff) Failed(now time.Time, jitter byte) {
 	b.next = now.Add(d)
 }
 
+// Hold moves the next dial to a time: until then the contact is expected to be heard of
+// on a connection that stands.
+func (b *Backoff) Hold(until time.Time) { b.next = until }
+
 // Clear forgets the failures: the machine woke up, the address changed, the
 // contact was here, or the user asks.
 func (b *Backoff) Clear() { *b = Backoff{} }
