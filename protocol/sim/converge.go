@@ -63,6 +63,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
 	}
+	if other.epoch == 0 && m.epoch == 0 && other.present() && c.Name != other.peer.Name() {
+		return fmt.Sprintf("%v has another name", other)
+	}
 	return w.unsettledMail(m, c, other)
 }
 

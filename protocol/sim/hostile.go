@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/invite"
 	"pabal/protocol/wire"
 )
 
@@ -63,6 +64,10 @@ func (w *World) stranger() {
 	if !m.on || m.asleep {
 		return
 	}
+	if i, ok := pick(w, w.truth.invites); ok && i.by == m && w.chance(50) {
+		w.finder(m, i)
+		return
+	}
 	c := &conn{up: true, slow: w.between(time.Millisecond, 100*time.Millisecond)}
 	key := identity.TransportSeed(w.bytes(32)).Public()
 	c.ends[0] = &end{conn: c, local: key, remote: m.hostKey}
@@ -74,6 +79,48 @@ func (w *World) stranger() {
 		at += w.between(0, 3*time.Second)
 		w.network.arrive(c.ends[1], w.strangeFrame(m), at)
 	}
+}
+
+// finder is a stranger who has found a link: it may ask what the link allows, and
+// says other things too.
+func (w *World) finder(m *machine, i invitation) {
+	link, err := wire.ParseLink(i.link)
+	if err != nil {
+		w.fail("%v: own link does not parse: %v", m, err)
+		return
+	}
+	c := &conn{up: true, slow: w.between(time.Millisecond, 100*time.Millisecond)}
+	key := identity.TransportSeed(w.bytes(32)).Public()
+	c.ends[0] = &end{conn: c, local: key, remote: m.hostKey, finder: true}
+	c.ends[1] = w.network.attach(c, m, m.hostKey, key)
+	c.ends[1].inbound = true
+	w.network.openEnd(c.ends[1], 0)
+	tag := identity.NewHelloTag(identity.LinkHelloKey(link.Secret), identity.FromDialer, key, m.hostKey)
+	at := w.between(0, time.Second)
+	w.network.arrive(c.ends[1], frame{wire.TypeHello, tag[:]}, at)
+	for range 1 + w.random.IntN(6) {
+		at += w.between(0, 2*time.Second)
+		w.network.arrive(c.ends[1], w.finderFrame(m, link), at)
+	}
+	w.after(at+w.about(10*time.Minute), func() { w.network.cut(c) })
+}
+
+// finderFrame is what somebody says who holds a link and nothing else.
+func (w *World) finderFrame(m *machine, link wire.Link) frame {
+	switch w.random.IntN(3) {
+	case 0:
+		capability := invite.FetchCapability(link.Secret, m.hostKey)
+		return frame{wire.TypeBundleFetch, capability[:]}
+	case 1:
+		d := wire.DepositedRequest{
+			Capability: invite.DepositCapability(link.Secret, m.hostKey), Request: [wire.RequestSize]byte(w.bytes(wire.RequestSize)),
+		}
+		tag := invite.RequestTag(link.Secret)
+		d.Request[0], d.Request[1], d.Request[2] = wire.Version, wire.Suite, byte(wire.RequestInvite)
+		copy(d.Request[3:], tag[:])
+		return frame{wire.TypeRequest, d.Append(nil)}
+	}
+	return w.strangeFrame(m)
 }
 
 // strangeFrame is noise, or something recorded.

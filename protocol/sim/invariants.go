@@ -15,6 +15,7 @@ import (
 // other end has proved itself, and nothing readable in it.
 func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	switch {
+	case e.other().finder && e.helloSeen && (s.Type == wire.TypeHello || s.Type == wire.TypeBundleAnswer || s.Type == wire.TypeAccept):
 	case e.other().m == nil:
 		w.fail("%v: answers a stranger with %s", m, s.Type.Name())
 	case s.Type == wire.TypeHello:

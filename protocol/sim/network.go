@@ -37,6 +37,7 @@ type end struct {
 	id            protocol.ConnID
 	local, remote identity.TransportKey
 	inbound       bool
+	finder        bool // a stranger's, who holds a link
 	open          bool // the machine has been told of it and not yet of its end
 	helloSent     bool
 	helloSeen     bool // a hello of the other end was delivered

@@ -31,6 +31,23 @@ type Plan struct {
 	Mutation Mutation
 }
 
+// storm makes a short world in which everything fails all the time.
+func (p *Plan) storm(r *rand.Rand) {
+	minutes := func(least, most int) time.Duration { return time.Duration(least+r.IntN(most-least)) * time.Minute }
+	p.Life = minutes(60, 240)
+	p.Talk, p.Act = minutes(1, 10), minutes(5, 30)
+	p.ConnLife = time.Duration(1+r.IntN(120)) * time.Second
+	p.Crash = minutes(3, 30)
+	p.Disturb = 5 + r.IntN(35)
+	p.Strangers = minutes(2, 10)
+	for _, fault := range []*time.Duration{&p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move} {
+		*fault = 0
+		if r.IntN(3) == 0 {
+			*fault = minutes(15, 60)
+		}
+	}
+}
+
 // worldBegin is when every world begins.
 var worldBegin = time.Date(2027, 3, 1, 9, 30, 0, 0, time.UTC)
 
@@ -64,5 +81,8 @@ func NewPlan(seed uint64) Plan {
 		p.Disturb = 1 + r.IntN(15)
 	}
 	p.SlowDisk = r.IntN(5) == 0
+	if r.IntN(8) == 0 {
+		p.storm(r)
+	}
 	return p
 }
