@@ -116,9 +116,9 @@ func (w *World) Steps() int { return w.steps }
 
 // Summary says in a line what happened.
 func (w *World) Summary() string {
-	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d arrived, %d delivered, %d crashes, %d restores",
-		len(w.machines), w.now.Sub(worldBegin).Round(time.Minute), w.steps, len(w.truth.letters), w.truth.arrivals,
-		w.truth.deliveries, w.truth.crashes, w.truth.restores)
+	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d arrived, %d delivered, %d crashes, %d restores, settled %v after healing",
+		len(w.machines), w.healedAt.Sub(worldBegin).Round(time.Minute), w.steps, len(w.truth.letters), w.truth.arrivals,
+		w.truth.deliveries, w.truth.crashes, w.truth.restores, w.now.Sub(w.healedAt))
 }
 
 // runUntil lets everything happen that is due before t.
