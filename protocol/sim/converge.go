@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -60,6 +61,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
+	if w.truth.skewed[m] && w.truth.skewed[other] && !knowsWay(c, other) && !knowsWay(*theirs, m) {
+		return "" // both clocks were wrong when they said where they are
+	}
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
 	}
@@ -67,6 +71,13 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 		return fmt.Sprintf("%v has another name", other)
 	}
 	return w.unsettledMail(m, c, other)
+}
+
+// knowsWay reports whether a contact's record has the transport key that the other
+// side has now.
+func knowsWay(c protocol.PutContact, other *machine) bool {
+	var st contactState
+	return cbor.Unmarshal(c.State, &st) == nil && st.Record != nil && slices.Contains(st.Record.Keys, other.hostKey)
 }
 
 // sameSecret reports whether two sides of a pair have the secret of a repair in common.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"pabal/protocol"
 	"pabal/protocol/session"
 )
@@ -32,6 +34,11 @@ func (w *World) dumpContact(to io.Writer, m *machine, c protocol.PutContact) {
 	v := m.disk.conversations[c.Conversation]
 	fmt.Fprintf(to, "  contact %v of %v: %s %s, blocked %v, %d bytes; own %d, sealed %d, delivered %v, last position %d\n", c.ID,
 		w.truth.accounts[c.Account], c.Phase, c.Reason, c.Blocked, len(c.State), v.OwnSequence, v.SealedUpTo, v.Delivered, v.LastPosition)
+	var st contactState
+	if other := w.truth.accounts[c.Account]; other != nil && cbor.Unmarshal(c.State, &st) == nil && st.Record != nil {
+		fmt.Fprintf(to, "    record %d: %d keys from day %d, its own %v, at %v\n", st.Record.Sequence, len(st.Record.Keys), st.Record.FirstDay,
+			slices.Contains(st.Record.Keys, other.hostKey), st.Record.Addresses)
+	}
 	if why, ok := m.peerWhy(c.ID); ok {
 		fmt.Fprintf(to, "    why %s, live %v, last error %q, next try %v\n", why.Reason, why.Live, why.LastError, why.NextTry.Sub(m.clock()))
 	}

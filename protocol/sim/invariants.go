@@ -158,11 +158,12 @@ func (h *have) missing(sequence uint64) bool {
 
 // contactState mirrors what of a contact's state says that something is unfinished.
 type contactState struct {
-	Recovery [32]byte        `cbor:"4,keyasint"`
-	Inline   [][]byte        `cbor:"7,keyasint"`
-	Repair   cbor.RawMessage `cbor:"9,keyasint"`
-	Forked   bool            `cbor:"20,keyasint"`
-	Renumber uint64          `cbor:"21,keyasint"`
+	Recovery [32]byte            `cbor:"4,keyasint"`
+	Record   *wire.AddressRecord `cbor:"6,keyasint"`
+	Inline   [][]byte            `cbor:"7,keyasint"`
+	Repair   cbor.RawMessage     `cbor:"9,keyasint"`
+	Forked   bool                `cbor:"20,keyasint"`
+	Renumber uint64              `cbor:"21,keyasint"`
 }
 
 // checkAll checks everything, on every disk.
