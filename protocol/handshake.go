@@ -227,8 +227,8 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 			return err
 		}
 	}
-	if c.state.Repair != nil {
-		return p.repairAccepted(now, c, body)
+	if c.state.Repair != nil && p.repairAccepted(now, c, body) {
+		return nil
 	}
 	if ps := c.first(); ps != nil { // the same accept again: our first frame did not arrive
 		ps.ackDue = true

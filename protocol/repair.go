@@ -127,7 +127,7 @@ func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
 		return nil
 	}
 	in, recovery := p.openRepair(c, bytes)
-	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
+	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
 		return nil
 	}
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()})
@@ -145,14 +145,14 @@ func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
 
 // oursGoesOn reports whether a renewal that we asked for comes before one that the
 // contact asks for at the same time: of the higher generation, then of the smaller
-// account.
-func (p *Peer) oursGoesOn(c *contact, theirs uint32) bool {
+// account. If they were made with different secrets, the contact may not open ours.
+func (p *Peer) oursGoesOn(c *contact, theirs uint32, secret [32]byte) bool {
 	r := c.state.Repair
-	if r == nil || r.Generation != theirs {
-		return r != nil && r.Generation > theirs
+	if r == nil || r.Recovery != secret || r.Generation < theirs {
+		return false
 	}
 	own := p.self.entry.Account
-	return slices.Compare(own[:], c.row.Account[:]) < 0
+	return r.Generation > theirs || slices.Compare(own[:], c.row.Account[:]) < 0
 }
 
 // openRepair opens a renewal with the contact's recovery secret, or with that of a
@@ -194,11 +194,13 @@ func (p *Peer) knownDevice(c *contact, payload *wire.RequestPayload) bool {
 	return true
 }
 
-func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
+// repairAccepted takes the accept of a renewal that we asked for. It reports false if
+// the accept is not one: then the request goes on waiting.
+func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 	r := c.state.Repair
 	answered, err := r.Request.OpenAccept(p.ourself(), body)
 	if err != nil {
-		return nil // it goes on waiting
+		return false
 	}
 	c.state.Repair = nil
 	ps := p.renewed(now, c, newSession{
@@ -207,7 +209,7 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
 	}, answered.Payload.Have)
 	p.recordReceived(c, &answered.Payload.Record)
 	ps.ackDue = true // the first frame, sent at once
-	return nil
+	return true
 }
 
 // renewed replaces the sessions of earlier generations by a new one. What was not
@@ -215,7 +217,9 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) error {
 func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
 	p.endBefore(c, n.generation)
 	c.forked, c.state.Forked = false, false
-	c.state.Repair = nil
+	if r := c.state.Repair; r != nil && r.Recovery == n.recovery {
+		c.state.Repair = nil // else it may have been granted: the first frame tells
+	}
 	c.state.Renewals = append(c.state.Renewals, now.Unix())
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.queue.RemoveInline(ofSession)

@@ -165,6 +165,9 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 			}
 		}
 	}
+	if r := c.state.Repair; r != nil && r.Generation <= ps.generation {
+		c.state.Repair = nil
+	}
 	p.unseal(c)
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
