@@ -158,7 +158,7 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 		switch {
 		case !within(v.Delivered, msg.Sequence):
 			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
-		case !l.arrived || l.gone && l.deleted == 0 && !other.forgot(m):
+		case !l.arrived || l.gone && l.deleted == 0 && !other.forgot(m) && (m.epoch == 0 || other.epoch == 0):
 			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)
 		}
 	}

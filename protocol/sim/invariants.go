@@ -15,7 +15,7 @@ import (
 // other end has proved itself, and nothing readable in it.
 func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	switch {
-	case e.other().finder && e.helloSeen && (s.Type == wire.TypeHello || s.Type == wire.TypeBundleAnswer || s.Type == wire.TypeAccept):
+	case e.other().finder && e.helloSeen && ofLink(s.Type):
 	case e.other().m == nil:
 		w.fail("%v: answers a stranger with %s", m, s.Type.Name())
 	case s.Type == wire.TypeHello:
@@ -38,6 +38,16 @@ func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 			}
 		}
 	}
+}
+
+// ofLink reports whether the holder of a link may get frames of a type: who asked by
+// it takes the holder for the inviter, too.
+func ofLink(t wire.Type) bool {
+	switch t {
+	case wire.TypeHello, wire.TypeBundleFetch, wire.TypeBundleAnswer, wire.TypeRequest, wire.TypeAccept:
+		return true
+	}
+	return false
 }
 
 // bodyKeyAt and tagAt say where session.Sealed.Parts keeps them.
