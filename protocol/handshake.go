@@ -267,24 +267,34 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	if err := p.establish(now, c); err != nil {
 		return true, err
 	}
-	if answered.Payload.Generation > 0 {
-		p.knownAlready(now, c, ps, fresh, answered.Payload.Have)
+	switch {
+	case !fresh:
+		p.compare(now, c, ps, answered.Payload.Have)
+	case answered.Payload.Generation > 0:
+		seen, _ := seenAndWritten(answered.Payload.Have)
+		p.goOnBehind(now, c, max(seen, 1))
 	}
 	return true, nil
 }
 
-// knownAlready is called when an accept tells that the inviter had sessions with us.
-// If we have forgotten them we say so. If we have not, but either side has written
-// what the other does not know, the two compare what they hold by a renewal.
-func (p *Peer) knownAlready(now time.Time, c *contact, ps *pairSession, fresh bool, have []wire.Have) {
-	if len(have) != 2 || have[0].Conversation != have[1].Conversation {
-		return // it has no conversation with us
+// seenAndWritten reads the have vector of an accept outside a repair: the highest of
+// our sequences that the inviter has seen, and its own highest.
+func seenAndWritten(have []wire.Have) (seen, written uint64) {
+	if len(have) == 2 && have[0].Conversation == [16]byte{} && have[1].Conversation == [16]byte{} {
+		return have[0].Sequence, have[1].Sequence
 	}
-	seen, written := have[0].Sequence, have[1].Sequence
-	switch v := c.conv; {
-	case fresh:
-		p.goOnBehind(now, c, max(seen, 1))
-	case seen > v.row.OwnSequence || written >= v.have.next():
+	return 0, 0
+}
+
+// compare is called when a handshake joins two who were contacts already. If one side
+// knows of messages that the other does not, they find out by a renewal which.
+func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.Have) {
+	seen, written := seenAndWritten(have)
+	delivered := uint64(0)
+	if n := len(c.conv.row.Delivered); n > 0 {
+		delivered = c.conv.row.Delivered[n-1].Last
+	}
+	if seen > c.conv.row.OwnSequence || seen < delivered || written != c.conv.have.next()-1 {
 		p.fork(now, c, ps)
 	}
 }
