@@ -320,12 +320,12 @@ func (c *core) publish(events []protocol.Event) {
 // that knows of it is dropped and built anew from the store. Reading and
 // deleting go on; the next commit is tried after a while.
 func (c *core) full(ctx context.Context, b *batch, cause error) error {
-	b.answer(cause)
 	c.fullUntil = time.Now().Add(retryFull)
-	if !c.readOnly.Swap(true) {
+	if !c.readOnly.Swap(true) { // before the answers: whoever gets one sees the state
 		c.log.Warn("disk full, read only")
 		c.events.Notify()
 	}
+	b.answer(cause)
 	peer, err := loadPeer(c.store, c.machine)
 	if err != nil {
 		return fmt.Errorf("load after a full disk: %w", err)
