@@ -91,7 +91,7 @@ func (p *Peer) sendRepair(c *contact, k *conn) {
 // nothing is missing, and, if that is another, the highest that we have seen.
 func (v *conversation) haves() []wire.Have {
 	if v == nil {
-		return nil
+		return []wire.Have{{}} // nothing at all
 	}
 	held := v.have.next() - 1
 	for _, g := range v.have.Gaps {
