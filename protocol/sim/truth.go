@@ -155,6 +155,8 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 			if msg := m.disk.messages[r.ID]; msg != nil {
 				t.letters[msg.wire].renumbered = true
 			}
+		case protocol.EraseContact:
+			t.forgot(m)
 		case protocol.PutConversation:
 			t.delivered(m, r, before.delivered[r.ID])
 		}
@@ -172,6 +174,16 @@ func (t *truth) erased(m *machine, msg *message) {
 		l.gone = true
 		if t.erasing[erasure{m, msg.ID}] {
 			l.deleted = 1 + m.epoch
+		}
+	}
+}
+
+// forgot excuses what comes back to somebody who has removed a contact: with it
+// went the memory of what was deleted.
+func (t *truth) forgot(m *machine) {
+	for _, l := range t.letters {
+		if l.reader == m {
+			l.deleted = 0
 		}
 	}
 }
