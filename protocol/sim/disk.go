@@ -273,6 +273,17 @@ func (d *disk) ownMessages(id protocol.ConversationID, first, last uint64) []pro
 	return out
 }
 
+// unread returns how many incoming messages lie above a position.
+func (d *disk) unread(id protocol.ConversationID, position uint64) uint64 {
+	n := uint64(0)
+	for _, m := range d.threads[id] {
+		if m.Direction == protocol.In && m.Position > position {
+			n++
+		}
+	}
+	return n
+}
+
 // contents returns the contents that the history still has.
 func (d *disk) contents(ids []protocol.MessageID) map[protocol.MessageID][]byte {
 	out := make(map[protocol.MessageID][]byte, len(ids))

@@ -272,6 +272,9 @@ func (w *World) checkConversation(m *machine, v protocol.PutConversation) {
 			w.fail("%v: a message lies in a gap", m)
 		}
 	}
+	if n := d.unread(v.ID, v.ReadUpTo); v.Unread < n || v.ReadUpTo > v.LastPosition || v.PeerReadUpTo > v.OwnSequence {
+		w.fail("%v: %d of %d messages are called unread", m, v.Unread, n)
+	}
 	w.checkGaps(m, v, &h)
 }
 

@@ -158,9 +158,13 @@ func (w *World) readAll(m *machine) {
 			continue
 		}
 		in := protocol.MarkRead{Conversation: v.ID, UpTo: v.LastPosition, UnreadBefore: v.Unread}
+		if v.LastPosition > v.ReadUpTo && w.chance(30) { // not to the end
+			in.UpTo = v.ReadUpTo + 1 + w.random.Uint64N(v.LastPosition-v.ReadUpTo)
+			in.Unread = m.disk.unread(v.ID, in.UpTo)
+		}
 		now := m.clock().UnixMilli()
 		for _, msg := range m.disk.threads[v.ID] {
-			if msg.Direction != protocol.In || msg.Position <= v.ReadUpTo {
+			if msg.Direction != protocol.In || msg.Position <= v.ReadUpTo || msg.Position > in.UpTo {
 				continue
 			}
 			if content, _, err := wire.DecodeContent(msg.Content); err == nil && content.Timer != nil && content.Timer.Mode == wire.TimerFromRead {
