@@ -137,6 +137,9 @@ func (p *Peer) leave(c *contact, k *conn) {
 		return
 	}
 	c.conns = slices.Delete(c.conns, i, i+1)
+	if c.row.Phase == ContactRequested && p.lastNow.Sub(k.opened) >= linkIdleMax {
+		c.backoff.Hold(p.lastNow.Add(askAgain)) // the answer is a person's matter
+	}
 	if len(c.conns) == 0 {
 		p.live--
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
