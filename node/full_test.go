@@ -32,6 +32,9 @@ func TestFullDisk(t *testing.T) {
 		liveOnSmallDisk(t, dir)
 		return
 	}
+	if testing.Short() {
+		t.Skip("fills a disk")
+	}
 	child := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
 	child.Env = append(os.Environ(), smallDiskEnv+"="+t.TempDir())
 	child.SysProcAttr = &syscall.SysProcAttr{
