@@ -402,7 +402,7 @@ func keysAround(first uint32, keys []identity.TransportKey, today uint32) []iden
 	case len(out) > 0 || len(keys) == 0:
 		return out
 	case today < first:
-		return keys[:1]
+		return keys[:min(len(keys), keysAheadMax)]
 	}
 	return keys[len(keys)-1:]
 }

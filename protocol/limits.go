@@ -49,6 +49,7 @@ const (
 	linkTransportDays   = 3
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
+	keysAheadMax        = 4                // transport keys tried of a contact all of whose keys are of days to come
 	askAgain            = 10 * time.Minute // behind a connection on which a request was not answered
 	acceptAnswered      = 10 * time.Second // an accept by the connection that it went out on
 	clockSlack          = 2 * time.Second  // that the clock may go back by correction

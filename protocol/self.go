@@ -96,12 +96,17 @@ func dayOf(t time.Time) uint32 {
 	return uint32(max(t.Unix(), 0) / 86400)
 }
 
-// recordKeys returns our transport keys from yesterday on, as records name them.
+// recordKeys returns our transport keys as records name them: from two days ago on,
+// which is as far back as we go ourselves. Yesterday's is still tried, and it is the
+// oldest that we have left if our clock turns out to be far ahead.
 // Making them takes milliseconds, so they are kept for the day.
 func (s *self) recordKeys(day uint32) (first uint32, keys []identity.TransportKey) {
 	chain := s.transport(day)
-	if before, ok := s.state.Transport.At(chain.Day - 1); ok {
-		chain = before // yesterday's key is still tried
+	for _, ago := range [2]uint32{2, 1} {
+		if before, ok := s.state.Transport.At(chain.Day - ago); ok {
+			chain = before
+			break
+		}
 	}
 	if s.keysDay != chain.Day || s.keys == nil {
 		s.keysDay, s.keys = chain.Day, chain.Keys(rendezvous.RecordDays)
