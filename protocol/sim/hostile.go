@@ -82,8 +82,8 @@ func (w *World) stranger() {
 }
 
 // finder is a stranger who has found a link: it may ask what the link allows, and
-// says other things too.
-func (w *World) finder(m *machine, i invitation) {
+// says other things too: what is given, or else what comes to its mind.
+func (w *World) finder(m *machine, i invitation, says ...frame) {
 	link, err := wire.ParseLink(i.link)
 	if err != nil {
 		w.fail("%v: own link does not parse: %v", m, err)
@@ -98,9 +98,12 @@ func (w *World) finder(m *machine, i invitation) {
 	tag := identity.NewHelloTag(identity.LinkHelloKey(link.Secret), identity.FromDialer, key, m.hostKey)
 	at := w.between(0, time.Second)
 	w.network.arrive(c.ends[1], frame{wire.TypeHello, tag[:]}, at)
-	for range 1 + w.random.IntN(6) {
+	for len(says) == 0 || len(says) < 6 && w.chance(70) {
+		says = append(says, w.finderFrame(m, link))
+	}
+	for _, f := range says {
 		at += w.between(0, 2*time.Second)
-		w.network.arrive(c.ends[1], w.finderFrame(m, link), at)
+		w.network.arrive(c.ends[1], f, at)
 	}
 	w.after(at+w.about(10*time.Minute), func() { w.network.cut(c) })
 }

@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pabal/protocol"
+	"pabal/protocol/wire"
+)
+
+// acquainted returns a world in which everybody knows everybody.
+func acquainted(t *testing.T, people int) *story {
+	t.Helper()
+	s := quiet(t, people)
+	for i := range people {
+		for j := range i {
+			s.add(i, s.link(j))
+			s.wait(5 * time.Second)
+		}
+	}
+	return s
+}
+
+func (s *story) remove(who, whom int) {
+	s.t.Helper()
+	c := s.machine(who).contactWith(s.machine(whom))
+	s.does(who, func(ref uint64) protocol.Input { return protocol.RemoveContact{Ref: ref, Contact: c.ID} })
+	s.wait(5 * time.Second)
+}
+
+// TestAskAnew lets one side remove the other and ask it again: both go on, nothing
+// that was deleted comes back, and no number is taken for an old one.
+func TestAskAnew(t *testing.T) {
+	s := acquainted(t, 2)
+	for i := range 3 {
+		s.write(0, 1, fmt.Sprint("from A ", i))
+		s.write(1, 0, fmt.Sprint("from B ", i))
+	}
+	s.wait(time.Minute)
+	s.remove(1, 0)
+	s.write(0, 1, "while B does not know A")
+	s.add(1, s.link(0))
+	s.wait(time.Minute)
+	for i := range 5 {
+		s.write(1, 0, fmt.Sprint("again from B ", i))
+	}
+	s.wait(20 * time.Minute)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "while B does not know A",
+		"again from B 0", "again from B 1", "again from B 2", "again from B 3", "again from B 4")
+	if got := s.texts(0, 1); len(got) != 12 {
+		t.Errorf("at A: %q", got)
+	}
+}
+
+// TestBothAskAndWait lets both invite each other by links whose requests wait for a
+// person.
+func TestBothAskAndWait(t *testing.T) {
+	s := quiet(t, 2)
+	for i := range 2 {
+		link := s.does(i, func(ref uint64) protocol.Input {
+			return protocol.CreateInvite{Ref: ref, Kind: protocol.InviteOnce, Ask: true}
+		}).(protocol.InviteCreated).Link
+		c := s.add(1-i, link)
+		s.does(1-i, func(ref uint64) protocol.Input {
+			return protocol.SendText{Ref: ref, Contact: c, Text: marker + " before the answer"}
+		})
+	}
+	s.wait(time.Minute)
+	for _, m := range s.w.machines {
+		for _, r := range inOrder(m.disk.requests) {
+			s.does(m.index, func(ref uint64) protocol.Input {
+				return protocol.AnswerRequest{Ref: ref, ID: r.ID, Answer: protocol.RequestAccepted}
+			})
+		}
+	}
+	s.wait(time.Hour)
+	s.end()
+	for i := range 2 {
+		if got := s.texts(i, 1-i); len(got) != 2 {
+			t.Errorf("at %v: %q", s.machine(i), got)
+		}
+	}
+}
+
+// TestRestoreFromBeforeARenewal puts a disk back to a state from before two renewals:
+// the two sides share no session and no day chain any more.
+func TestRestoreFromBeforeARenewal(t *testing.T) {
+	s := acquainted(t, 2)
+	s.write(0, 1, "one")
+	s.wait(time.Minute)
+	old := s.machine(1).disk.snapshot()
+	for i := range 2 {
+		backup := s.machine(1).disk.snapshot()
+		s.write(0, 1, fmt.Sprint("renewed ", i))
+		s.wait(time.Minute)
+		s.w.putBack(s.machine(1), backup)
+		s.machine(1).restart()
+		s.wait(30 * time.Minute)
+		s.end()
+	}
+	s.w.putBack(s.machine(1), old)
+	s.wait(24 * time.Hour)
+	s.machine(1).restart()
+	s.wait(time.Hour)
+	s.write(0, 1, "after all")
+	s.wait(time.Hour)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "one", "renewed 0", "renewed 1", "after all")
+}
+
+// TestClockAheadAndBack lets one side's clock be a year ahead for some hours.
+func TestClockAheadAndBack(t *testing.T) {
+	s := acquainted(t, 2)
+	s.machine(1).setClock(365 * 24 * time.Hour)
+	s.wait(6 * time.Hour)
+	s.write(0, 1, "meanwhile")
+	s.wait(time.Hour)
+	s.machine(1).setClock(0)
+	s.wait(time.Hour)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "meanwhile")
+	s.write(1, 0, "back")
+	s.wait(time.Minute)
+	s.end()
+}
+
+// TestFailedDialsAreTriedSoon checks that a contact who comes back is found by the
+// back-off, not by the hourly look.
+func TestFailedDialsAreTriedSoon(t *testing.T) {
+	s := acquainted(t, 2)
+	s.machine(1).crash()
+	s.wait(time.Minute)
+	s.write(0, 1, "are you there?")
+	s.wait(2 * time.Minute)
+	s.machine(1).restart()
+	s.wait(4 * time.Minute)
+	s.end()
+}
+
+// TestRestartWithNothingButIntroductions restarts a machine whose outbox holds only
+// contents that are no messages.
+func TestRestartWithNothingButIntroductions(t *testing.T) {
+	s := acquainted(t, 2)
+	s.machine(1).crash()
+	s.wait(time.Minute)
+	s.does(0, func(ref uint64) protocol.Input { return protocol.SetName{Ref: ref, Name: marker + " new name"} })
+	s.machine(0).crash()
+	s.machine(0).restart()
+	s.machine(1).restart()
+	s.wait(20 * time.Minute)
+	s.end()
+	if c := s.machine(1).contactWith(s.machine(0)); c.Name != marker+" new name" {
+		t.Errorf("the contact's name is %q", c.Name)
+	}
+}
+
+// TestFinderGetsNoMail lets somebody who holds a link, and has a request's bytes from
+// elsewhere, repeat the request: it gets the accept, which it cannot open, and
+// becomes no path to the contact.
+func TestFinderGetsNoMail(t *testing.T) {
+	s := quiet(t, 2)
+	link := s.link(0)
+	s.add(1, link)
+	request := frame{}
+	for range 1000 {
+		s.wait(5 * time.Millisecond)
+		if sent := s.w.network.past[route{1, 0}]; len(sent) > 0 && sent[len(sent)-1].kind == wire.TypeRequest {
+			request = sent[len(sent)-1]
+			break
+		}
+	}
+	if request.kind == 0 {
+		t.Fatal("no request")
+	}
+	s.wait(200 * time.Millisecond)
+	s.machine(1).crash() // before it has answered the accept
+	if c := s.machine(0).contactWith(s.machine(1)); c == nil || c.Phase != protocol.ContactPending {
+		t.Fatalf("A's contact: %+v", c)
+	}
+	s.wait(time.Minute)
+	s.w.finder(s.machine(0), invitation{by: s.machine(0), link: link}, request, request)
+	s.wait(10 * time.Second)
+	s.write(0, 1, "for B alone")
+	s.wait(time.Minute)
+	s.machine(1).restart()
+	s.wait(20 * time.Minute)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "for B alone")
+}
