@@ -39,7 +39,21 @@ func newPerson(t testing.TB, name string) *person {
 	return p
 }
 
+// start runs the node. A port that somebody else has just now is tried again.
 func (p *person) start() {
+	p.t.Helper()
+	var err error
+	for range startTries {
+		if err = p.tryStart(); err == nil {
+			return
+		}
+	}
+	p.t.Fatalf("%s does not start: %v", p.config.Profile, err)
+}
+
+const startTries = 10
+
+func (p *person) tryStart() error {
 	p.t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ready := make(chan api.Discovery, 1)
@@ -54,8 +68,11 @@ func (p *person) start() {
 	select {
 	case d := <-ready:
 		p.Client = api.NewUnixClient(d.Unix)
+		return nil
 	case err := <-p.ended:
-		p.t.Fatalf("%s does not start: %v", p.config.Profile, err)
+		stop()
+		p.stop = nil
+		return err
 	}
 }
 
