@@ -259,7 +259,7 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 		return
 	}
 	next := uint64(1)
-	for _, sequence := range append(c.queue.WaitingSequences(), c.conv.row.OwnSequence+1) {
+	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {
 			p.pushVoid(now, c, next, sequence-1)
 		}
@@ -362,6 +362,7 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	if v == nil {
 		return
 	}
+	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
 		// It is we who lost messages: numbers up to reached are used, and what we have
@@ -381,6 +382,22 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
 	}
 	p.touchConversation(v)
+}
+
+// voidMissing declares void again, of our sequences that the peer does not hold, those
+// that were: it may have forgotten.
+func (p *Peer) voidMissing(c *contact, held uint64) {
+	known := slices.Clone(c.conv.row.Delivered)
+	for _, sequence := range c.queue.Sequences() {
+		known = addRange(known, sequence, sequence)
+	}
+	own, next := c.conv.row.OwnSequence, held+1
+	for _, r := range append(known, Range{own + 1, own + 1}) {
+		if r.First > next {
+			p.pushVoid(p.lastNow, c, next, r.First-1)
+		}
+		next = max(next, r.Last+1)
+	}
 }
 
 // sequencesFetched queues what a peer lost; what we do not have any more is void.

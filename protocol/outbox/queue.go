@@ -200,14 +200,20 @@ func (q *Queue) RemoveWaiting(message [16]byte) bool {
 	return true
 }
 
-// WaitingSequences returns the sequences of the messages that no envelope carries
-// yet, ascending.
-func (q *Queue) WaitingSequences() []uint64 {
+// Sequences returns the sequences of all messages in the queue, in envelopes or not,
+// ascending.
+func (q *Queue) Sequences() []uint64 {
 	var out []uint64
-	for _, it := range q.waiting {
-		if !it.Inline() {
-			out = append(out, it.Sequence)
+	add := func(items []Item) {
+		for _, it := range items {
+			if !it.Inline() {
+				out = append(out, it.Sequence)
+			}
 		}
+	}
+	add(q.waiting)
+	for _, e := range q.sealed {
+		add(e.Items)
 	}
 	slices.Sort(out)
 	return out

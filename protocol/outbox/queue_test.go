@@ -232,7 +232,7 @@ func TestMergeKeepsOrder(t *testing.T) {
 	if q.waiting[0].Content[0] != 1 || q.waiting[1].Content[0] != 2 {
 		t.Error("inline contents changed places")
 	}
-	if got := q.WaitingSequences(); !slices.Equal(got, []uint64{2, 4, 9, 10}) {
+	if got := q.Sequences(); !slices.Equal(got, []uint64{2, 3, 4, 9, 10}) {
 		t.Errorf("sequences %v", got)
 	}
 }

@@ -189,3 +189,26 @@ func TestFinderGetsNoMail(t *testing.T) {
 	s.end()
 	equal(t, "at B", s.texts(1, 0), "for B alone")
 }
+
+// TestAskAnewWithMailOnTheWay lets mail be sealed for somebody who asks anew before
+// it says that it has forgotten everything: that mail must not be called void.
+func TestAskAnewWithMailOnTheWay(t *testing.T) {
+	s := acquainted(t, 2)
+	s.write(0, 1, "before")
+	s.wait(time.Minute)
+	s.remove(1, 0)
+	for i := range 30 {
+		s.write(0, 1, fmt.Sprint("unasked ", i))
+	}
+	link := s.link(0)
+	s.add(1, link)
+	for i := range 100 { // all through the handshake
+		s.write(0, 1, fmt.Sprint("during ", i))
+		s.wait(15 * time.Millisecond)
+	}
+	s.wait(20 * time.Minute)
+	s.end()
+	if got := s.texts(1, 0); len(got) != 130 || got[0] != "unasked 0" || got[129] != "during 99" {
+		t.Errorf("at B: %d texts, %q", len(got), got[0])
+	}
+}
