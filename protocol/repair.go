@@ -387,6 +387,9 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 // voidMissing declares void again, of our sequences that the peer does not hold, those
 // that were: it may have forgotten.
 func (p *Peer) voidMissing(c *contact, held uint64) {
+	if c.refetching {
+		return // what is there is not known; the answer declares the rest void
+	}
 	known := slices.Clone(c.conv.row.Delivered)
 	for _, sequence := range c.queue.Sequences() {
 		known = addRange(known, sequence, sequence)
