@@ -35,7 +35,7 @@ type contact struct {
 	activity    time.Time // last message either way, for liveness
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
 	unsupported bool      // it does not speak our version
-	refetching  bool      // what the peer lost is being looked up: nothing later is sealed before it
+	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair
 	repairAt    time.Time // not before
 }

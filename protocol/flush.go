@@ -45,7 +45,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if ps == nil || c.live() == nil || c.row.Blocked || c.row.Verification == VerifiedChanged {
 		return nil
 	}
-	if c.refetching || !p.renumber(now, c) {
+	if c.refetching > 0 || !p.renumber(now, c) {
 		return nil
 	}
 	if err := p.declareWithdrawn(now, c, ps); err != nil || c.forked {

@@ -378,7 +378,7 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
 		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
 		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held})
-		c.refetching = true
+		c.refetching++
 		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
 	}
 	p.touchConversation(v)
@@ -387,7 +387,7 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 // voidMissing declares void again, of our sequences that the peer does not hold, those
 // that were: it may have forgotten.
 func (p *Peer) voidMissing(c *contact, held uint64) {
-	if c.refetching {
+	if c.refetching > 0 {
 		return // what is there is not known; the answer declares the rest void
 	}
 	known := slices.Clone(c.conv.row.Delivered)
@@ -413,7 +413,7 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 	if c == nil {
 		return
 	}
-	c.refetching = false
+	c.refetching = max(c.refetching-1, 0)
 	items := make([]outbox.Item, 0, len(in.Messages))
 	next := in.First
 	for _, m := range in.Messages {
