@@ -14,6 +14,15 @@
 // is anything sent, answered or begun. A crash loses the batch, the
 // connections and the jobs.
 //
+// A seed that fails is run again, with everything that happens and what is on
+// each disk at the end, by
+//
+//	go test ./protocol/sim -run '^TestSeeds$' -args -seed 17 -trace
+//
+// -seed and -seeds give the first seed and how many; -peers and -hours change
+// what the seeds say. A [Mutation] is a mistake of the simulated daemon that the
+// simulation must find: it shows that the promises are looked at.
+//
 // The truth that the promises are measured against is kept beside the peers:
 // every letter that was ever committed, by whom, and where it arrived.
 package sim

@@ -27,7 +27,7 @@ const (
 	// restoresPerDayMax is how often a day a disk is put back to an older state.
 	restoresPerDayMax = 2
 
-	// conn rows, sessions and bytes that a peer may keep for one contact.
+	// What a peer may keep for one contact, in rows and bytes.
 	sessionsPerContactMax = 4
 	envelopesPerSession   = 512
 	contactStateBytesMax  = 64 << 10

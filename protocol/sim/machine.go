@@ -274,6 +274,11 @@ func (m *machine) answered(ref uint64, result any, code string) {
 
 // commit makes a batch durable and then does what it allows.
 func (m *machine) commit(all protocol.Output) {
+	if m.w.plan.FullDisk > 0 && !m.w.healing && m.w.chance(m.w.plan.FullDisk) { // the Peer is dropped and loaded again
+		m.crash()
+		m.restart()
+		return
+	}
 	switch m.w.plan.Mutation {
 	case ReuseChain:
 		if m.w.chance(2) {

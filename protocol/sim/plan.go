@@ -27,6 +27,7 @@ type Plan struct {
 	Strangers time.Duration // in all
 	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
 	SlowDisk  bool
+	FullDisk  int // commits of a hundred that are refused
 
 	Mutation Mutation
 }
@@ -81,6 +82,9 @@ func NewPlan(seed uint64) Plan {
 		p.Disturb = 1 + r.IntN(15)
 	}
 	p.SlowDisk = r.IntN(5) == 0
+	if r.IntN(4) == 0 {
+		p.FullDisk = 1 + r.IntN(5)
+	}
 	if r.IntN(8) == 0 {
 		p.storm(r)
 	}
