@@ -8,6 +8,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"pabal/protocol"
+	"pabal/protocol/rendezvous"
 )
 
 // converge waits until everything has arrived, or fails.
@@ -61,8 +62,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
-	if w.truth.skewed[m] && w.truth.skewed[other] && !knowsWay(c, other) && !knowsWay(*theirs, m) {
-		return "" // both clocks were wrong when they said where they are
+	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other]
+	if stale && !knowsWay(c, other) && !knowsWay(*theirs, m) {
+		return "" // too long ago, or by wrong clocks, they told each other where they are
 	}
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
@@ -158,6 +160,7 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 		switch {
 		case !within(v.Delivered, msg.Sequence):
 			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
+		case l.voided:
 		case !l.arrived || l.gone && l.deleted == 0 && !other.forgot(m) && (m.epoch == 0 || other.epoch == 0):
 			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)
 		}

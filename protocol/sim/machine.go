@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -350,7 +351,7 @@ func (m *machine) release(all protocol.Output) {
 
 // setWake wakes the Peer when it asked to be, by the monotonic clock.
 func (m *machine) setWake(at time.Time) {
-	d := wakeEvery
+	d := cmp.Or(m.w.plan.Wake, wakeEvery)
 	if !at.IsZero() {
 		d = min(d, at.Sub(m.clock()))
 	}

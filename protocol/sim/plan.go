@@ -29,6 +29,8 @@ type Plan struct {
 	SlowDisk  bool
 	FullDisk  int // commits of a hundred that are refused
 
+	Wake time.Duration // how often a machine wakes at the least; 0 = as package node does
+
 	Mutation Mutation
 }
 
@@ -45,6 +47,20 @@ func (p *Plan) storm(r *rand.Rand) {
 		*fault = 0
 		if r.IntN(3) == 0 {
 			*fault = minutes(15, 60)
+		}
+	}
+}
+
+// long makes a world of months, in which little happens: keys are renewed, what was
+// kept for a while is forgotten.
+func (p *Plan) long(r *rand.Rand) {
+	days := func(least, most int) time.Duration { return time.Duration(least+r.IntN(most-least)) * 24 * time.Hour }
+	p.Life, p.Peers, p.Wake = days(35, 110), 2+r.IntN(2), time.Hour
+	p.Talk, p.Act = days(1, 8), days(3, 20)
+	p.Strangers, p.Disturb = 0, min(p.Disturb, 3)
+	for _, fault := range []*time.Duration{&p.Crash, &p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move} {
+		if *fault > 0 {
+			*fault = days(5, 30)
 		}
 	}
 }
@@ -85,8 +101,11 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(4) == 0 {
 		p.FullDisk = 1 + r.IntN(5)
 	}
-	if r.IntN(8) == 0 {
+	switch {
+	case r.IntN(8) == 0:
 		p.storm(r)
+	case r.IntN(30) == 0:
+		p.long(r)
 	}
 	return p
 }

@@ -20,6 +20,7 @@ type letter struct {
 	withdrawn  bool // the author took it back, deleted it or removed the contact
 	lost       bool // the author's disk was put back to a state before it
 	renumbered bool
+	voided     bool // it was withdrawn once, whatever disk was put back since: the reader drops it
 
 	reader  *machine // where it arrived
 	arrived bool     // on the reader's disk, once at least
@@ -170,7 +171,7 @@ func (t *truth) erased(m *machine, msg *message) {
 	switch {
 	case l == nil:
 	case msg.Direction == protocol.Out:
-		l.withdrawn = true
+		l.withdrawn, l.voided = true, true
 	default:
 		l.gone = true
 		if t.erasing[erasure{m, msg.ID}] {
@@ -236,6 +237,7 @@ func (t *truth) delivered(m *machine, v protocol.PutConversation, before []proto
 		t.deliveries++
 		l := t.letters[msg.wire]
 		switch {
+		case l.voided:
 		case !l.arrived:
 			t.w.fail("%v: %s is called delivered and never arrived", m, short(l.text))
 		case !l.gone && !l.reader.disk.holds(msg.wire):

@@ -1,0 +1,20 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestMonths lets worlds live for months.
+func TestMonths(t *testing.T) {
+	count := uint64(4)
+	if testing.Short() {
+		count = 1
+	}
+	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+count; seed++ {
+		plan := NewPlan(seed)
+		plan.long(rand.New(newSource(seed, 1<<33)))
+		w := simulate(t, plan)
+		t.Log(seed, w.Summary())
+	}
+}
