@@ -248,7 +248,11 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		}
 		return false, nil
 	}
-	if other := p.contactOf(a.Peer.Account, c); other != nil {
+	switch other := p.contactOf(a.Peer.Account, c); {
+	case other == nil:
+	case len(other.sessions) == 0 && len(c.sessions) > 0:
+		p.merge(now, c, other)
+	default:
 		p.merge(now, other, c)
 		c = other
 		k.contact = other
