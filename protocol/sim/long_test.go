@@ -7,7 +7,7 @@ import (
 
 // TestMonths lets worlds live for months.
 func TestMonths(t *testing.T) {
-	count := uint64(4)
+	count := uint64(3)
 	if testing.Short() {
 		count = 1
 	}

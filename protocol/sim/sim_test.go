@@ -18,7 +18,7 @@ var (
 )
 
 const (
-	seedsUsual = 24
+	seedsUsual = 20
 	seedsShort = 6
 )
 
