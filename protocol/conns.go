@@ -351,7 +351,7 @@ func (p *Peer) hostTag(secret [32]byte) (tag [8]byte) {
 
 // pairTag is the tag of this machine in loopback addresses shared with a contact.
 func (p *Peer) pairTag(c *contact) [8]byte {
-	a, b := p.self.entry.Account, c.row.Account
+	a, b := p.self.account, c.row.Account
 	if slices.Compare(a[:], b[:]) > 0 {
 		a, b = b, a
 	}

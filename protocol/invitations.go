@@ -56,7 +56,7 @@ func (v *invitation) open(now time.Time) bool {
 }
 
 func (p *Peer) ourself() invite.Self {
-	return invite.Self{Entry: p.self.entry, Device: p.self.state.Device}
+	return invite.Self{Entry: p.self.presented().entry, Device: p.self.state.Device}
 }
 
 func (p *Peer) createInvite(now time.Time, in CreateInvite) error {

@@ -20,7 +20,7 @@ func Load(random io.Reader, config Config, state State) (*Peer, error) {
 		return nil, fmt.Errorf("load self: %w", errors.Join(errState, err))
 	}
 	p.self.name = state.Self.Name
-	p.self.derive()
+	p.self.account = p.self.state.Account.Public()
 	for _, step := range []func(State) error{
 		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox,
 	} {

@@ -42,7 +42,7 @@ func (p *Peer) recordOf(now time.Time, c *contact, reply wire.ReplyPath, linkTag
 // pushIntroduction queues what a new session begins with: our device list, our
 // name, where we are, and which list of theirs we know.
 func (p *Peer) pushIntroduction(now time.Time, c *contact) {
-	list := p.self.list
+	list := p.self.presented().list
 	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
 	p.pushProfile(c)
 	p.pushRecord(now, c)
@@ -107,7 +107,7 @@ func (p *Peer) dropInline(c *contact, t wire.ContentType) {
 // the smaller account key does it.
 func (p *Peer) reseed(now time.Time, c *contact) {
 	ps := c.sending()
-	own := p.self.entry.Account
+	own := p.self.account
 	if ps == nil || c.row.Phase != ContactEstablished || slices.Compare(own[:], c.row.Account[:]) > 0 {
 		return
 	}
@@ -129,7 +129,7 @@ func (p *Peer) reseed(now time.Time, c *contact) {
 }
 
 func (p *Peer) reseedReceived(now time.Time, c *contact, ps *pairSession, r *wire.Reseed) {
-	own := p.self.entry.Account
+	own := p.self.account
 	if r == nil || slices.Compare(own[:], c.row.Account[:]) < 0 {
 		return
 	}

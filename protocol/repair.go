@@ -47,7 +47,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if ps != nil {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
-	list := p.self.list
+	list := p.self.presented().list
 	transport := p.self.transport(p.KeyDay(now))
 	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
 		wire.RequestPayload{
@@ -151,7 +151,7 @@ func (p *Peer) oursGoesOn(c *contact, theirs uint32, secret [32]byte) bool {
 	if r == nil || r.Recovery != secret || r.Generation < theirs {
 		return false
 	}
-	own := p.self.entry.Account
+	own := p.self.account
 	return r.Generation > theirs || slices.Compare(own[:], c.row.Account[:]) < 0
 }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"pabal/protocol/identity"
@@ -14,13 +15,18 @@ type self struct {
 	name  string
 	state selfState
 
-	list   identity.DeviceList
-	device identity.KEMPublic
-	entry  identity.DeviceEntry
-	dirty  bool
+	account identity.AccountPublic
+	signed  *signed // nil until it is needed
+	dirty   bool
 
 	keysDay uint32 // of keys
 	keys    []identity.TransportKey
+}
+
+// signed is what others get of us: one device, listed once.
+type signed struct {
+	list  identity.DeviceList
+	entry identity.DeviceEntry
 }
 
 // selfState is what PutSelf.State holds.
@@ -53,21 +59,26 @@ func newSelf(random io.Reader, now time.Time, name string) (self, error) {
 	today := dayOf(now)
 	s.state.AddedDay, s.state.HighestDay = today, today
 	s.state.Transport.Day = today - min(today, 1) // yesterday's key is still tried
-	s.derive()
+	s.account = s.state.Account.Public()
 	return s, nil
 }
 
-// derive computes what follows from the state: one device, listed once.
-func (s *self) derive() {
-	s.device = s.state.Device.Public()
-	s.list = identity.NewDeviceList(s.state.Account, identity.ListedDevice{
-		Key: s.device, Name: s.state.DeviceName, AddedDay: s.state.AddedDay,
+// presented returns what others get of us. Making it takes two signatures and a key
+// pair, so it is made when it is first needed: most starts need none.
+func (s *self) presented() *signed {
+	if s.signed != nil {
+		return s.signed
+	}
+	device := s.state.Device.Public()
+	list := identity.NewDeviceList(s.state.Account, identity.ListedDevice{
+		Key: device, Name: s.state.DeviceName, AddedDay: s.state.AddedDay,
 	})
-	entry, ok := identity.NewDeviceEntry(s.state.Account, s.list, s.device)
+	entry, ok := identity.NewDeviceEntry(s.state.Account, list, device)
 	if !ok {
 		panic("protocol: our own list lacks our device")
 	}
-	s.entry = entry
+	s.signed = &signed{list: list, entry: entry}
+	return s.signed
 }
 
 // transport returns the chain at the given day, or at the nearest day that it
@@ -99,7 +110,7 @@ func dayOf(t time.Time) uint32 {
 // recordKeys returns our transport keys as records name them: from two days ago on,
 // which is as far back as we go ourselves. Yesterday's is still tried, and it is the
 // oldest that we have left if our clock turns out to be far ahead.
-// Making them takes milliseconds, so they are kept for the day.
+// Making them takes milliseconds, so they are kept, and only what a new day adds is made.
 func (s *self) recordKeys(day uint32) (first uint32, keys []identity.TransportKey) {
 	chain := s.transport(day)
 	for _, ago := range [2]uint32{2, 1} {
@@ -108,8 +119,14 @@ func (s *self) recordKeys(day uint32) (first uint32, keys []identity.TransportKe
 			break
 		}
 	}
-	if s.keysDay != chain.Day || s.keys == nil {
-		s.keysDay, s.keys = chain.Day, chain.Keys(rendezvous.RecordDays)
+	var kept []identity.TransportKey
+	if passed := chain.Day - s.keysDay; chain.Day >= s.keysDay && passed < uint32(len(s.keys)) {
+		kept = s.keys[passed:]
+	}
+	if missing := rendezvous.RecordDays - len(kept); missing > 0 {
+		if rest, ok := chain.At(chain.Day + uint32(len(kept))); ok {
+			s.keysDay, s.keys = chain.Day, slices.Concat(kept, rest.Keys(missing))
+		}
 	}
 	return chain.Day, s.keys
 }

@@ -408,7 +408,7 @@ func (p *Peer) headReceived(c *contact, head *identity.ListHead) {
 	if head == nil {
 		return
 	}
-	own := p.self.list.Head()
+	own := p.self.presented().list.Head()
 	if head.Sequence > own.Sequence || head.Sequence == own.Sequence && head.Hash != own.Hash {
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "device_list_fork"})
 	}

@@ -109,10 +109,10 @@ func (p *Peer) LiveCount() int { return p.live }
 func (p *Peer) Addresses() []wire.Address { return p.net.Own }
 
 // Account returns our account's public key, for fingerprints.
-func (p *Peer) Account() identity.AccountPublic { return p.self.entry.Account }
+func (p *Peer) Account() identity.AccountPublic { return p.self.account }
 
 // Devices returns the devices of our account.
-func (p *Peer) Devices() []identity.ListedDevice { return p.self.list.Devices }
+func (p *Peer) Devices() []identity.ListedDevice { return p.self.presented().list.Devices }
 
 // Name returns our display name.
 func (p *Peer) Name() string { return p.self.name }
