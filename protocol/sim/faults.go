@@ -17,6 +17,7 @@ func (w *World) beginFaults() {
 	each(w.plan.Sleep, func(m *machine) { m.sleep(w.about(3 * time.Hour)) })
 	each(w.plan.Move, w.move)
 	each(w.plan.Clock, w.turnClock)
+	each(w.plan.FullDisk, func(m *machine) { m.full = true })
 	each(w.plan.Restore, w.restore)
 	if w.plan.Restore > 0 {
 		each(w.plan.Restore/4, func(m *machine) { m.snapshots = append(m.snapshots, m.disk.snapshot()) })
@@ -133,6 +134,7 @@ func (w *World) heal() {
 	w.healing, w.healedAt = true, w.now
 	w.network.partition(make([]int, len(w.machines)))
 	for _, m := range w.machines {
+		m.full = false
 		m.setClock(0)
 		m.awake()
 		m.restart()

@@ -41,6 +41,7 @@ type machine struct {
 	boot   [32]byte
 
 	disk     *disk
+	full     bool // the disk has no room for the next commit
 	peer     *protocol.Peer
 	on       bool
 	asleep   bool
@@ -275,7 +276,8 @@ func (m *machine) answered(ref uint64, result any, code string) {
 
 // commit makes a batch durable and then does what it allows.
 func (m *machine) commit(all protocol.Output) {
-	if m.w.plan.FullDisk > 0 && !m.w.healing && m.w.chance(m.w.plan.FullDisk) { // the Peer is dropped and loaded again
+	if m.full { // the Peer is dropped and loaded again
+		m.full = false
 		m.crash()
 		m.restart()
 		return

@@ -27,7 +27,7 @@ type Plan struct {
 	Strangers time.Duration // in all
 	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
 	SlowDisk  bool
-	FullDisk  int // commits of a hundred that are refused
+	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
 	Wake time.Duration // how often a machine wakes at the least; 0 = as package node does
 
@@ -43,7 +43,7 @@ func (p *Plan) storm(r *rand.Rand) {
 	p.Crash = minutes(3, 30)
 	p.Disturb = 5 + r.IntN(35)
 	p.Strangers = minutes(2, 10)
-	for _, fault := range []*time.Duration{&p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move} {
+	for _, fault := range []*time.Duration{&p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move, &p.FullDisk} {
 		*fault = 0
 		if r.IntN(3) == 0 {
 			*fault = minutes(15, 60)
@@ -58,7 +58,7 @@ func (p *Plan) long(r *rand.Rand) {
 	p.Life, p.Peers, p.Wake = days(35, 110), 2+r.IntN(2), time.Hour
 	p.Talk, p.Act = days(1, 8), days(3, 20)
 	p.Strangers, p.Disturb = 0, min(p.Disturb, 3)
-	for _, fault := range []*time.Duration{&p.Crash, &p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move} {
+	for _, fault := range []*time.Duration{&p.Crash, &p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move, &p.FullDisk} {
 		if *fault > 0 {
 			*fault = days(5, 30)
 		}
@@ -99,7 +99,7 @@ func NewPlan(seed uint64) Plan {
 	}
 	p.SlowDisk = r.IntN(5) == 0
 	if r.IntN(4) == 0 {
-		p.FullDisk = 1 + r.IntN(5)
+		p.FullDisk = p.Life / time.Duration(2+r.IntN(30))
 	}
 	switch {
 	case r.IntN(8) == 0:

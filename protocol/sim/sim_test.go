@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -21,6 +22,13 @@ const (
 	seedsUsual = 20
 	seedsShort = 6
 )
+
+// TestMain lets the heap of a world, which is small, grow further between collections
+// than by default: that is a tenth of the time.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // TestSeeds runs worlds by seed, each twice: the two must be equal.
 func TestSeeds(t *testing.T) {
