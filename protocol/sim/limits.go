@@ -15,8 +15,9 @@ const (
 
 	// batchInputsMax bounds the inputs of one batch.
 	batchInputsMax = 64
-	// wakeEvery is how often a machine wakes at the least, as package node does.
-	wakeEvery = time.Minute
+	// wakeEvery is how often a machine wakes at the least. Package node does each
+	// minute; here it is rarer, so that nothing can hang on it.
+	wakeEvery = 10 * time.Minute
 	// rotateSpread is how far from midnight UTC a transport key may change, as in
 	// package node.
 	rotateSpread = 3 * time.Hour

@@ -29,7 +29,7 @@ type Plan struct {
 	SlowDisk  bool
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
-	Wake time.Duration // how often a machine wakes at the least; 0 = as package node does
+	Wake time.Duration // how often a machine wakes at the least; 0 = wakeEvery
 
 	Mutation Mutation
 }
