@@ -110,16 +110,20 @@ func (k KEMPublic) Check() error {
 	if err != nil {
 		return ErrKey
 	}
-	// Any scalar finds a point of low order: it is what ECDH refuses.
-	probe, err := ecdh.X25519().NewPrivateKey(make([]byte, curveSize))
-	if err != nil {
-		return ErrKey
-	}
-	if _, err := probe.ECDH(point); err != nil {
+	if _, err := lowOrderProbe.ECDH(point); err != nil {
 		return ErrKey
 	}
 	return nil
 }
+
+// lowOrderProbe finds a point of low order, as any scalar does: it is what ECDH refuses.
+var lowOrderProbe = func() *ecdh.PrivateKey {
+	probe, err := ecdh.X25519().NewPrivateKey(make([]byte, KeySize))
+	if err != nil {
+		panic("identity: 32 zeros are an X25519 key")
+	}
+	return probe
+}()
 
 // Public returns the public key of the pair (about 0.1 ms).
 func (s KEMSeed) Public() KEMPublic {
