@@ -208,3 +208,26 @@ func TestAskAnewWithMailOnTheWay(t *testing.T) {
 		t.Errorf("at B: %d texts, %q", len(got), got[0])
 	}
 }
+
+// TestWriteAndRemoveAtOnce lets a person write to somebody and remove the contact before
+// either is committed.
+func TestWriteAndRemoveAtOnce(t *testing.T) {
+	s := acquainted(t, 2)
+	c := s.machine(0).contactWith(s.machine(1))
+	send := func(text string) {
+		text = marker + " " + text
+		s.machine(0).command(func(ref uint64) protocol.Input {
+			return protocol.SendText{Ref: ref, Contact: c.ID, Text: text}
+		}, func(result any, code string) {
+			s.w.truth.promised(s.machine(0), result.(protocol.Sent), text)
+		})
+	}
+	send("one")
+	send("two")
+	s.machine(0).command(func(ref uint64) protocol.Input { return protocol.RemoveContact{Ref: ref, Contact: c.ID} }, nil)
+	s.wait(time.Minute)
+	s.end()
+	if got := s.machine(0).contactWith(s.machine(1)); got != nil {
+		t.Error("the contact is still there")
+	}
+}

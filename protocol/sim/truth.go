@@ -114,10 +114,11 @@ func (t *truth) promised(m *machine, sent protocol.Sent, text string) {
 type past struct {
 	delivered map[protocol.ConversationID][]protocol.Range
 	erased    []*message
+	removed   map[protocol.ConversationID]bool // with the contact, as somebody asked
 }
 
 func (t *truth) watch(m *machine, writes []protocol.Write) past {
-	before := past{delivered: make(map[protocol.ConversationID][]protocol.Range)}
+	before := past{delivered: make(map[protocol.ConversationID][]protocol.Range), removed: make(map[protocol.ConversationID]bool)}
 	for _, w := range writes {
 		switch r := w.(type) {
 		case protocol.PutConversation:
@@ -133,10 +134,12 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 			before.erased = append(before.erased, msg)
 		case protocol.EraseConversation:
 			before.erased = append(before.erased, m.disk.threads[r.ID]...)
-			c := m.disk.conversations[r.ID].Contact
-			if !t.removing[asking{m, c}] && len(m.disk.threads[r.ID]) > 0 {
+			v, known := m.disk.conversations[r.ID]
+			asked := t.removing[asking{m, v.Contact}]
+			if !asked && len(m.disk.threads[r.ID]) > 0 {
 				t.w.fail("%v: a conversation was erased that nobody removed", m)
 			}
+			before.removed[r.ID] = asked || !known // one that began in this batch
 		}
 	}
 	return before
@@ -152,6 +155,8 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 		case protocol.PutMessage:
 			if msg := m.disk.messages[r.ID]; msg != nil {
 				t.put(m, msg)
+			} else {
+				t.erasedAtOnce(m, r, before)
 			}
 		case protocol.RenumberMessage:
 			if msg := m.disk.messages[r.ID]; msg != nil {
@@ -164,6 +169,17 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 		}
 	}
 	t.w.checkCommit(m, writes)
+}
+
+// erasedAtOnce takes note of a message that one batch wrote and erased: somebody wrote
+// it and then, before the commit, deleted it or removed the contact.
+func (t *truth) erasedAtOnce(m *machine, r protocol.PutMessage, before past) {
+	if !t.erasing[erasure{m, r.ID}] && !before.removed[r.Conversation] {
+		t.w.fail("%v: a message was written and erased that nobody deleted", m)
+	}
+	if r.Direction == protocol.Out {
+		t.letters[r.ID] = &letter{author: m, id: r.ID, epoch: m.epoch, order: len(t.letters), withdrawn: true, voided: true}
+	}
 }
 
 func (t *truth) erased(m *machine, msg *message) {
