@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -156,8 +157,20 @@ func (p *Peer) hangup(k *conn) {
 	p.detach(p.lastNow, k)
 }
 
+// connsOf returns every connection that belongs to a contact, or on which we prove
+// ourselves to it: its paths, and those that may become one.
+func (p *Peer) connsOf(c *contact) []*conn {
+	var out []*conn
+	for _, id := range slices.Sorted(maps.Keys(p.conns)) {
+		if k := p.conns[id]; k.contact == c {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 func (p *Peer) dropConns(c *contact) {
-	for _, k := range slices.Clone(c.conns) {
+	for _, k := range p.connsOf(c) {
 		p.hangup(k)
 	}
 }

@@ -240,8 +240,18 @@ func (p *Peer) pushInline(c *contact, content wire.Content) {
 		panic("protocol: a content of ours does not encode")
 	}
 	c.state.Inline = append(c.state.Inline, b)
-	c.queue.Push(outbox.Item{Size: len(b), Content: b})
+	c.queue.Push(inlineItem(b))
 	p.touchContact(c)
+}
+
+// inlineItem queues a content that is no message. One that says which messages will not
+// come has its place among the messages that do.
+func inlineItem(b []byte) outbox.Item {
+	it := outbox.Item{Size: len(b), Content: b}
+	if content, _, err := wire.DecodeContent(b); err == nil && content.Type == wire.ContentVoidMessages {
+		it.Sequence = content.First
+	}
+	return it
 }
 
 func (p *Peer) writeRows() error {

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"pabal/protocol/identity"
@@ -276,6 +275,9 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		p.compare(now, c, ps, answered.Payload.Have)
 	case answered.Payload.Generation > 0:
 		seen, _ := seenAndWritten(answered.Payload.Have)
+		if !p.plausible(c, seen) {
+			seen = 0
+		}
 		p.goOnBehind(now, c, max(seen, 1))
 	}
 	return true, nil
@@ -458,10 +460,16 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 // one we know, to the one we know: both invited each other. What was written to
 // either stays; if both were written to, the one without a session fails.
 func (p *Peer) merge(now time.Time, into, from *contact) {
-	for _, k := range slices.Clone(from.conns) {
-		p.leave(from, k)
-		if k.contact = nil; p.conns[k.id] == k {
+	for _, k := range p.connsOf(from) {
+		switch path := k.path(); {
+		case path:
+			p.leave(from, k)
+			k.contact = nil
 			p.attach(now, into, k)
+		case k.proved:
+			k.contact = into
+		default: // it is to prove us by a link that has done its work
+			p.hangup(k)
 		}
 	}
 	into.state.Hello = from.state.Hello

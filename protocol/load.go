@@ -65,7 +65,7 @@ func (p *Peer) loadContacts(state State) error {
 			}
 		}
 		for _, b := range c.state.Inline {
-			c.queue.Push(outbox.Item{Size: len(b), Content: b})
+			c.queue.Push(inlineItem(b))
 		}
 		p.contacts[row.ID] = c
 		p.stir(c)
@@ -118,6 +118,7 @@ func (p *Peer) loadOutbox(state State) error {
 	rows := slices.Clone(state.Outbox)
 	slices.SortStableFunc(rows, func(a, b PutOutbox) int { return compareUint64(uint64(a.Index), uint64(b.Index)) })
 	inEnvelope := make(map[MessageID]bool)
+	waiting := make(map[*contact][]outbox.Item)
 	for _, row := range rows {
 		c := p.contacts[row.Contact]
 		if c == nil || c.session(row.SID) == nil {
@@ -126,7 +127,7 @@ func (p *Peer) loadOutbox(state State) error {
 		e := &outbox.Entry{Session: row.SID, Index: row.Index, Envelope: row.Envelope}
 		for _, oc := range row.Contents {
 			if oc.Message == (MessageID{}) {
-				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
+				e.Items = append(e.Items, inlineItem(oc.Inline))
 				continue
 			}
 			inEnvelope[oc.Message] = true
@@ -143,7 +144,10 @@ func (p *Peer) loadOutbox(state State) error {
 		if c == nil || inEnvelope[w.ID] || inRanges(v.row.Delivered, w.Sequence) {
 			continue // note to self, or on its way already
 		}
-		c.queue.Push(outbox.Item{Message: w.ID, Sequence: w.Sequence, Size: w.SizeBytes})
+		waiting[c] = append(waiting[c], outbox.Item{Message: w.ID, Sequence: w.Sequence, Size: w.SizeBytes})
+	}
+	for c, items := range waiting {
+		c.queue.PutBack(items)
 	}
 	return nil
 }

@@ -332,13 +332,27 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	var direct []uint64
 	for _, h := range have {
-		if h.Conversation == [16]byte{} {
+		if h.Conversation == [16]byte{} && p.plausible(c, h.Sequence) {
 			direct = append(direct, h.Sequence)
 		}
 	}
 	if len(direct) > 0 {
 		p.reconcile(c, slices.Min(direct), slices.Max(direct))
 	}
+}
+
+// plausible reports whether a peer may say that it has seen a sequence of ours. One far
+// past all that we know of would leave us no numbers; it is told to the user.
+func (p *Peer) plausible(c *contact, sequence uint64) bool {
+	own := uint64(0)
+	if c.conv != nil {
+		own = c.conv.row.OwnSequence
+	}
+	if sequence <= own+sequenceJumpMax {
+		return true
+	}
+	p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
+	return false
 }
 
 // goOnBehind is called when the peer knows our messages up to a sequence and we know
@@ -432,6 +446,7 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 	p.touchContact(c)
 }
 
+// pushVoid tells the peer that our messages first..last will not come.
 func (p *Peer) pushVoid(now time.Time, c *contact, first, last uint64) {
 	p.pushInline(c, wire.Content{Type: wire.ContentVoidMessages, At: now.UnixMilli(), First: first, Last: last})
 }

@@ -2,9 +2,12 @@ package outbox
 
 import "time"
 
-// All limits here are of this implementation; the protocol's own are in wire
-// and session.
+// All limits here are of this implementation, but ItemsMax; the protocol's own are
+// in wire and session.
 const (
+	// ItemsMax bounds the contents of one envelope: a peer refuses a body that has
+	// more (wire.ContentsPerBodyMax).
+	ItemsMax = 1024
 	// CacheBytesMax bounds the contents and frames that one queue keeps in memory.
 	CacheBytesMax = 1 << 20
 	// FetchBytesMax bounds what one fetch asks for.

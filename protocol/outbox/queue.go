@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -8,7 +9,7 @@ import (
 // Item is one content on its way to a contact.
 type Item struct {
 	Message  [16]byte // the message in the history, or zero for an inline content
-	Sequence uint64   // of a message
+	Sequence uint64   // of a message; of an inline content, its place among them, 0 = none
 	Size     int      // bytes of Content, also when Content is nil
 	Content  []byte   // nil = in the history, must be fetched
 }
@@ -46,9 +47,17 @@ func (q *Queue) WaitingLen() int { return len(q.waiting) }
 // SealedLen returns how many envelopes are not acknowledged.
 func (q *Queue) SealedLen() int { return len(q.sealed) }
 
-// Push appends a content. The queue may forget the bytes of a message's content.
+// Push appends a content; an inline one that has a place among the messages goes
+// there, so that the peer never sees more gaps than there are. The queue may forget
+// the bytes of a message's content.
 func (q *Queue) Push(it Item) {
-	q.waiting = append(q.waiting, q.cache(it))
+	at := len(q.waiting)
+	if it.Inline() && it.Sequence > 0 {
+		if i := slices.IndexFunc(q.waiting, func(w Item) bool { return w.Sequence > it.Sequence }); i >= 0 {
+			at = i
+		}
+	}
+	q.waiting = slices.Insert(q.waiting, at, q.cache(it))
 }
 
 // PushFront puts contents before all that wait, in the order given: they come
@@ -75,13 +84,13 @@ func (q *Queue) cache(it Item) Item {
 
 // Take removes and returns the contents of the next envelope: as many from the
 // front as fit into one of sizes (the content bytes that each envelope size
-// holds, ascending). It takes the size that wastes least: what does not fill
-// half of a size goes into the size below and the rest into the next envelope.
-// It returns nil if nothing waits or the first content must be fetched.
+// holds, ascending), and no more than ItemsMax. It takes the size that wastes least:
+// what does not fill half of a size goes into the size below and the rest into the
+// next envelope. It returns nil if nothing waits or the first content must be fetched.
 func (q *Queue) Take(sizes []int) []Item {
 	total, n := 0, 0
 	limit := sizes[len(sizes)-1]
-	for n < len(q.waiting) && q.waiting[n].Content != nil && total+q.waiting[n].Size <= limit {
+	for n < min(len(q.waiting), ItemsMax) && q.waiting[n].Content != nil && total+q.waiting[n].Size <= limit {
 		total += q.waiting[n].Size
 		n++
 	}
@@ -244,7 +253,7 @@ func (q *Queue) AllAtHand() bool {
 }
 
 // Merge queues messages that do not wait yet, each at the place of its sequence;
-// contents that are no messages stay in front.
+// contents that have no place among them stay in front.
 func (q *Queue) Merge(items []Item) {
 	for _, it := range items {
 		if _, sealed := q.Carrying(it.Message); !sealed && !q.HasWaiting(it.Message) {
@@ -255,24 +264,14 @@ func (q *Queue) Merge(items []Item) {
 }
 
 // PutBack queues contents again whose envelopes will not come, each message at the
-// place of its sequence; contents that are no messages stay in front.
+// place of its sequence; contents that have no place among them stay in front.
 func (q *Queue) PutBack(items []Item) {
 	q.PushFront(items)
 	q.sort()
 }
 
 func (q *Queue) sort() {
-	slices.SortStableFunc(q.waiting, func(a, b Item) int {
-		switch {
-		case a.Inline() && b.Inline():
-			return 0
-		case a.Inline() || !b.Inline() && a.Sequence < b.Sequence:
-			return -1
-		case b.Inline() || a.Sequence > b.Sequence:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(q.waiting, func(a, b Item) int { return cmp.Compare(a.Sequence, b.Sequence) })
 }
 
 // TakeWaiting empties the list of what waits and returns it.

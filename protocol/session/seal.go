@@ -136,13 +136,13 @@ type envelope struct {
 	bodyKey  [32]byte
 }
 
-// fit chooses the size.
+// fit chooses the size. Error: ErrContents if there is too much for any.
 func (e *envelope) fit(sizeMin int) error {
 	for _, c := range e.contents {
 		e.length += len(c)
 	}
 	size, ok := wire.EnvelopeSizeFor(max(sizeMin, wire.EnvelopeOverhead(e.kind)+e.length))
-	if !ok {
+	if !ok || len(e.contents) > wire.ContentsPerBodyMax {
 		return ErrContents
 	}
 	e.size = size

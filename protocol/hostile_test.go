@@ -1,0 +1,205 @@
+package protocol
+
+import (
+	"crypto/rand"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"pabal/protocol/invite"
+	"pabal/protocol/outbox"
+	"pabal/protocol/wire"
+)
+
+var testNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// meet makes two contacts of each other.
+func meet(t *testing.T) (a, b *side) {
+	t.Helper()
+	a, b = newSide(t, "Mina", 1001, testNow), newSide(t, "Jiwoo", 1002, testNow)
+	link := a.step(testNow, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	b.step(testNow, AddContact{Link: link})
+	pump(t, testNow, a, b)
+	if a.only().row.Phase != ContactEstablished || b.only().row.Phase != ContactEstablished {
+		t.Fatal("not established")
+	}
+	return a, b
+}
+
+// only returns the one contact of a side.
+func (s *side) only() *contact { return s.p.contactsInOrder()[0] }
+
+// part closes all connections of the sides.
+func part(sides ...*side) {
+	for _, s := range sides {
+		for _, k := range s.p.connsOf(s.only()) {
+			s.step(testNow, ConnClosed{Conn: k.id})
+		}
+		s.out = Output{}
+	}
+}
+
+// received counts the messages that a side stored.
+func (s *side) received() (n int) {
+	for _, w := range s.out.Writes {
+		if m, ok := w.(PutMessage); ok && m.Direction == In {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *side) alerts() (codes []string) {
+	for _, e := range s.out.Events {
+		if e.Type == SecurityAlert {
+			codes = append(codes, e.Code)
+		}
+	}
+	return codes
+}
+
+// dial returns the dial that a side asked for.
+func (s *side) dial() Dial {
+	s.t.Helper()
+	for _, send := range s.out.Sends {
+		if d, ok := send.(Dial); ok {
+			return d
+		}
+	}
+	s.t.Fatal(s.name + " does not dial")
+	return Dial{}
+}
+
+// sayAll sends a text each time and carries nothing.
+func (s *side) sayAll(n int) (sent []Sent) {
+	for i := range n {
+		sent = append(sent, s.step(testNow, SendText{Contact: s.only().row.ID, Text: fmt.Sprint(i)}).Replies[0].Result.(Sent))
+	}
+	return sent
+}
+
+func TestOutboxKnowsTheLimitOfABody(t *testing.T) {
+	if outbox.ItemsMax != wire.ContentsPerBodyMax {
+		t.Errorf("%d, %d", outbox.ItemsMax, wire.ContentsPerBodyMax)
+	}
+}
+
+// TestManyShortTextsWait has more texts wait than one body may hold contents.
+func TestManyShortTextsWait(t *testing.T) {
+	for _, n := range []int{wire.ContentsPerBodyMax, wire.ContentsPerBodyMax + 1, 3 * wire.ContentsPerBodyMax / 2} {
+		a, b := meet(t)
+		part(a, b)
+		b.sayAll(n)
+		pump(t, testNow, a, b)
+		if got := a.received(); got != n {
+			t.Errorf("%d of %d texts arrived", got, n)
+		}
+		if got := a.alerts(); len(got) > 0 {
+			t.Errorf("%d texts: %v", n, got)
+		}
+		if d := b.only().conv.row.Delivered; len(d) != 1 || d[0] != (Range{1, uint64(n)}) {
+			t.Errorf("%d texts: delivered %v", n, d)
+		}
+	}
+}
+
+// TestManyVoidsWait has more texts withdrawn, one here and one there, than one body
+// may hold contents.
+func TestManyVoidsWait(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	const n = 2*wire.ContentsPerBodyMax + 100
+	for i, sent := range b.sayAll(n) {
+		if i%2 == 0 {
+			b.step(testNow, TakeBack{ID: sent.ID, Conversation: sent.Conversation, Sequence: uint64(i + 1)})
+		}
+	}
+	pump(t, testNow, a, b)
+	if got := a.received(); got != n/2 {
+		t.Errorf("%d of %d texts arrived", got, n/2)
+	}
+	if got := a.alerts(); len(got) > 0 {
+		t.Error(got)
+	}
+	if gaps := a.only().conv.have.Gaps; len(gaps) > 0 {
+		t.Errorf("%d gaps", len(gaps))
+	}
+}
+
+// TestAbsurdHaves is a contact who says in a renewal that it has seen what was never
+// written.
+func TestAbsurdHaves(t *testing.T) {
+	for _, sequence := range []uint64{0, 1, 2, 1 + sequenceJumpMax, 2 + sequenceJumpMax, 1 << 63, math.MaxUint64} {
+		a, b := meet(t)
+		b.step(testNow, SendText{Contact: b.only().row.ID, Text: "one"})
+		pump(t, testNow, a, b)
+		c := a.only()
+		asking, err := invite.AskRepair(rand.Reader, a.p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, c.state.Recovery,
+			wire.RequestPayload{Generation: c.state.Generation + 1, Have: []wire.Have{{Sequence: sequence}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := wire.DepositedRequest{Request: [wire.RequestSize]byte(asking.Request)}
+		b.out = Output{}
+		b.step(testNow, FrameReceived{Conn: b.only().live().id, Type: wire.TypeRequest, Body: d.Append(nil)})
+		absurd := sequence > 1+sequenceJumpMax
+		if got := b.alerts(); (len(got) == 1 && got[0] == "absurd_sequence") != absurd {
+			t.Errorf("%d: alerts %v", sequence, got)
+		}
+		want := max(sequence, 1) + 1
+		if absurd {
+			want = 2
+		}
+		b.step(testNow, SendText{Contact: b.only().row.ID, Text: "two"})
+		if got := b.only().conv.row.OwnSequence; got != want {
+			t.Errorf("%d: the next text has number %d", sequence, got)
+		}
+	}
+}
+
+// TestRemovedWhileConnecting removes, or blocks, a contact while a connection stands on
+// which it has not answered our hello yet.
+func TestRemovedWhileConnecting(t *testing.T) {
+	for _, remove := range []bool{true, false} {
+		a, b := meet(t)
+		part(a, b)
+		a.sayAll(1)
+		b.sayAll(1)
+		dial := b.dial()
+		a.out, b.out = Output{}, Output{}
+		local, remote := b.p.Transport(testNow).Public(), a.p.Transport(testNow).Public()
+		a.step(testNow, ConnOpened{Conn: 77, Local: remote, Remote: local, Inbound: true})
+		hello := b.step(testNow, ConnOpened{Conn: 77, Local: local, Remote: remote, Dial: dial.Dial})
+		command := Input(SetBlocked{Contact: b.only().row.ID, Blocked: true})
+		if remove {
+			command = RemoveContact{Contact: b.only().row.ID}
+		}
+		hungUp := false
+		for _, s := range b.step(testNow, command).Sends {
+			h, ok := s.(Hangup)
+			hungUp = hungUp || ok && h.Conn == 77
+		}
+		if !hungUp {
+			t.Errorf("%T: the connection stays", command)
+		}
+		deliver(a, hello.Sends)
+		b.out = Output{}
+		deliver(b, a.out.Sends) // it was on the way when the connection ended
+		if got := b.received(); got > 0 {
+			t.Errorf("%T: %d messages stored", command, got)
+		}
+		if len(b.p.contacts) > 0 && remove {
+			t.Error("the contact is back")
+		}
+	}
+}
+
+// deliver hands frames to a side.
+func deliver(to *side, sends []Send) {
+	for _, s := range sends {
+		if f, ok := s.(SendFrame); ok {
+			to.step(testNow, FrameReceived{Conn: f.Conn, Type: f.Type, Body: f.Body})
+		}
+	}
+}
