@@ -47,12 +47,10 @@ func (s *Store) Commit(b Batch) (Committed, error) {
 	}
 	first, err := w.transact(b)
 	if isFull(err) && erases(b.Writes) {
-		s.profile.dropReserve() // room to delete is kept for this
-		w.spent = true
+		s.spendReserve() // room to delete is kept for this
 		first, err = w.transact(b)
-	} else if err == nil && w.spent {
-		w.spent = false
-		s.profile.fillReserve()
+	} else if err == nil {
+		s.saveReserve(b.Now)
 	}
 	if err != nil {
 		return Committed{}, dbError("commit", err)
@@ -60,6 +58,8 @@ func (s *Store) Commit(b Batch) (Committed, error) {
 	done := Committed{Cursor: Cursor{w.epoch, w.counts.event - 1}, First: first, Scrubbed: true}
 	if w.scrub {
 		done.Scrubbed = s.scrubLocked() == nil
+	} else {
+		s.scrubLater()
 	}
 	return done, nil
 }

@@ -2,12 +2,16 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 )
+
+// errNoLog says that two connections cannot share a file here.
+var errNoLog = errors.New("store: the file system cannot keep a write-ahead log")
 
 // conn is one SQLite connection with its prepared statements. It belongs to
 // one goroutine at a time.
@@ -67,8 +71,8 @@ func (c *conn) setup(cacheKiB int) error {
 		pageBytes, cacheKiB, logPagesMax, logPagesMax*pageBytes, pagesMax, readHardMax.Milliseconds()))
 }
 
-// check refuses a file that no Create finished, and what clearGap could not
-// tell from a b-tree page.
+// check refuses a file that no Create finished, what clearGap could not tell from
+// a b-tree page, and a place where SQLite cannot keep a log.
 func (c *conn) check() error {
 	version, err := c.number("PRAGMA user_version")
 	if err != nil {
@@ -85,6 +89,13 @@ func (c *conn) check() error {
 	pages, err := c.number("PRAGMA page_count")
 	if err != nil {
 		return err
+	}
+	logged, err := c.number("SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'")
+	if err != nil {
+		return err
+	}
+	if logged != 1 {
+		return errNoLog
 	}
 	if version < 1 || vacuum != 0 || size != pageBytes || pages > pagesMax {
 		return fmt.Errorf("layout of the database: %w", ErrDamaged)

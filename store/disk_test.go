@@ -165,14 +165,8 @@ func TestFullDisk(t *testing.T) {
 	f := newFixture(t, 1)
 	first := f.message(0, protocol.In, "뷁쉛꿳")
 	f.commit(s, first, f.convs[0])
-	reserve := func() int64 {
-		if _, err := s.profile.root.Lstat(reserveName); err != nil {
-			return reserveBytes
-		}
-		return 0
-	}
 	const room = 4 << 20
-	d.room = func() int64 { return room + reserve() }
+	d.room = func() int64 { return room + given(s) }
 	last, err := f.convs[0], error(nil)
 	for err == nil {
 		b := Batch{Now: f.tick()}
@@ -202,7 +196,7 @@ func TestFullDisk(t *testing.T) {
 	d.room = nil
 	f.convs[0] = last
 	f.commit(s, f.message(0, protocol.In, "room again"), f.convs[0])
-	if reserve() != 0 {
+	if given(s) != 0 {
 		t.Error("the reserve was not filled again")
 	}
 	checkIntegrity(t, s)

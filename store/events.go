@@ -109,10 +109,7 @@ func (w *writer) trim(now time.Time) error {
 	if err := q.bindInt(now.Add(-EventsAge).UnixMilli()).bindInt(min(slowest, math.MaxInt64-1) + 1).run(); err != nil {
 		return err
 	}
-	if erased := w.c.db.Changes(); erased > 0 {
-		if erased == trimStepMax {
-			w.trimmed -= trimEvery // look again at the next commit
-		}
+	if w.trimmedSome() {
 		if err := putMeta(w.c, metaEventNext, int64(w.counts.event)); err != nil {
 			return err
 		}
@@ -126,8 +123,24 @@ func (w *writer) trimRest(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return w.c.query(`DELETE FROM tombstones WHERE mac IN (SELECT mac FROM tombstones WHERE at < ? LIMIT ?)`).
+	w.trimmedSome()
+	err = w.c.query(`DELETE FROM tombstones WHERE mac IN (SELECT mac FROM tombstones WHERE at < ? LIMIT ?)`).
 		bindInt(now.Add(-TombstoneAge).UnixMilli()).bindInt(trimStepMax).run()
+	if err != nil {
+		return err
+	}
+	w.trimmedSome()
+	return nil
+}
+
+// trimmedSome reports whether the last statement erased anything. If it was as much
+// as one step may, the next commit looks again.
+func (w *writer) trimmedSome() bool {
+	erased := w.c.db.Changes()
+	if erased == trimStepMax {
+		w.trimmed = 0
+	}
+	return erased > 0
 }
 
 // Cursor returns the newest event's place: what this view shows is the effect

@@ -17,6 +17,9 @@ const (
 	SearchMax = 50
 	// ReadMax is how long a View may go on while a deletion waits for it.
 	ReadMax = 100 * time.Millisecond
+	// ScrubWithin is how long what was replaced or acknowledged (keys, names) may stay
+	// in the log where nothing is erased for the user.
+	ScrubWithin = time.Minute
 	// EventsMax is the most events the log keeps, whoever still wants them.
 	EventsMax = 1_000_000
 	// EventsAgeMax is the longest time the log keeps an event.
@@ -50,5 +53,6 @@ const (
 	trimStepMax         = 512                           // old rows erased at once
 	eventScanMax        = 4096                          // rows of the log that one query looks at
 	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
+	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
 	searchScanMax       = 20_000                        // messages looked at by one search without the index
 )

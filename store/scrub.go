@@ -21,21 +21,50 @@ func (s *Store) Scrub() error {
 	if s.write.c == nil {
 		return ErrClosed
 	}
+	s.write.scrub = true
 	return s.scrubLocked()
 }
 
-// scrubLocked is Scrub with the writer's lock held. A view that runs gets
-// ReadMax to end.
+// scrubLater has the log scrubbed within ScrubWithin: old states of sessions and
+// keys of acknowledged envelopes are no deletion that a user waits for, but must
+// not lie there until there is one.
+func (s *Store) scrubLater() {
+	if s.write.later != nil {
+		return
+	}
+	s.write.later = time.AfterFunc(ScrubWithin, func() {
+		s.write.Lock()
+		defer s.write.Unlock()
+		s.write.later = nil
+		if s.write.c != nil && s.scrubLocked() != nil {
+			s.scrubLater()
+		}
+	})
+}
+
+// scrubbed takes note that the log is empty.
+func (w *writer) scrubbed() {
+	w.scrub = false
+	if w.later != nil {
+		w.later.Stop()
+		w.later = nil
+	}
+}
+
+// scrubLocked is Scrub with the writer's lock held. Where something was erased the
+// reserve is given up for it on a full disk.
 func (s *Store) scrubLocked() error {
-	s.write.scrub = true
 	if s.profile.weak.keepLog {
 		return nil
 	}
-	timer := time.AfterFunc(ReadMax, s.reader.interrupt)
-	s.reader.Lock()
+	s.reader.seize()
 	defer s.reader.Unlock()
-	timer.Stop()
-	if err := truncateLog(s.write.c); err != nil {
+	err := truncateLog(s.write.c)
+	if isFull(err) && s.write.scrub {
+		s.spendReserve()
+		err = truncateLog(s.write.c)
+	}
+	if err != nil {
 		return fmt.Errorf("scrub: %w", err)
 	}
 	for _, c := range []*conn{s.write.c, s.reader.c} {
@@ -46,7 +75,7 @@ func (s *Store) scrubLocked() error {
 			return dbError("scrub", err)
 		}
 	}
-	s.write.scrub = false
+	s.write.scrubbed()
 	return nil
 }
 

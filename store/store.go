@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -43,7 +44,9 @@ type writer struct {
 	conversations map[protocol.ConversationID]int64 // id → key
 	sessions      map[sessionID]int64               // session → key
 	scrub         bool                              // something erased is still in the log or a cache
+	later         *time.Timer                       // scrubs what was only replaced; nil = the log is empty
 	spent         bool                              // the reserve was given up for a deletion
+	saved         time.Time                         // when it was last tried to fill it again
 	trimmed       uint64                            // counts.event at the last look for old rows
 }
 
@@ -67,6 +70,7 @@ type reader struct {
 	running sync.Mutex // guards what follows; taken after or without the other lock
 	cancel  context.CancelFunc
 	closing bool
+	hurried bool // a scrub waits: a view that begins gets ReadMax
 }
 
 // Create makes a new profile in dir and opens it; Close gives it back. Use
@@ -149,7 +153,7 @@ func (s *Store) prepare(index int, key *slotKey) error {
 	}
 	s.write.scrub = true
 	s.scrubLocked() // a full disk must not keep the profile closed
-	s.profile.fillReserve()
+	s.write.spent = !s.profile.fillReserve()
 	return nil
 }
 
@@ -236,6 +240,7 @@ func (s *Store) Close() error {
 		err = errors.Join(err, s.write.c.close())
 		s.write.c = nil
 	}
+	s.write.scrubbed()
 	s.seal.unregister()
 	clear(s.slot.key[:])
 	s.mac.set(make([]byte, keyBytes))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"pabal/protocol"
 	"pabal/protocol/identity"
@@ -19,14 +20,16 @@ type View struct{ c *conn }
 // View calls fn with the state of the store as it is now; commits meanwhile do
 // not show. Only one View runs at a time, so fn must be short and must not call
 // View or Commit. If a deletion must wait for it longer than ReadMax, the view
-// is broken off and fn is called once more: it must not add to what an earlier
-// call left. What fn returns is returned.
+// is broken off and fn is called again: it must not add to what an earlier call
+// left. What fn returns is returned.
 func (s *Store) View(fn func(*View) error) error {
-	err := s.reader.view(fn)
-	if errors.Is(err, errBrokenOff) {
-		err = s.reader.view(fn)
+	start := time.Now()
+	for {
+		err := s.reader.view(fn)
+		if !errors.Is(err, errBrokenOff) || time.Since(start) > readHardMax {
+			return err
+		}
 	}
-	return err
 }
 
 var errBrokenOff = fmt.Errorf("%w: a deletion waits", ErrInterrupted)
@@ -67,6 +70,9 @@ func (r *reader) setCancel(cancel context.CancelFunc) bool {
 	r.running.Lock()
 	defer r.running.Unlock()
 	r.cancel = cancel
+	if r.hurried && cancel != nil {
+		time.AfterFunc(ReadMax, cancel)
+	}
 	return !r.closing
 }
 
@@ -77,6 +83,22 @@ func (r *reader) interrupt() {
 	if r.cancel != nil {
 		r.cancel()
 	}
+}
+
+// seize locks the reader for a scrub. The view that runs gets ReadMax to end, and
+// so does each that waited before us.
+func (r *reader) seize() {
+	r.hurry(true)
+	timer := time.AfterFunc(ReadMax, r.interrupt)
+	r.Lock()
+	timer.Stop()
+	r.hurry(false)
+}
+
+func (r *reader) hurry(on bool) {
+	r.running.Lock()
+	defer r.running.Unlock()
+	r.hurried = on
 }
 
 // stop breaks off the view that runs now and lets no other begin.
