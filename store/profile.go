@@ -86,20 +86,38 @@ func Lock(dir string, holder Holder) (*Profile, error) {
 func (p *Profile) Close() error { return errors.Join(release(p.lock), p.root.Close()) }
 
 // Exists reports whether the profile was created, and whether a keyfile lies
-// beside it, so that it opens without a passphrase.
+// beside it, so that it opens without a passphrase. A keyfile that opens nothing
+// is none: a change of the passphrase was cut short.
 func (p *Profile) Exists() (exists, keyfile bool, err error) {
-	_, err = p.root.Lstat(headerName)
-	if errors.Is(err, fs.ErrNotExist) {
+	h, err := readHeader(p.root)
+	switch {
+	case errors.Is(err, ErrNoProfile):
 		return false, false, nil
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNewer): // Open tells
+		_, err = p.root.Lstat(keyfileName)
+		if errors.Is(err, fs.ErrNotExist) {
+			return true, false, nil
+		}
+		return true, err == nil, err
+	case err != nil:
+		return false, false, err
 	}
+	key, err := readKeyfile(p.root)
+	switch {
+	case errors.Is(err, ErrBadPassphrase): // there is none
+		return true, false, nil
+	case errors.Is(err, ErrDamaged): // Open tells
+		return true, true, nil
+	case err != nil:
+		return true, false, err
+	}
+	defer clear(key[:])
+	_, s, err := h.open(&key)
 	if err != nil {
-		return false, false, fmt.Errorf("look for header: %w", err)
-	}
-	_, err = p.root.Lstat(keyfileName)
-	if errors.Is(err, fs.ErrNotExist) {
 		return true, false, nil
 	}
-	return true, err == nil, err
+	clear(s.key[:])
+	return true, true, nil
 }
 
 // Create makes a new profile and opens it. The header is written last: before
@@ -131,6 +149,7 @@ func (p *Profile) Create(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(key[:])
 	var at [1]byte
 	rand.Read(at[:])
 	h.seal(int(at[0]%slots), &key, ours)
@@ -168,14 +187,17 @@ func (p *Profile) Open(u Unlock) (*Store, error) {
 // passphrase was cut short.
 func (p *Profile) dropStaleKeyfile(h *header) error {
 	key, err := readKeyfile(p.root)
-	if errors.Is(err, ErrBadPassphrase) { // there is none
+	switch {
+	case errors.Is(err, ErrBadPassphrase): // there is none
 		return nil
-	}
-	if err == nil {
-		_, _, err = h.open(&key)
-	}
-	if err == nil {
-		return nil
+	case err == nil:
+		defer clear(key[:])
+		if _, s, err := h.open(&key); err == nil { // of another slot
+			clear(s.key[:])
+			return nil
+		}
+	case !errors.Is(err, ErrDamaged): // it may be good, and is not ours to judge
+		return err
 	}
 	return p.shred(keyfileName)
 }

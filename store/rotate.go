@@ -136,7 +136,11 @@ func (s *Store) ownSlot(h *header) (int, *slotKey, error) {
 	}
 	for i := range keys {
 		index, sl, err := h.open(&keys[i])
-		if err == nil && sl.directory == s.slot.directory {
+		if err != nil {
+			continue
+		}
+		clear(sl.key[:])
+		if sl.directory == s.slot.directory {
 			return index, &keys[i], nil
 		}
 	}
@@ -184,7 +188,7 @@ func (r *rotation) copy() error {
 	name := url.URL{Scheme: "file", OmitHost: true, Path: p.databasePath(r.slot)}
 	name.RawQuery = url.Values{"vfs": {seal.name}}.Encode()
 	if err := r.s.write.c.query(`VACUUM INTO ?`).bindText(name.String()).run(); err != nil {
-		return dbError("copy", err)
+		return errors.Join(dbError("copy", err), p.eraseOthers(r.old)) // a part of a copy only takes room
 	}
 	c, err := openConn(p.databasePath(r.slot), seal.name, connOpen, writerCacheKiB)
 	if err != nil {
@@ -221,6 +225,9 @@ func (r *rotation) reopen() error {
 	s.reader.interrupt()
 	s.reader.Lock()
 	defer s.reader.Unlock()
+	if s.reader.c == nil { // Close is under way, and waits for the writer
+		return ErrClosed
+	}
 	err := errors.Join(s.reader.c.close(), s.write.c.close())
 	s.reader.c, s.write.c = nil, nil
 	s.seal.unregister()

@@ -104,6 +104,67 @@ func TestStaleKeyfile(t *testing.T) {
 	}
 }
 
+// TestKeyfileBeforeItsHeader is a change to a keyfile that was cut short: the
+// passphrase still opens the profile, and the keyfile is not taken for one.
+func TestKeyfileBeforeItsHeader(t *testing.T) {
+	p, err := Lock(t.TempDir(), Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	s, err := p.Create(Options{Passphrase: []byte("p"), Argon: cheap()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newKeyfile(p.root); err != nil {
+		t.Fatal(err)
+	}
+	if exists, keyfile, err := p.Exists(); !exists || keyfile || err != nil {
+		t.Errorf("exists %v, keyfile %v, %v", exists, keyfile, err)
+	}
+	if s, err = p.Open(Unlock{Passphrase: []byte("p")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRotateWhileClosing has Close take the reader away while a rotation copies.
+func TestRotateWhileClosing(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	f.commit(s, f.batch(64).Writes...)
+	r := &rotation{s: s, old: s.slot, slot: newSlot()}
+	r.slot.directory, r.slot.epoch = s.slot.directory, s.slot.epoch+1
+	if err := r.begin(2); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	s.write.Lock()
+	go func() { closed <- s.Close() }()
+	for s.reader.open() {
+	}
+	err := r.reopen()
+	s.write.Unlock()
+	if !errors.Is(err, ErrClosed) {
+		t.Errorf("reopen: %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// open reports whether the reader has a connection.
+func (r *reader) open() bool {
+	r.Lock()
+	defer r.Unlock()
+	return r.c != nil
+}
+
 func TestRotate(t *testing.T) {
 	s := create(t)
 	f := newFixture(t, 3)
