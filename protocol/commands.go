@@ -216,7 +216,7 @@ func (p *Peer) withdraw(now time.Time, v *conversation, id MessageID, sequence u
 			p.voidEnvelope(c, e, id)
 		}
 	}
-	p.pushVoid(now, c, sequence, sequence)
+	p.pushVoid(c, sequence, sequence)
 }
 
 func (p *Peer) setName(in SetName) error {

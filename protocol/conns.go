@@ -19,9 +19,10 @@ type conn struct {
 	opened        time.Time
 	used          time.Time // last frame that was not ours
 
-	key    identity.HelloKey // outbound: what our hello was made under
-	proved bool
-	active bool // pinged: its conversation is in use
+	key     identity.HelloKey // outbound: what our hello was made under
+	greeted bool              // the other side said hello
+	proved  bool
+	active  bool // pinged: its conversation is in use
 
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
@@ -192,9 +193,10 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 // hello handles the first frame each way. A tag that nobody has looks like no
 // tag at all: nothing happens.
 func (p *Peer) hello(now time.Time, k *conn, tag identity.HelloTag) {
-	if k.proved {
-		return
+	if k.proved || k.greeted {
+		return // one is looked at: it costs a look at every contact
 	}
+	k.greeted = true
 	dialer, listener := k.ends()
 	if !k.inbound {
 		want := identity.NewHelloTag(k.key.Key, identity.FromListener, dialer, listener)
@@ -233,17 +235,15 @@ func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
 			continue
 		}
 		for _, ps := range c.sessions {
-			if key, ok := ps.chain.Match(today, tag, identity.FromDialer, dialer, listener); ok {
+			if key, ok := identity.Match(ps.listen(today), tag, identity.FromDialer, dialer, listener); ok {
 				take(c, key, byPair)
 			}
 		}
 		if c.state.Asking != nil && matches(c.state.Hello) {
 			take(c, identity.HelloKey{Key: c.state.Hello}, byLink)
 		}
-		for _, day := range [3]uint32{today - 1, today, today + 1} {
-			if key := identity.RepairHelloKey(c.state.Recovery, day); matches(key) && c.state.Recovery != [32]byte{} {
-				take(c, identity.HelloKey{Day: day, Key: key}, byRecovery)
-			}
+		if key, ok := identity.Match(c.listen(today), tag, identity.FromDialer, dialer, listener); ok {
+			take(c, key, byRecovery)
 		}
 	}
 	for _, v := range p.invitesInOrder() {

@@ -23,13 +23,15 @@ type contact struct {
 	asked    [][16]byte // messages of the fetch under way
 
 	conns   []*conn // proved, the newest last
+	heard   hearing // of repairs
 	backoff rendezvous.Backoff
 	dialing uint64    // the Dial under way, 0 = none
 	tried   string    // code of the last failed dial
 	triedAt time.Time // when
 	wanted  bool      // tried once at the start even if nothing waits
 
-	apartNoted bool // state.Apart is on the disk
+	apartNoted   bool // state.Apart is on the disk
+	voidsChanged bool // the queue does not hold state.Voids as they are
 
 	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness
@@ -64,6 +66,7 @@ type contactState struct {
 	Reasked      [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
 	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
 	Hello        [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
+	Voids        []Range             `cbor:"25,keyasint,omitempty"` // our sequences that will not come, which no envelope says yet
 }
 
 // pairSession is one session with the contact's device, and what its root gave
@@ -76,9 +79,41 @@ type pairSession struct {
 	recovery   [32]byte // the secret of later repairs: of the first session, whatever was renewed since
 	chain      identity.PairChain
 	s          *session.Session
+	heard      hearing
 	ackDue     bool // something came that no frame of ours has acknowledged
 	withdrew   bool // the peer must be told what was withdrawn in this session
 	dirty      bool
+}
+
+// hearing keeps the keys that a contact's hello may be made under: to find them walks
+// the days of a chain, and anybody who connects has them looked through.
+type hearing struct {
+	day      uint32
+	chain    identity.PairChain
+	recovery [32]byte
+	keys     []identity.HelloKey
+}
+
+// listen returns the keys of the session's pair chain on a day.
+func (ps *pairSession) listen(day uint32) []identity.HelloKey {
+	if ps.heard.keys == nil || ps.heard.day != day || ps.heard.chain != ps.chain {
+		ps.heard = hearing{day: day, chain: ps.chain, keys: ps.chain.Listen(day)}
+	}
+	return ps.heard.keys
+}
+
+// listen returns the keys of a contact's repair hellos on a day and the days beside it.
+func (c *contact) listen(day uint32) []identity.HelloKey {
+	if c.state.Recovery == [32]byte{} {
+		return nil
+	}
+	if c.heard.keys == nil || c.heard.day != day || c.heard.recovery != c.state.Recovery {
+		c.heard = hearing{day: day, recovery: c.state.Recovery}
+		for _, d := range [3]uint32{day - 1, day, day + 1} {
+			c.heard.keys = append(c.heard.keys, identity.HelloKey{Day: d, Key: identity.RepairHelloKey(c.state.Recovery, d)})
+		}
+	}
+	return c.heard.keys
 }
 
 // live returns the connection to send on, or nil.
@@ -141,8 +176,11 @@ func (c *contact) needsPath(now time.Time) bool {
 	case c.row.Phase == ContactRequested, c.wanted:
 		return true
 	}
-	return !c.queue.Empty() || c.state.Repair != nil || c.row.Phase == ContactPending
+	return c.waits() || c.state.Repair != nil || c.row.Phase == ContactPending
 }
+
+// waits reports whether the contact is to get anything, or has to acknowledge it.
+func (c *contact) waits() bool { return !c.queue.Empty() || len(c.state.Voids) > 0 }
 
 // open reports whether the conversation is in use, so that its path is pinged.
 func (c *contact) open(now time.Time) bool {

@@ -198,6 +198,20 @@ func removeFrom(ranges []Range, first uint64) []Range {
 	return out
 }
 
+// removeRange takes one range out of the ranges.
+func removeRange(ranges []Range, gone Range) []Range {
+	var out []Range
+	for _, r := range ranges {
+		if r.First < gone.First {
+			out = append(out, Range{First: r.First, Last: min(r.Last, gone.First-1)})
+		}
+		if r.Last > gone.Last {
+			out = append(out, Range{First: max(r.First, gone.Last+1), Last: r.Last})
+		}
+	}
+	return out
+}
+
 func inRanges(ranges []Range, n uint64) bool {
 	return slices.ContainsFunc(ranges, func(r Range) bool { return r.First <= n && n <= r.Last })
 }

@@ -48,6 +48,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if c.refetching > 0 || !p.renumber(now, c) {
 		return nil
 	}
+	p.queueVoids(now, c)
 	if err := p.declareWithdrawn(now, c, ps); err != nil || c.forked {
 		return err
 	}
@@ -123,8 +124,38 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 	return true, nil
 }
 
+// queueVoids queues what says which of our messages will not come: one content for
+// neighbours, each in its place among the messages that do come.
+func (p *Peer) queueVoids(now time.Time, c *contact) {
+	if !c.voidsChanged {
+		return
+	}
+	c.voidsChanged = false
+	c.queue.RemoveInline(func(b []byte) bool { _, ok := voidRange(b); return ok })
+	items := make([]outbox.Item, len(c.state.Voids))
+	for i, r := range c.state.Voids {
+		b, err := wire.AppendContent(nil, wire.Content{Type: wire.ContentVoidMessages, At: now.UnixMilli(), First: r.First, Last: r.Last})
+		if err != nil {
+			panic("protocol: a content of ours does not encode")
+		}
+		items[i] = outbox.Item{Sequence: r.First, Size: len(b), Content: b}
+	}
+	c.queue.PutBack(items)
+}
+
+// voidRange returns what a content declares void, if it does.
+func voidRange(b []byte) (Range, bool) {
+	content, _, err := wire.DecodeContent(b)
+	return Range{First: content.First, Last: content.Last}, err == nil && content.Type == wire.ContentVoidMessages
+}
+
 // carried notes that an envelope's row holds an inline content now.
 func (p *Peer) carried(c *contact, content []byte) {
+	if r, ok := voidRange(content); ok {
+		c.state.Voids = removeRange(c.state.Voids, r)
+		p.touchContact(c)
+		return
+	}
 	if i := slices.IndexFunc(c.state.Inline, func(b []byte) bool { return bytes.Equal(b, content) }); i >= 0 {
 		c.state.Inline = slices.Delete(c.state.Inline, i, i+1)
 		p.touchContact(c)
@@ -178,7 +209,7 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 	gone, whole := c.queue.Fetched(c.asked, contents)
 	c.asked = nil
 	for _, sequence := range gone {
-		p.pushVoid(now, c, sequence, sequence)
+		p.pushVoid(c, sequence, sequence)
 	}
 	for _, w := range whole {
 		frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
@@ -240,18 +271,8 @@ func (p *Peer) pushInline(c *contact, content wire.Content) {
 		panic("protocol: a content of ours does not encode")
 	}
 	c.state.Inline = append(c.state.Inline, b)
-	c.queue.Push(inlineItem(b))
+	c.queue.Push(outbox.Item{Size: len(b), Content: b})
 	p.touchContact(c)
-}
-
-// inlineItem queues a content that is no message. One that says which messages will not
-// come has its place among the messages that do.
-func inlineItem(b []byte) outbox.Item {
-	it := outbox.Item{Size: len(b), Content: b}
-	if content, _, err := wire.DecodeContent(b); err == nil && content.Type == wire.ContentVoidMessages {
-		it.Sequence = content.First
-	}
-	return it
 }
 
 func (p *Peer) writeRows() error {

@@ -510,6 +510,9 @@ func (p *Peer) mergeConversations(into, from *contact) bool {
 	for _, it := range from.queue.TakeWaiting() {
 		into.queue.Push(it)
 	}
+	for _, r := range from.state.Voids {
+		p.pushVoid(into, r.First, r.Last)
+	}
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/identity"
 	"pabal/protocol/invite"
 	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
@@ -201,5 +202,67 @@ func deliver(to *side, sends []Send) {
 		if f, ok := s.(SendFrame); ok {
 			to.step(testNow, FrameReceived{Conn: f.Conn, Type: f.Type, Body: f.Body})
 		}
+	}
+}
+
+// TestOneHelloAConnection says hello twice on a connection: a stranger's second one is
+// not looked at, since each costs a look at every contact.
+func TestOneHelloAConnection(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	b.sayAll(1)
+	dial := b.dial()
+	local, remote := b.p.Transport(testNow).Public(), a.p.Transport(testNow).Public()
+	a.step(testNow, ConnOpened{Conn: 77, Local: remote, Remote: local, Inbound: true})
+	right := b.step(testNow, ConnOpened{Conn: 77, Local: local, Remote: remote, Dial: dial.Dial})
+	a.step(testNow, FrameReceived{Conn: 77, Type: wire.TypeHello, Body: make([]byte, 16)})
+	a.out = Output{}
+	deliver(a, right.Sends)
+	if len(a.out.Sends) > 0 || len(a.only().conns) > 0 {
+		t.Errorf("the second hello was answered: %v", a.out.Sends)
+	}
+}
+
+// TestJoinedVoids takes back all that was written: neighbours are said in one content.
+func TestJoinedVoids(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	for i, sent := range b.sayAll(300) {
+		b.step(testNow, TakeBack{ID: sent.ID, Conversation: sent.Conversation, Sequence: uint64(i + 1)})
+	}
+	if got := b.only().state.Voids; len(got) != 1 || got[0] != (Range{1, 300}) {
+		t.Errorf("what will not come is %v", got)
+	}
+	if len(b.only().state.Inline) > 0 {
+		t.Errorf("%d contents wait", len(b.only().state.Inline))
+	}
+	pump(t, testNow, a, b)
+	if got := a.only().conv.have.next(); got != 301 {
+		t.Errorf("next is %d", got)
+	}
+	if len(b.only().state.Voids) > 0 || b.only().waits() {
+		t.Error("it still waits")
+	}
+}
+
+// BenchmarkStrangersHello is what a wrong hello costs somebody with 200 contacts, who
+// were last heard of a year ago.
+func BenchmarkStrangersHello(b *testing.B) {
+	p, _, err := Create(rand.Reader, Config{}, testNow, "Mina")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 200 {
+		c := &contact{row: PutContact{ID: ContactID{1, byte(i)}, Phase: ContactEstablished}, state: contactState{Recovery: [32]byte{byte(i), 1}}}
+		c.sessions = []*pairSession{{chain: identity.NewPairChain([32]byte{byte(i)}, dayOf(testNow)-365)}}
+		p.contacts[c.row.ID] = c
+	}
+	frame := make([]byte, 16)
+	n := ConnID(0)
+	for b.Loop() {
+		n++
+		p.Step(testNow, ConnOpened{Conn: n, Inbound: true})
+		p.Step(testNow, FrameReceived{Conn: n, Type: wire.TypeHello, Body: frame})
+		p.Step(testNow, ConnClosed{Conn: n})
 	}
 }

@@ -26,6 +26,7 @@ const (
 	ConnsPerContactMax = 4
 
 	waitingMax      = 1 << 20 // messages that wait for one contact
+	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
 	gapsMax         = 1024    // gaps remembered a conversation: twice the window

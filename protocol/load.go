@@ -65,8 +65,9 @@ func (p *Peer) loadContacts(state State) error {
 			}
 		}
 		for _, b := range c.state.Inline {
-			c.queue.Push(inlineItem(b))
+			c.queue.Push(outbox.Item{Size: len(b), Content: b})
 		}
+		c.voidsChanged = len(c.state.Voids) > 0
 		p.contacts[row.ID] = c
 		p.stir(c)
 	}
@@ -127,7 +128,7 @@ func (p *Peer) loadOutbox(state State) error {
 		e := &outbox.Entry{Session: row.SID, Index: row.Index, Envelope: row.Envelope}
 		for _, oc := range row.Contents {
 			if oc.Message == (MessageID{}) {
-				e.Items = append(e.Items, inlineItem(oc.Inline))
+				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
 				continue
 			}
 			inEnvelope[oc.Message] = true

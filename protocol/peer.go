@@ -98,7 +98,7 @@ func newPeer(random io.Reader, config Config) (*Peer, error) {
 	if p.encode, err = cbor.CoreDetEncOptions().EncMode(); err != nil {
 		return nil, err
 	}
-	if p.decode, err = (cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxArrayElements: 1 << 17}).DecMode(); err != nil {
+	if p.decode, err = (cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxArrayElements: rowElementsMax}).DecMode(); err != nil {
 		return nil, err
 	}
 	return p, nil

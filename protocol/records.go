@@ -53,6 +53,7 @@ func (p *Peer) pushProfile(c *contact) {
 	if len(c.sessions) == 0 {
 		return // a session begins with it
 	}
+	p.dropInline(c, wire.ContentProfile)
 	p.pushInline(c, wire.Content{Type: wire.ContentProfile, Sequence: p.self.state.NameSequence + 1, Text: p.self.name})
 }
 
@@ -67,6 +68,7 @@ func (p *Peer) pushListHead(c *contact) {
 		return
 	}
 	head := c.state.List
+	p.dropInline(c, wire.ContentListHead)
 	p.pushInline(c, wire.Content{Type: wire.ContentListHead, Head: &head})
 }
 

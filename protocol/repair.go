@@ -261,7 +261,7 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	next := uint64(1)
 	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {
-			p.pushVoid(now, c, next, sequence-1)
+			p.pushVoid(c, next, sequence-1)
 		}
 		next = max(next, sequence+1)
 	}
@@ -315,7 +315,13 @@ func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
 
 // waitAgain puts contents that were in envelopes back into what waits.
 func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
+	again := items[:0:0]
 	for _, it := range items {
+		if r, ok := voidRange(it.Content); ok && it.Inline() {
+			p.pushVoid(c, r.First, r.Last)
+			continue
+		}
+		again = append(again, it)
 		if it.Inline() {
 			c.state.Inline = append(c.state.Inline, it.Content)
 			continue
@@ -325,7 +331,7 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 			p.touchConversation(v)
 		}
 	}
-	c.queue.PutBack(items)
+	c.queue.PutBack(again)
 	p.touchContact(c)
 }
 
@@ -366,7 +372,7 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
 	v.row.OwnSequence = max(v.row.OwnSequence, reached)
 	c.state.Renumber = v.row.OwnSequence
 	p.touchConversation(v)
-	p.pushVoid(now, c, 1, reached)
+	p.pushVoid(c, 1, reached)
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
@@ -411,7 +417,7 @@ func (p *Peer) voidMissing(c *contact, held uint64) {
 	own, next := c.conv.row.OwnSequence, held+1
 	for _, r := range append(known, Range{own + 1, own + 1}) {
 		if r.First > next {
-			p.pushVoid(p.lastNow, c, next, r.First-1)
+			p.pushVoid(c, next, r.First-1)
 		}
 		next = max(next, r.Last+1)
 	}
@@ -432,7 +438,7 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 	next := in.First
 	for _, m := range in.Messages {
 		if m.Sequence > next {
-			p.pushVoid(now, c, next, m.Sequence-1)
+			p.pushVoid(c, next, m.Sequence-1)
 		}
 		next = m.Sequence + 1
 		if !inRanges(v.row.Delivered, m.Sequence) {
@@ -440,15 +446,17 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 		}
 	}
 	if next <= in.Last {
-		p.pushVoid(now, c, next, in.Last)
+		p.pushVoid(c, next, in.Last)
 	}
 	c.queue.Merge(items)
 	p.touchContact(c)
 }
 
-// pushVoid tells the peer that our messages first..last will not come.
-func (p *Peer) pushVoid(now time.Time, c *contact, first, last uint64) {
-	p.pushInline(c, wire.Content{Type: wire.ContentVoidMessages, At: now.UnixMilli(), First: first, Last: last})
+// pushVoid has the peer told that our messages first..last will not come.
+func (p *Peer) pushVoid(c *contact, first, last uint64) {
+	c.state.Voids = addRange(c.state.Voids, first, last)
+	c.voidsChanged = true
+	p.touchContact(c)
 }
 
 // renumber gives every waiting message whose number the peer has seen used the
@@ -486,7 +494,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	}
 	c.queue.PushFront(items)
 	for _, r := range left {
-		p.pushVoid(now, c, r.First, r.Last)
+		p.pushVoid(c, r.First, r.Last)
 	}
 	c.state.Renumber, c.state.RenumberFrom = 0, 0
 	p.touchContact(c)

@@ -69,7 +69,7 @@ func (c *contact) waitsFor(message *MessageID) string {
 		if !sealed && !c.queue.HasWaiting(*message) {
 			return "" // delivered, or not ours to deliver
 		}
-	} else if c.queue.Empty() {
+	} else if !c.waits() {
 		return ""
 	}
 	switch {

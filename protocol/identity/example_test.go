@@ -34,7 +34,7 @@ func ExamplePairChain() {
 
 	spoken, _ := alice.Speak(20001)
 	tag := identity.NewHelloTag(spoken.Key, identity.FromDialer, dialer, listener)
-	heard, known := bob.Match(20001, tag, identity.FromDialer, dialer, listener)
+	heard, known := identity.Match(bob.Listen(20001), tag, identity.FromDialer, dialer, listener)
 	bob = bob.Confirm(20001, heard)
 	fmt.Println(known, bob.Confirmed)
 	// Output: true 20001

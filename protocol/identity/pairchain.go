@@ -147,7 +147,8 @@ func (c PairChain) key(day uint32, renewed bool) (HelloKey, bool) {
 }
 
 // Listen returns every key a hello of the other side may be made under: of our own
-// day, the last confirmed day, and the days beside these, on both lines. At most 12.
+// day, the last confirmed day, and the days beside these, on both lines. At most 12. It
+// walks every day since the chain's first: keep the result while day and chain stay.
 func (c PairChain) Listen(ownDay uint32) []HelloKey {
 	var keys []HelloKey
 	days := [6]uint32{ownDay, ownDay - 1, ownDay + 1, c.Confirmed, c.Confirmed - 1, c.Confirmed + 1}
@@ -173,14 +174,15 @@ func seen(days []uint32, day uint32) bool {
 	return false
 }
 
-// Match finds the key a received tag was made under.
-func (c PairChain) Match(ownDay uint32, tag HelloTag, direction Direction, dialer, listener TransportKey) (HelloKey, bool) {
-	for _, k := range c.Listen(ownDay) {
-		if NewHelloTag(k.Key, direction, dialer, listener).Equal(tag) {
-			return k, true
+// Match finds which of the keys a received tag was made under. All of them are tried,
+// so that time tells nothing.
+func Match(keys []HelloKey, tag HelloTag, direction Direction, dialer, listener TransportKey) (found HelloKey, ok bool) {
+	for _, k := range keys {
+		if NewHelloTag(k.Key, direction, dialer, listener).Equal(tag) && !ok {
+			found, ok = k, true
 		}
 	}
-	return HelloKey{}, false
+	return found, ok
 }
 
 // Made reports whether a hello key is one of this chain's newest line.

@@ -18,7 +18,7 @@ func meet(dialer, listener *PairChain, dialerDay, listenerDay uint32) (heard, an
 		return false, false
 	}
 	tag := NewHelloTag(spoken.Key, FromDialer, dialerKey, listenerKey)
-	match, ok := listener.Match(listenerDay, tag, FromDialer, dialerKey, listenerKey)
+	match, ok := Match(listener.Listen(listenerDay), tag, FromDialer, dialerKey, listenerKey)
 	if !ok {
 		return false, false
 	}
@@ -28,7 +28,7 @@ func meet(dialer, listener *PairChain, dialerDay, listenerDay uint32) (heard, an
 		return true, false
 	}
 	tag = NewHelloTag(answer.Key, FromListener, dialerKey, listenerKey)
-	match, ok = dialer.Match(dialerDay, tag, FromListener, dialerKey, listenerKey)
+	match, ok = Match(dialer.Listen(dialerDay), tag, FromListener, dialerKey, listenerKey)
 	if ok {
 		*dialer = dialer.Confirm(dialerDay, match)
 	}
@@ -133,10 +133,10 @@ func TestTagReplayedOnAnotherDay(t *testing.T) {
 	k, _ := a.Speak(20000)
 	tag := NewHelloTag(k.Key, FromDialer, dialerKey, listenerKey)
 	mustMeet(t, &a, &b, 20003, 20003)
-	if _, ok := b.Match(20003, tag, FromDialer, dialerKey, listenerKey); ok {
+	if _, ok := Match(b.Listen(20003), tag, FromDialer, dialerKey, listenerKey); ok {
 		t.Error("a tag of three days ago is taken")
 	}
-	if _, ok := b.Match(20003, tag, FromDialer, TransportKey{8}, listenerKey); ok {
+	if _, ok := Match(b.Listen(20003), tag, FromDialer, TransportKey{8}, listenerKey); ok {
 		t.Error("a tag is taken from another node")
 	}
 }

@@ -255,8 +255,18 @@ func (q *Queue) AllAtHand() bool {
 // Merge queues messages that do not wait yet, each at the place of its sequence;
 // contents that have no place among them stay in front.
 func (q *Queue) Merge(items []Item) {
+	here := make(map[[16]byte]bool, len(q.waiting))
+	for _, it := range q.waiting {
+		here[it.Message] = true
+	}
+	for _, e := range q.sealed {
+		for _, it := range e.Items {
+			here[it.Message] = true
+		}
+	}
 	for _, it := range items {
-		if _, sealed := q.Carrying(it.Message); !sealed && !q.HasWaiting(it.Message) {
+		if !here[it.Message] {
+			here[it.Message] = true
 			q.waiting = append(q.waiting, q.cache(it))
 		}
 	}
