@@ -22,11 +22,11 @@ type core struct {
 	store  *store.Store
 	events publisher
 
-	requests chan request        // queueLen; a caller waits when it is full
-	results  chan protocol.Input // of jobs; a job waits when it is full
-	done     chan struct{}       // closed when run has returned
-	stepped  atomic.Int64        // Unix nanoseconds of the last commit that worked
-	readOnly atomic.Bool         // the disk is full
+	requests chan request  // queueLen; a caller waits when it is full
+	results  chan finished // of jobs, queueLen; a job waits when it is full
+	done     chan struct{} // closed when run has returned
+	stepped  atomic.Int64  // Unix nanoseconds of the last commit that worked
+	readOnly atomic.Bool   // the disk is full
 	seen     atomic.Pointer[glance]
 	jobs     sync.WaitGroup // jobs under way
 	slots    chan struct{}  // jobsMax
@@ -35,9 +35,14 @@ type core struct {
 	peer       *protocol.Peer
 	machine    protocol.Config
 	host       *p2p.Host
+	arrivals   <-chan p2p.Event // of host; nil while there is none
 	conns      *atomic.Uint64
-	open       map[uint64]bool // conns that the Peer knows
+	open       map[uint64]bool   // conns that the Peer knows
+	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
+	lastDial   uint64            // the host's; a Peer that is made anew begins at 1 again
 	hostDay    uint32
+	place      protocol.NetworkChanged // as the host told last
+	anew       bool                    // the Peer was made anew, and does not know place
 	wake       *time.Timer
 	fullUntil  time.Time // a full disk is believed so long, whatever small row finds room
 	expire     time.Time // when the store is asked what is due
@@ -85,9 +90,9 @@ type pending struct {
 func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine protocol.Config, events publisher) (*core, error) {
 	c := &core{
 		config: config, log: config.Log, store: st, events: events, peer: peer, machine: machine,
-		requests: make(chan request, queueLen), results: make(chan protocol.Input, queueLen),
+		requests: make(chan request, queueLen), results: make(chan finished, queueLen),
 		done: make(chan struct{}), slots: make(chan struct{}, jobsMax),
-		conns: new(atomic.Uint64), open: make(map[uint64]bool), unindexed: true,
+		conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
 	}
 	c.stepped.Store(time.Now().UnixNano())
 	c.look()
@@ -98,7 +103,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 // for next may need our addresses.
 func (c *core) begin(ctx context.Context) error {
 	var b batch
-	c.network(&b, <-c.host.Events())
+	c.network(&b, <-c.arrivals)
 	return c.commit(ctx, &b)
 }
 
@@ -129,9 +134,9 @@ func (c *core) loop(ctx context.Context) error {
 			continue
 		case r := <-c.requests:
 			c.take(&b, r)
-		case in := <-c.results:
-			c.step(&b, in)
-		case e := <-c.host.Events():
+		case f := <-c.results:
+			c.finish(&b, f)
+		case e := <-c.arrivals:
 			c.network(&b, e)
 		case <-c.wake.C:
 			c.step(&b, protocol.Woke{})
@@ -149,13 +154,17 @@ func (c *core) loop(ctx context.Context) error {
 
 // gather takes every input that waits, up to the bounds of one commit.
 func (c *core) gather(b *batch) {
+	if c.anew {
+		c.anew = false
+		c.step(b, c.place)
+	}
 	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
 		select {
 		case r := <-c.requests:
 			c.take(b, r)
-		case in := <-c.results:
-			c.step(b, in)
-		case e := <-c.host.Events():
+		case f := <-c.results:
+			c.finish(b, f)
+		case e := <-c.arrivals:
 			c.network(b, e)
 		default:
 			return
@@ -330,11 +339,12 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 	if err != nil {
 		return fmt.Errorf("load after a full disk: %w", err)
 	}
-	c.peer = peer
+	c.peer, c.anew = peer, true
 	for conn := range c.open {
 		c.host.Hangup(conn)
 	}
 	clear(c.open)
+	clear(c.dials)
 	c.setWake(time.Now(), time.Now().Add(retryFull))
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +68,7 @@ func liveOnSmallDisk(t *testing.T, dir string) {
 	if err := send(); err != nil {
 		t.Fatal(err)
 	}
+	listen := must[api.Network](t)(jiwoo.Network(ctx)).Listen
 	ballast := fill(t, dir)
 	var err error
 	for err == nil {
@@ -89,6 +91,9 @@ func liveOnSmallDisk(t *testing.T, dir string) {
 		if ctx.Err() != nil {
 			t.Fatal("it stays read only although there is room")
 		}
+	}
+	if now := must[api.Network](t)(jiwoo.Network(ctx)).Listen; len(now) == 0 || !slices.Equal(now, listen) {
+		t.Fatalf("with room again its addresses are %v, they were %v", now, listen)
 	}
 	if err := send(); err != nil {
 		t.Fatalf("with room again: %v", err)

@@ -19,8 +19,22 @@ type randomness struct{}
 
 func (randomness) Read(b []byte) (int, error) { return rand.Read(b) }
 
+// finished is the result of a job, and the Peer that asked for it.
+type finished struct {
+	input protocol.Input
+	peer  *protocol.Peer
+}
+
+// finish steps the result of a job, unless the Peer that asked is no more.
+func (c *core) finish(b *batch, f finished) {
+	if f.peer == c.peer {
+		c.step(b, f.input)
+	}
+}
+
 // start runs a job beside the loop; its result comes back as an input.
 func (c *core) start(ctx context.Context, j protocol.Job) {
+	peer := c.peer
 	c.jobs.Go(func() {
 		select {
 		case c.slots <- struct{}{}:
@@ -41,7 +55,7 @@ func (c *core) start(ctx context.Context, j protocol.Job) {
 			return
 		}
 		select {
-		case c.results <- in:
+		case c.results <- finished{in, peer}:
 		case <-ctx.Done():
 		}
 	})

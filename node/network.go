@@ -27,23 +27,29 @@ func (c *core) openHost() error {
 	if err != nil {
 		return fmt.Errorf("open network: %w", err)
 	}
-	c.host, c.hostDay = host, c.peer.KeyDay(now)
+	c.host, c.arrivals, c.hostDay = host, host.Events(), c.peer.KeyDay(now)
 	return nil
 }
 
 // rotate changes to the transport key of a new day. Conversations reconnect at
-// once: contacts know the next key.
+// once: contacts know the next key. A host that cannot be opened is tried again at
+// every tick.
 func (c *core) rotate(b *batch) {
-	if c.peer.KeyDay(time.Now()) == c.hostDay {
+	if c.arrivals != nil && c.peer.KeyDay(time.Now()) == c.hostDay {
 		return
 	}
 	if err := c.host.Close(); err != nil {
 		c.log.Warn("closing the network", "error", err)
 	}
+	c.arrivals = nil
 	for conn := range c.open {
 		c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(conn)})
 	}
 	clear(c.open)
+	for _, dial := range c.dials {
+		c.step(b, protocol.DialFailed{Dial: dial, Code: string(p2p.CodeUnreachable)})
+	}
+	clear(c.dials)
 	if err := c.openHost(); err != nil {
 		c.log.Error("network is down", "error", err)
 		return
@@ -63,9 +69,14 @@ func (c *core) network(b *batch, e p2p.Event) {
 			c.step(b, protocol.FrameReceived{Conn: protocol.ConnID(e.Conn), Type: f.Type, Body: f.Body})
 		}
 	case p2p.Opened:
+		dial, asked := c.answered(e.Dial)
+		if !e.Inbound && !asked {
+			c.host.Hangup(e.Conn)
+			return
+		}
 		c.open[e.Conn] = true
 		c.step(b, protocol.ConnOpened{
-			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: e.Dial,
+			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: dial,
 		})
 	case p2p.Closed:
 		if c.open[e.Conn] {
@@ -73,14 +84,25 @@ func (c *core) network(b *batch, e p2p.Event) {
 			c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(e.Conn)})
 		}
 	case p2p.DialFailed:
-		c.step(b, protocol.DialFailed{Dial: e.Dial, Code: string(e.Code)})
+		if dial, asked := c.answered(e.Dial); asked {
+			c.step(b, protocol.DialFailed{Dial: dial, Code: string(e.Code)})
+		}
 	case p2p.Addresses:
 		c.keepPort(b, e)
-		c.step(b, protocol.NetworkChanged{Own: e.Own, Subnets: e.Subnets})
+		c.place = protocol.NetworkChanged{Own: e.Own, Subnets: e.Subnets}
+		c.step(b, c.place)
 	case p2p.Woke:
 		c.host.Clear()
 		c.step(b, protocol.Reconnect{})
 	}
+}
+
+// answered returns the Peer's number of a dial that the host answers; false if the
+// Peer that asked is no more.
+func (c *core) answered(number uint64) (dial uint64, asked bool) {
+	dial, asked = c.dials[number]
+	delete(c.dials, number)
+	return dial, asked
 }
 
 // sends does on the network what a commit allowed. Frames of one conn that
@@ -112,7 +134,9 @@ func (c *core) sends(sends []protocol.Send) {
 			delete(c.open, uint64(s.Conn))
 			c.host.Hangup(uint64(s.Conn))
 		case protocol.Dial:
-			c.host.Dial(p2p.Dial{ID: s.Dial, Keys: s.Keys, Addresses: s.Addresses})
+			c.lastDial++
+			c.dials[c.lastDial] = s.Dial
+			c.host.Dial(p2p.Dial{ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses})
 		}
 	}
 	flush()
