@@ -83,7 +83,7 @@ func measureThroughput(ctx context.Context, b *benchmark) (figures []figure, err
 	if err != nil {
 		return nil, err
 	}
-	if err := refs.measure(); err != nil {
+	if err := errors.Join(short.settle(), refs.measure()); err != nil {
 		return nil, err
 	}
 	rate := perSecond(b.messages, took)
@@ -142,10 +142,13 @@ func (b *benchmark) flatCost(ctx context.Context, dir string, short couple) (f f
 	if _, err := long.exchange(ctx, b.history); err != nil {
 		return f, fmt.Errorf("make the history: %w", err)
 	}
+	if err := errors.Join(long.settle(), short.settle()); err != nil {
+		return f, err
+	}
 	micros := func(c couple) func() (float64, error) {
 		return func() (float64, error) {
 			took, err := c.exchange(ctx, flatMessages)
-			return float64(took.Microseconds()) / flatMessages, err
+			return float64(took.Microseconds()) / flatMessages, errors.Join(err, c.settle())
 		}
 	}
 	late, early, err := inTurns(flatTurns, micros(long), micros(short))
