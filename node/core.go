@@ -29,7 +29,7 @@ type core struct {
 	readOnly atomic.Bool   // the disk is full
 	seen     atomic.Pointer[glance]
 	jobs     sync.WaitGroup // jobs under way
-	slots    chan struct{}  // jobsMax
+	stamps   chan struct{}  // stampsMax
 
 	// Owned by run.
 	peer       *protocol.Peer
@@ -91,7 +91,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 	c := &core{
 		config: config, log: config.Log, store: st, events: events, peer: peer, machine: machine,
 		requests: make(chan request, queueLen), results: make(chan finished, queueLen),
-		done: make(chan struct{}), slots: make(chan struct{}, jobsMax),
+		done: make(chan struct{}), stamps: make(chan struct{}, stampsMax),
 		conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
 	}
 	c.stepped.Store(time.Now().UnixNano())

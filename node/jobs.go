@@ -32,15 +32,38 @@ func (c *core) finish(b *batch, f finished) {
 	}
 }
 
+// untilDone is randomness that fails when ctx is done: it ends the search of a
+// stamp, which may take a minute.
+type untilDone struct{ ctx context.Context }
+
+func (r untilDone) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return rand.Read(b)
+}
+
+// isStamp reports whether a job takes much time and memory. The others read the
+// store, and messages wait for them.
+func isStamp(j protocol.Job) bool {
+	switch j.(type) {
+	case protocol.CheckStamp, protocol.MakeStamp:
+		return true
+	}
+	return false
+}
+
 // start runs a job beside the loop; its result comes back as an input.
 func (c *core) start(ctx context.Context, j protocol.Job) {
 	peer := c.peer
 	c.jobs.Go(func() {
-		select {
-		case c.slots <- struct{}{}:
-			defer func() { <-c.slots }()
-		case <-ctx.Done():
-			return
+		if isStamp(j) {
+			select {
+			case c.stamps <- struct{}{}:
+				defer func() { <-c.stamps }()
+			case <-ctx.Done():
+				return
+			}
 		}
 		in, err := c.work(ctx, j)
 		for err != nil && !errors.Is(err, store.ErrClosed) && ctx.Err() == nil {
@@ -76,7 +99,7 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 		err := invite.CheckStamp(j.Stamp, j.Tag, j.Today, j.Request, j.Bits)
 		return protocol.StampChecked{Job: j.Job, OK: err == nil}, nil
 	case protocol.MakeStamp:
-		stamp, err := invite.MakeStamp(randomness{}, j.Tag, j.Day, j.Request, j.Bits)
+		stamp, err := invite.MakeStamp(untilDone{ctx}, j.Tag, j.Day, j.Request, j.Bits)
 		return protocol.StampMade{Job: j.Job, Stamp: stamp, OK: err == nil}, nil
 	}
 	return nil, errors.New("a job of an unknown kind")

@@ -9,8 +9,8 @@ const (
 	// batchFramesMax bounds the frames that one commit covers, beside
 	// store.BatchMax inputs.
 	batchFramesMax = 2048
-	// jobsMax bounds the jobs that run at once.
-	jobsMax = 2
+	// stampsMax bounds the stamps that are made or checked at once, 64 MiB each.
+	stampsMax = 2
 	// jobRetry is how long after a job that could not read the store it is tried again.
 	jobRetry = time.Second
 	// retryFull is how often a full disk is tried again.

@@ -81,10 +81,12 @@ func (c *core) network(b *batch, e p2p.Event) {
 	case p2p.Closed:
 		if c.open[e.Conn] {
 			delete(c.open, e.Conn)
+			c.log.Debug("connection closed", "code", string(e.Code))
 			c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(e.Conn)})
 		}
 	case p2p.DialFailed:
 		if dial, asked := c.answered(e.Dial); asked {
+			c.log.Debug("dial failed", "code", string(e.Code))
 			c.step(b, protocol.DialFailed{Dial: dial, Code: string(e.Code)})
 		}
 	case p2p.Addresses:
