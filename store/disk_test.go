@@ -30,6 +30,7 @@ type disk struct {
 	ops   []diskOp     // nil unless record
 	base  map[string][]byte
 	track bool
+	sick  bool // syncs fail
 }
 
 // diskOp is one thing that happened to a file, in order.
@@ -118,6 +119,9 @@ func (f *diskFile) Sync(vfs.SyncFlag) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	f.note(diskOp{kind: opSync})
+	if f.disk.sick {
+		return &fs.PathError{Op: "sync", Path: f.path, Err: syscall.EIO} // as os.File does
+	}
 	return nil // nothing here survives the test
 }
 
@@ -198,6 +202,48 @@ func TestFullDisk(t *testing.T) {
 	f.commit(s, f.message(0, protocol.In, "room again"), f.convs[0])
 	if given(s) != 0 {
 		t.Error("the reserve was not filled again")
+	}
+	checkIntegrity(t, s)
+}
+
+// TestFailedSync has syncs fail: a commit that is not known to be on the disk is
+// refused, and does not show, neither at once nor when the profile is opened again.
+func TestFailedSync(t *testing.T) {
+	d := newDisk()
+	s := onDisk(t, d)
+	f := newFixture(t, 1)
+	f.commit(s, f.message(0, protocol.In, "before"), f.convs[0])
+	before := f.convs[0].LastPosition
+	d.sick = true
+	for range 3 {
+		_, err := s.Commit(Batch{Now: f.tick(), Writes: []protocol.Write{f.message(0, protocol.In, "lost"), f.convs[0]}})
+		if err == nil || errors.Is(err, ErrFull) {
+			t.Fatalf("commit without a sync: %v", err)
+		}
+		if got := view(t, s, func(v *View) (Page, error) { return v.Messages(f.convs[0].ID, PageQuery{}) }); len(got.Items) != 1 {
+			t.Fatalf("%d messages after a commit that was refused", len(got.Items))
+		}
+	}
+	if err := s.Scrub(); err == nil {
+		t.Error("scrubbed without a sync")
+	}
+	d.sick = false
+	f.convs[0].LastPosition = before
+	f.commit(s, f.message(0, protocol.In, "after"), f.convs[0])
+	p := s.profile
+	s.owned = false
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Open(Unlock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.owned = true
+	defer s.Close()
+	page := view(t, s, func(v *View) (Page, error) { return v.Messages(f.convs[0].ID, PageQuery{}) })
+	if positions(page) != "1 2" || textOf(page.Items[1].Message.Content) != "after" {
+		t.Errorf("after opening again: %s", positions(page))
 	}
 	checkIntegrity(t, s)
 }
