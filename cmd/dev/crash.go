@@ -21,6 +21,8 @@ const (
 	crashRate       = 40 // messages a second and sender
 	crashAliveMean  = 400 * time.Millisecond
 	crashAliveMax   = 3 * time.Second // so that every side gets work done at times
+	crashEarlyEvery = 6               // one kill in so many meets a daemon that is not ready yet
+	crashEarlyMax   = 200 * time.Millisecond
 	crashReadyLimit = 30 * time.Second
 	crashDrainLimit = 2 * time.Minute
 )
@@ -145,17 +147,11 @@ func underFire(ctx context.Context, o crashOptions, sides [2]*side) (int64, erro
 		random := rand.New(rand.NewPCG(o.seed, uint64(i)))
 		killers.Go(func() error {
 			for left.Add(-1) >= 0 {
-				alive := min(time.Duration(random.ExpFloat64()*float64(crashAliveMean)), crashAliveMax)
-				if !pause(killing, alive) {
-					return nil
-				}
-				if err := s.kill(); err != nil {
+				on, err := s.killOnce(ctx, killing, random)
+				if !on || err != nil {
 					return err
 				}
 				made.Add(1)
-				if err := s.start(ctx); err != nil {
-					return fmt.Errorf("start behind kill %d: %w", made.Load(), err)
-				}
 			}
 			return nil
 		})
@@ -166,6 +162,32 @@ func underFire(ctx context.Context, o crashOptions, sides [2]*side) (int64, erro
 	})
 	err := group.Wait()
 	return made.Load(), err
+}
+
+// killOnce kills the side after a while, at times as it only begins, and starts it
+// again. It reports false if killing is over before that.
+func (s *side) killOnce(ctx, killing context.Context, random *rand.Rand) (bool, error) {
+	alive := min(time.Duration(random.ExpFloat64()*float64(crashAliveMean)), crashAliveMax)
+	early := random.IntN(crashEarlyEvery) == 0
+	if !pause(killing, alive) {
+		return false, nil
+	}
+	if err := s.kill(); err != nil {
+		return false, err
+	}
+	if early {
+		if err := s.launch(); err != nil {
+			return false, err
+		}
+		pause(ctx, time.Duration(random.Int64N(int64(crashEarlyMax))))
+		if err := s.kill(); err != nil {
+			return false, err
+		}
+	}
+	if err := s.start(ctx); err != nil {
+		return false, fmt.Errorf("start behind a kill: %w", err)
+	}
+	return true, nil
 }
 
 // pause waits and reports whether ctx was not done before.

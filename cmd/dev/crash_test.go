@@ -59,6 +59,7 @@ func TestComparisonCatchesEachFault(t *testing.T) {
 		"told otherwise live":     checkLog(events, append(slices.Clone(events[:3]), entry{"e7.4", "x", ""})),
 		"a message without event": checkCreated(sender, events[1:]),
 		"a message with two":      checkCreated(sender, append(slices.Clone(events), events[0])),
+		"an event of no message":  checkCreated(sender[:3], events),
 	}
 	for fault, err := range faults {
 		if err == nil {

@@ -179,5 +179,8 @@ func checkCreated(items []item, events []entry) error {
 		}
 		delete(told, it.id)
 	}
+	for id := range told {
+		return fmt.Errorf("%s was told and is not there", id)
+	}
 	return nil
 }

@@ -37,9 +37,26 @@ func newSide(name, binary, dir string) *side {
 	return &side{name: name, binary: binary, home: home, client: api.NewUnixClient(socket)}
 }
 
-// start starts the daemon and returns when it is ready or at least answers; a
-// daemon that ends by itself is an error at once.
+// start starts the daemon and returns when it is ready; a daemon that ends by
+// itself is an error at once.
 func (s *side) start(ctx context.Context) error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	exited, cmd := s.exited, s.process
+	return eventually(ctx, crashReadyLimit, s.name+" getting ready", func(ctx context.Context) (bool, error) {
+		select {
+		case <-exited:
+			return false, fmt.Errorf("%s ended by itself: %v\n%s", s.name, cmd.ProcessState, s.logTail())
+		default:
+		}
+		status, err := s.client.Status(ctx)
+		return err == nil && status.State == api.StateReady, err
+	})
+}
+
+// launch starts the daemon and does not wait for it.
+func (s *side) launch() error {
 	log, err := os.OpenFile(s.logName(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -57,17 +74,9 @@ func (s *side) start(ctx context.Context) error {
 		close(exited)
 	}()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.process, s.exited, s.killed = cmd, exited, false
-	s.mu.Unlock()
-	return eventually(ctx, crashReadyLimit, s.name+" getting ready", func(ctx context.Context) (bool, error) {
-		select {
-		case <-exited:
-			return false, fmt.Errorf("%s ended by itself: %v\n%s", s.name, cmd.ProcessState, s.logTail())
-		default:
-		}
-		status, err := s.client.Status(ctx)
-		return err == nil && status.State == api.StateReady, err
-	})
+	return nil
 }
 
 // kill ends the daemon with SIGKILL and waits until it is gone.
