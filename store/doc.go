@@ -31,8 +31,10 @@
 // overwritten. SQLite's secure_delete does not reach two places: the gap that
 // page splits leave in b-tree pages, which the sealing layer clears as a page
 // goes to the file, and old frames in the log, so that after a batch that erases
-// the log is copied and cut to nothing and both page caches are dropped. A test
-// decrypts every unit of every file and looks for what was deleted.
+// the log is copied and cut to nothing and both page caches are dropped. What is
+// only replaced or acknowledged (states of sessions, keys of envelopes) leaves the
+// log within [ScrubWithin]. A test decrypts every unit of every file and looks for
+// what was deleted.
 //
 // The design is in node/doc/architecture.md, the threat model in
 // protocol/doc/threat-model.md.
