@@ -190,8 +190,14 @@ func (p *Peer) deleteMessage(now time.Time, in DeleteMessage) error {
 	if v == nil {
 		return refuse(CodeNotFound)
 	}
-	if in.Direction == Out && !inRanges(v.row.Delivered, in.Sequence) {
+	switch c := p.contacts[v.row.Contact]; {
+	case in.Direction == In || c == nil:
+	case !inRanges(v.row.Delivered, in.Sequence):
 		p.withdraw(now, v, in.ID, in.Sequence)
+	default: // the envelope may be kept all the same, with its key
+		if e, ok := c.queue.Carrying(in.ID); ok {
+			p.voidEnvelope(c, e, in.ID)
+		}
 	}
 	p.write(EraseMessage{ID: in.ID})
 	typ := MessageDeleted

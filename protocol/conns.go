@@ -87,7 +87,7 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 // goes round, the recovery secret last: one side may not wait any more, or may have
 // lost the session that the other speaks by. The proof is 0 if there is no key.
 func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by proof) {
-	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
+	if c.byLink() {
 		return identity.HelloKey{Key: c.state.Hello}, byLink
 	}
 	turn := c.backoff.Tries() % 3
@@ -268,6 +268,17 @@ func (p *Peer) prove(now time.Time, k *conn) {
 		p.dueBy(now.Add(linkIdleMax + time.Second))
 		return
 	}
+	if k.proof == byRecovery { // it may be somebody who only has the secret
+		if !k.inbound {
+			c.backoff.Failed(now, p.randomByte())
+		}
+		p.dueBy(now.Add(linkIdleMax + time.Second))
+		p.greetRenewal(now, c, k)
+		if !k.inbound {
+			p.sendSync(now, c, k)
+		}
+		return
+	}
 	if k.proof == byPair {
 		p.confirmDay(now, c, k.key)
 	}
@@ -388,11 +399,19 @@ func (p *Peer) dial(now time.Time, c *contact) {
 	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses})
 }
 
+// byLink reports whether a contact is tried by the link that we asked by: as long as
+// nothing shows that it holds a session, since a request in its name may be anybody's.
+// One try of three is for the session that we made of such a request.
+func (c *contact) byLink() bool {
+	return c.state.Asking != nil && !c.confirmed() && (len(c.sessions) == 0 || c.backoff.Tries()%3 != 1)
+}
+
 // reach returns where and as whom a contact may be found: by the link while we
 // ask, else by the record, of which a request's reply path is the first.
 func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire.Address) {
 	today := dayOf(now)
-	if a := c.state.Asking; a != nil && len(c.sessions) == 0 {
+	if c.byLink() {
+		a := c.state.Asking
 		return a.Link.Keys, p.net.Dialable(a.Link.Addresses, p.hostTag(c.state.Hello))
 	}
 	if c.state.Record != nil {

@@ -147,6 +147,21 @@ func (c *contact) sending() *pairSession {
 	return c.first()
 }
 
+// unconfirmed counts the sessions of which nothing shows that the peer holds them.
+func (c *contact) unconfirmed() (n int) {
+	for _, ps := range c.sessions {
+		if !ps.confirmed {
+			n++
+		}
+	}
+	return n
+}
+
+// confirmed reports whether the peer is known to hold a session with us.
+func (c *contact) confirmed() bool {
+	return slices.ContainsFunc(c.sessions, func(ps *pairSession) bool { return ps.confirmed })
+}
+
 func (c *contact) addSession(ps *pairSession) {
 	c.sessions = append(c.sessions, ps)
 	slices.SortFunc(c.sessions, func(a, b *pairSession) int {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"slices"
+	"sort"
 	"time"
 
 	"pabal/protocol/wire"
@@ -173,10 +174,7 @@ func (c *conversation) void(first, last uint64) (writes []Write, ok bool) {
 
 // addRange adds first..last to ascending, disjoint, non-adjacent ranges.
 func addRange(ranges []Range, first, last uint64) []Range {
-	i := 0
-	for i < len(ranges) && ranges[i].Last+1 < first {
-		i++
-	}
+	i := sort.Search(len(ranges), func(i int) bool { return ranges[i].Last+1 >= first })
 	j := i
 	for j < len(ranges) && ranges[j].First <= last+1 {
 		first, last = min(first, ranges[j].First), max(last, ranges[j].Last)

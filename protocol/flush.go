@@ -169,11 +169,15 @@ func (p *Peer) acknowledge(now time.Time, c *contact) error {
 	if k == nil || c.row.Blocked {
 		return nil
 	}
-	for _, ps := range c.sessions {
+	for _, ps := range slices.Clone(c.sessions) {
 		if !ps.ackDue || c.forked && ps == c.first() {
 			continue
 		}
 		frame, err := ps.s.Ack(now, p.random, nil, 0)
+		if errors.Is(err, session.ErrKEM) {
+			p.fork(now, c, ps)
+			continue
+		}
 		if err != nil {
 			return errRandom
 		}

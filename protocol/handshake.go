@@ -135,6 +135,14 @@ func (p *Peer) failContact(c *contact, code string) {
 
 // greet is what is said first on a proved connection.
 func (p *Peer) greet(now time.Time, c *contact, k *conn) {
+	p.greetRenewal(now, c, k)
+	p.sendSync(now, c, k)
+	p.resend(now, c)
+}
+
+// greetRenewal says what belongs to handshakes: all of it is worth nothing to anybody
+// but the contact.
+func (p *Peer) greetRenewal(now time.Time, c *contact, k *conn) {
 	if c.state.Asking != nil {
 		p.ask(now, c, k) // if both asked, an accept and a session follow all the same
 	}
@@ -145,8 +153,6 @@ func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: c.state.Accept})
 	}
 	p.sendRepair(c, k)
-	p.sendSync(now, c, k)
-	p.resend(now, c)
 }
 
 // ask fetches the bundle, or sends the request again: always the same bytes.
@@ -331,14 +337,11 @@ func (p *Peer) accept(now time.Time, r *request) error {
 		c.row.Account = before
 		return errRandom
 	}
-	if p.contacts[c.row.ID] == nil {
+	if p.contacts[c.row.ID] == nil { // what we know of a contact changes when it has shown itself
 		p.contacts[c.row.ID] = c
+		c.row.Phase, c.row.Name, c.row.Invite = ContactPending, in.Payload.Name, v.row.ID
 		p.event(Event{Type: ContactAdded, Contact: c.row.ID})
 	}
-	if c.row.Phase != ContactEstablished {
-		c.row.Phase, c.row.Name = ContactPending, in.Payload.Name
-	}
-	c.row.Invite = v.row.ID
 	p.takeDevice(c, in.Payload.Entry.Device)
 	if in.Payload.Entry.List.Sequence >= c.state.List.Sequence {
 		c.state.List = in.Payload.Entry.List

@@ -312,9 +312,7 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 		return nil
 	}
 	if !v.open(now) {
-		if v.row.Used > 0 { // somebody else came by a link that is used up
-			p.event(Event{Type: InviteSecondUse, Ref: v.row.ID})
-		}
+		p.secondUse(now, v)
 		return nil
 	}
 	if d.Capability != invite.DepositCapability(v.state.Offer.Secret, k.local) || p.full(v) {
@@ -368,7 +366,7 @@ func (p *Peer) openRequest(now time.Time, k *conn, v *invitation, bytes []byte) 
 		return nil // whoever made it cannot be told more than that we look off
 	}
 	known := p.contactOf(in.Payload.Entry.Account, nil)
-	if known != nil && known.row.Blocked {
+	if known != nil && (known.row.Blocked || known.unconfirmed() >= unconfirmedMax) {
 		return nil
 	}
 	id, err := p.newID(now)
@@ -394,7 +392,7 @@ func (p *Peer) openRequest(now time.Time, k *conn, v *invitation, bytes []byte) 
 	p.touchRequest(r)
 	p.touchInvite(v)
 	p.event(Event{Type: RequestReceived, Ref: r.row.ID})
-	if !v.row.Ask {
+	if !v.row.Ask && (known != nil || len(p.contacts) < ContactsMax) {
 		return p.accept(now, r)
 	}
 	return nil

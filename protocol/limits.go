@@ -29,6 +29,7 @@ const (
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
+	unconfirmedMax  = 4       // sessions with one contact that it has not shown to hold
 	gapsMax         = 1024    // gaps remembered a conversation: twice the window
 	recentTagsMax   = 256     // message tags remembered a conversation (protocol)
 	neverReadMax    = 30 * 24 * time.Hour

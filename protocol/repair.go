@@ -503,12 +503,16 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 }
 
 // voidEnvelope withdraws an envelope because of one message in it: the rest of
-// its contents is sealed anew.
+// its contents is sealed anew, unless it has arrived.
 func (p *Peer) voidEnvelope(c *contact, e *outbox.Entry, withdrawn MessageID) {
 	c.queue.Remove(e.Session, e.Index)
 	p.write(EraseOutbox{Contact: c.row.ID, SID: e.Session, First: e.Index, Last: e.Index})
 	if ps := c.session(e.Session); ps != nil {
 		p.withdrawEnvelope(ps, e.Index)
+	}
+	if e.Acknowledged() {
+		p.touchContact(c)
+		return // the rest has arrived
 	}
 	rest := slices.DeleteFunc(slices.Clone(e.Items), func(it outbox.Item) bool {
 		return !it.Inline() && it.Message == withdrawn

@@ -76,9 +76,12 @@ func (p *Peer) stampChecked(now time.Time, in StampChecked) error {
 	job, ok := p.jobs[in.Job]
 	delete(p.jobs, in.Job)
 	v := p.invites[job.invite]
+	k := p.conns[job.conn]
+	if ok && !in.OK && k != nil { // it costs us more than its sender
+		p.hangup(k)
+	}
 	if !ok || !in.OK || v == nil || !v.open(now) || p.full(v) {
 		return nil
 	}
-	k := p.conns[job.conn]
 	return p.openRequest(now, k, v, job.request)
 }

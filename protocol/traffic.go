@@ -80,6 +80,9 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 	}
 	if k.proof == byRecovery { // they do not speak by our session, nor we by theirs
 		p.fork(now, c, c.first())
+		if !k.path() {
+			p.sendRepair(c, k)
+		}
 	}
 	if now.Sub(c.syncedAt) >= syncEvery {
 		c.syncedAt = now

@@ -30,6 +30,9 @@ type Entry struct {
 	next  time.Time // when it is sent again on the live path; zero = at once
 }
 
+// Acknowledged reports whether the peer has the envelope, beyond a gap.
+func (e *Entry) Acknowledged() bool { return e.acked }
+
 // Queue is the outbox of one contact.
 type Queue struct {
 	waiting     []Item
