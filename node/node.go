@@ -97,7 +97,9 @@ func (n *Node) serve(ctx context.Context) error {
 	server.Notify()
 	end()
 	err = <-served
-	return errors.Join(cause, err, n.closeCore())
+	n.change.Lock() // an unlock that was begun ends first
+	defer n.change.Unlock()
+	return errors.Join(cause, err, n.closeCore(), server.Withdraw())
 }
 
 // begin brings the profile into its first state: created, unlocked, locked or
@@ -156,22 +158,30 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 		return err
 	}
 	machine := peerConfig()
-	peer, out, err := protocol.Create(randomness{}, machine, time.Now(), in.DisplayName)
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	if _, err := peer.Step(time.Now(), protocol.SetDefaultTimer{Timer: timer(in.Disappearing)}); err != nil {
-		return errors.Join(err, st.Close())
-	}
-	rest, err := peer.Step(time.Now(), protocol.Flush{})
-	if err != nil {
-		return errors.Join(err, st.Close())
-	}
-	rows := []store.Row{httpd.DisappearingSetting(in.Disappearing)}
-	if _, err := st.Commit(store.Batch{Now: time.Now(), Writes: append(out.Writes, rest.Writes...), Rows: rows}); err != nil {
-		return errors.Join(err, st.Close())
+	peer, err := found(st, machine, in)
+	if err != nil { // nothing half made stays: the next try begins anew
+		return errors.Join(err, st.Close(), n.profile.Wipe())
 	}
 	return n.start(st, peer, machine)
+}
+
+// found makes the account of a new profile and commits it.
+func found(st *store.Store, machine protocol.Config, in httpd.Setup) (*protocol.Peer, error) {
+	now := time.Now()
+	peer, out, err := protocol.Create(randomness{}, machine, now, in.DisplayName)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := peer.Step(now, protocol.SetDefaultTimer{Timer: timer(in.Disappearing)}); err != nil {
+		return nil, err
+	}
+	rest, err := peer.Step(now, protocol.Flush{})
+	if err != nil {
+		return nil, err
+	}
+	rows := []store.Row{httpd.DisappearingSetting(in.Disappearing)}
+	_, err = st.Commit(store.Batch{Now: now, Writes: append(out.Writes, rest.Writes...), Rows: rows})
+	return peer, err
 }
 
 func (n *Node) unlock(passphrase []byte) error {
@@ -185,7 +195,8 @@ func (n *Node) unlock(passphrase []byte) error {
 	machine := peerConfig()
 	peer, err := loadPeer(st, machine)
 	if err != nil {
-		return errors.Join(fmt.Errorf("load: %w", err), st.Close())
+		n.set(api.StateLocked)
+		return errors.Join(fmt.Errorf("%w: load: %w", store.ErrDamaged, err), st.Close())
 	}
 	return n.start(st, peer, machine)
 }
@@ -193,6 +204,7 @@ func (n *Node) unlock(passphrase []byte) error {
 // start begins the loop over an open store.
 func (n *Node) start(st *store.Store, peer *protocol.Peer, machine protocol.Config) error {
 	if err := eraseDue(st, peer); err != nil {
+		n.set(api.StateLocked)
 		return errors.Join(err, st.Close())
 	}
 	c, err := newCore(&n.config, st, peer, machine, n.server)

@@ -123,6 +123,8 @@ const (
 	CodeNoKeyfile             Code = "no_keyfile"
 	CodeTimeout               Code = "timeout"
 	CodeStorageFull           Code = "storage_full"
+	CodeProfileDamaged        Code = "profile_damaged"
+	CodeProfileNewer          Code = "profile_newer"
 	CodeInternal              Code = "internal"
 
 	CodeInvalidText     Code = "invalid_text"
@@ -224,6 +226,8 @@ var codeTable = map[Code]codeInfo{
 	CodeNoKeyfile:             {http.StatusConflict, "This profile takes no passphrase", false},
 	CodeTimeout:               {http.StatusGatewayTimeout, "It took too long", true},
 	CodeStorageFull:           {http.StatusInsufficientStorage, "The disk is full", true},
+	CodeProfileDamaged:        {http.StatusInternalServerError, "The profile is damaged", false},
+	CodeProfileNewer:          {http.StatusInternalServerError, "The profile was written by a newer version", false},
 	CodeInternal:              {http.StatusInternalServerError, "Internal error", false},
 
 	CodeInvalidText:     {http.StatusUnprocessableEntity, "The text is empty or not valid", false},

@@ -89,6 +89,12 @@ func TestDiscoveryFile(t *testing.T) {
 	if err := <-over; err != nil {
 		t.Error(err)
 	}
+	if _, err := os.Stat(filepath.Join(dir, api.DiscoveryFile)); err != nil {
+		t.Errorf("the discovery file is gone while the daemon closes: %v", err)
+	}
+	if err := s.Withdraw(); err != nil {
+		t.Error(err)
+	}
 	for _, name := range []string{api.DiscoveryFile, api.SocketFile} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left behind: %v", name, err)

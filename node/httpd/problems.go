@@ -38,6 +38,10 @@ func problemOf(err error) *api.Problem {
 		return api.NewProblem(api.CodeLocked)
 	case errors.Is(err, store.ErrBadPassphrase):
 		return api.NewProblem(api.CodeBadPassphrase)
+	case errors.Is(err, store.ErrDamaged):
+		return api.NewProblem(api.CodeProfileDamaged)
+	case errors.Is(err, store.ErrNewer):
+		return api.NewProblem(api.CodeProfileNewer)
 	case errors.Is(err, store.ErrCursor):
 		return api.NewProblem(api.CodeCursorInvalid)
 	case errors.Is(err, store.ErrInterrupted), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -119,7 +119,7 @@ func (s *Server) Base() string { return "http://" + s.hosts[0] }
 
 // Run serves until ctx is done, then lets answers that are being written end,
 // says bye on the event streams, and returns once all of it is over. The
-// discovery file is there while it serves. ready, if not nil, is called once, when
+// discovery file is there from then on until [Server.Withdraw]. ready, if not nil, is called once, when
 // requests are answered and the file is written.
 func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 	d := api.Discovery{
@@ -147,9 +147,12 @@ func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 		s.feed.stop()
 		return shutdown(servers)
 	})
-	err := group.Wait()
-	return errors.Join(err, removeDiscovery(s.config.RuntimeDir))
+	return group.Wait()
 }
+
+// Withdraw takes the discovery file away, if it is ours: everything is closed, and
+// the profile may be served by somebody else. It is called behind Run.
+func (s *Server) Withdraw() error { return removeDiscovery(s.config.RuntimeDir) }
 
 // shutdown ends servers, at first gently.
 func shutdown(servers []*http.Server) error {
