@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -13,7 +14,8 @@ import (
 	"pabal/node/api"
 )
 
-// completionTimeout is all that a completion may take: a person is typing.
+// completionTimeout is all that a completion may take, unless --timeout: a person
+// is typing.
 const completionTimeout = 150 * time.Millisecond
 
 func (c *cli) completionCommand() *cobra.Command {
@@ -64,9 +66,9 @@ func (c *cli) completeContacts(cmd *cobra.Command, args []string, typed string) 
 	if parent == nil {
 		parent = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(parent, completionTimeout)
+	ctx, cancel := context.WithTimeout(parent, cmp.Or(c.flags.timeout, completionTimeout))
 	defer cancel()
-	daemon, err := c.connect(ctx)
+	daemon, err := c.connect()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

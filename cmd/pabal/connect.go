@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	callTimeout     = 30 * time.Second       // of a command that waits for nobody but the daemon
-	languageTimeout = 150 * time.Millisecond // to learn the profile's language
-	followForever   = time.Duration(-1)      // no limit unless --timeout
+	callTimeout   = 30 * time.Second  // of a command that waits for nobody but the daemon
+	followForever = time.Duration(-1) // no limit unless --timeout
 )
 
 // remoteFunc is a command that talks to the daemon.
@@ -32,16 +31,17 @@ func (c *cli) remote(limit time.Duration, do remoteFunc) func(context.Context, [
 			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()
 		}
-		daemon, err := c.connect(ctx)
+		daemon, err := c.connect()
 		if err != nil {
 			return err
 		}
+		c.askLanguage(ctx)
 		return connectionError(do(ctx, daemon, args))
 	}
 }
 
-// connect returns a client of the daemon that is meant.
-func (c *cli) connect(ctx context.Context) (*api.Client, error) {
+// connect returns a client of the daemon that is meant. It sends nothing yet.
+func (c *cli) connect() (*api.Client, error) {
 	if c.client != nil {
 		return c.client, nil
 	}
@@ -54,7 +54,6 @@ func (c *cli) connect(ctx context.Context) (*api.Client, error) {
 	}
 	c.daemon = daemon
 	c.client = api.NewUnixClient(daemon.Socket)
-	c.askLanguage(ctx)
 	return c.client, nil
 }
 
@@ -69,13 +68,11 @@ func (c *cli) places() profile.Places {
 }
 
 // askLanguage takes the profile's language unless --lang was given. A daemon
-// that does not tell it in time leaves the locale's.
+// that does not tell it leaves the locale's.
 func (c *cli) askLanguage(ctx context.Context) {
 	if c.flags.lang != "" || c.flags.json {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, languageTimeout)
-	defer cancel()
 	settings, err := c.client.Settings(ctx)
 	if err != nil {
 		return
@@ -106,7 +103,7 @@ func (c *cli) checkGlobals() error {
 // connectionError turns a failure to reach the daemon into one with its own
 // code: it ended between being found and being called.
 func connectionError(err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" && !op.Timeout() {
 		return fmt.Errorf("%w: %w", profile.ErrNone, err)
 	}
 	if errors.Is(err, api.ErrServer) {

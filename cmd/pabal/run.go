@@ -241,9 +241,9 @@ func daemonError(err error) error {
 	case errors.Is(err, node.ErrPassphraseUnfit):
 		return fail(exitUsage, "passphrase_unfit", speech.ProfileHasNone)
 	case errors.Is(err, store.ErrDamaged):
-		return fail(exitError, "profile_damaged", speech.ProfileDamaged, screen.Line(err.Error()))
+		return fail(exitError, api.CodeProfileDamaged, speech.ProfileDamaged, screen.Line(err.Error()))
 	case errors.Is(err, store.ErrNewer):
-		return fail(exitError, "profile_newer", speech.ProfileNewer)
+		return fail(exitError, api.CodeProfileNewer, "problem.profile_newer")
 	case errors.Is(err, store.ErrFull):
 		return fail(exitError, api.CodeStorageFull, "problem.storage_full")
 	}

@@ -29,7 +29,7 @@ func (c *cli) setupCommand() *cobra.Command {
 		if err := flags.passphrase.check(); err != nil {
 			return err
 		}
-		daemon, err := c.connect(ctx)
+		daemon, err := c.connect()
 		if err != nil {
 			return err
 		}

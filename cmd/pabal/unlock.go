@@ -13,7 +13,7 @@ import (
 func (c *cli) unlockCommand() *cobra.Command {
 	var file string
 	cmd := c.command("unlock", c.exactly(0), func(ctx context.Context, _ []string) error {
-		daemon, err := c.connect(ctx)
+		daemon, err := c.connect()
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,9 @@ func (p Places) Running() ([]Daemon, error) {
 	return running, nil
 }
 
-// live reads a discovery file and tries the socket that it names.
+// live reads a discovery file and tries the socket that it names. A socket that
+// does not answer in time has somebody behind it who is busy: only a refusal means
+// that nobody is there.
 func live(name, file string) (Daemon, bool) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -116,9 +118,11 @@ func live(name, file string) (Daemon, bool) {
 		return Daemon{}, false
 	}
 	conn, err := net.DialTimeout("unix", socket, dialTimeout)
-	if err != nil {
+	switch busy := (net.Error)(nil); {
+	case err == nil:
+		conn.Close()
+	case !errors.As(err, &busy) || !busy.Timeout():
 		return Daemon{}, false
 	}
-	conn.Close()
 	return Daemon{Name: name, Socket: socket, API: file, PID: discovery.PID}, true
 }

@@ -43,7 +43,6 @@ const (
 	NameIgnored              Key = "name_ignored"
 	ProfileInUse             Key = "profile_in_use"
 	ProfileDamaged           Key = "profile_damaged"
-	ProfileNewer             Key = "profile_newer"
 	Running                  Key = "running"
 	RunningLocked            Key = "running_locked"
 	Unlocked                 Key = "unlocked"
