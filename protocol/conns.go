@@ -84,7 +84,7 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 
 // helloKey chooses the key that proves us to a contact: the link's while one
 // side still waits for the accept, else the pair's of today. While tries fail it
-// goes round, the recovery secret last: one side may not wait any more, or may have
+// goes round the sessions, the recovery secret last: one side may not wait any more, or may have
 // lost the session that the other speaks by. The proof is 0 if there is no key.
 func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by proof) {
 	if c.byLink() {
@@ -97,7 +97,7 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 		}
 	}
 	recovery := c.state.Recovery != [32]byte{}
-	if ps := c.first(); ps != nil && !(recovery && turn == 2) {
+	if ps := c.spoken(); ps != nil && !(recovery && turn == 2) {
 		if key, ok := ps.chain.Speak(dayOf(now)); ok {
 			return key, byPair
 		}
@@ -106,6 +106,15 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(c.state.Recovery, dayOf(now))}, byRecovery
 	}
 	return key, 0
+}
+
+// spoken returns the session by whose pair chain we speak: the one that sends, or, while
+// tries fail, the others by turns. The contact may have lost the one that sends.
+func (c *contact) spoken() *pairSession {
+	if tries := c.backoff.Tries(); tries%3 == 1 && len(c.sessions) > 1 {
+		return c.sessions[tries/3%len(c.sessions)]
+	}
+	return c.first()
 }
 
 func (p *Peer) connClosed(now time.Time, id ConnID) {
@@ -415,10 +424,22 @@ func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire
 		return a.Link.Keys, p.net.Dialable(a.Link.Addresses, p.hostTag(c.state.Hello))
 	}
 	if c.state.Record != nil {
-		return keysAround(c.state.Record.FirstDay, c.state.Record.Keys, today),
+		return keysInTurn(c.state.Record.FirstDay, c.state.Record.Keys, today, c.backoff.Tries()),
 			p.net.Dialable(slices.Concat(c.state.Record.Addresses, c.state.Record.Candidates), p.pairTag(c))
 	}
 	return nil, nil
+}
+
+// keysInTurn returns the keys for a dial after a number of tries that failed. Every other
+// time they are others of those that we were told, going round: when both clocks were
+// ahead the contact may have used days that have not come, and has no key of today left.
+func keysInTurn(first uint32, keys []identity.TransportKey, today uint32, tries int) []identity.TransportKey {
+	if tries%2 == 0 || len(keys) <= keysInTurnMax {
+		return keysAround(first, keys, today)
+	}
+	turns := (len(keys) + keysInTurnMax - 1) / keysInTurnMax
+	from := tries / 2 % turns * keysInTurnMax
+	return keys[from:min(from+keysInTurnMax, len(keys))]
 }
 
 // keysAround returns the keys of today, yesterday and tomorrow, in this order;
@@ -434,7 +455,7 @@ func keysAround(first uint32, keys []identity.TransportKey, today uint32) []iden
 	case len(out) > 0 || len(keys) == 0:
 		return out
 	case today < first:
-		return keys[:min(len(keys), keysAheadMax)]
+		return keys[:min(len(keys), keysInTurnMax)]
 	}
 	return keys[len(keys)-1:]
 }

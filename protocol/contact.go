@@ -36,6 +36,7 @@ type contact struct {
 	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
+	strayAt     time.Time // since when it speaks in another session than the one we send in
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair

@@ -39,7 +39,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.backoff.Clear()
 		c.queue.Reconnected()
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
-		c.syncedAt, c.repairAt = time.Time{}, time.Time{}
+		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
 	}
 }
 

@@ -479,6 +479,9 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 	if into.state.Asking == nil && from.state.Asking != nil && from.state.Asking.Request != nil {
 		into.state.Asking = from.state.Asking // its answer may be on the way
 	}
+	if into.row.Blocked = into.row.Blocked || from.row.Blocked; into.row.Blocked {
+		p.dropConns(into)
+	}
 	p.touchContact(into)
 	if !p.mergeConversations(into, from) {
 		p.failContact(from, CodeAlreadyContact)

@@ -51,10 +51,11 @@ const (
 	linkTransportDays   = 3
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
-	keysAheadMax        = 4                // transport keys tried of a contact all of whose keys are of days to come
+	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known
 	askAgain            = 10 * time.Minute // behind a connection on which a request was not answered
 	acceptAnswered      = 10 * time.Second // an accept by the connection that it went out on
 	clockSlack          = 2 * time.Second  // that the clock may go back by correction
 	keepOldSession      = 7 * 24 * time.Hour
-	openConversationFor = 2 * time.Minute // since the last message, for liveness pings
+	strayAfter          = 10 * time.Minute // of sync frames in another session than ours
+	openConversationFor = 2 * time.Minute  // since the last message, for liveness pings
 )

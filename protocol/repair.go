@@ -376,12 +376,15 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
-// everything up to held, and something up to reached.
+// everything up to held, and something up to reached. If both of us were put back, it
+// may hold others under these numbers than we remember: so it gets the last ones again,
+// as many as it recognises by their tags.
 func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	v := c.conv
 	if v == nil {
 		return
 	}
+	held = min(held, max(reached, recentTagsMax)-recentTagsMax)
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {

@@ -23,7 +23,7 @@ func (p *Peer) frameReceived(now time.Time, in FrameReceived) error {
 		}
 		return nil
 	}
-	if !k.proved {
+	if !k.proved || k.contact != nil && k.contact.row.Blocked {
 		return nil
 	}
 	k.used = now
@@ -136,6 +136,9 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 			return err
 		}
 	}
+	if ps == c.first() && o.Kind != session.KindDuplicate && o.Kind != session.KindStale {
+		c.strayAt = time.Time{}
+	}
 	p.acknowledged(c, ps, o)
 	if o.Behind && now.Sub(c.syncedAt) >= syncEvery {
 		if k := c.live(); k != nil { // it seems to have forgotten what it did: it must see where we are
@@ -151,8 +154,30 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 		return p.contentsReceived(now, c, ps, o.Contents)
 	case session.KindSync:
 		p.resend(now, c)
+		p.stray(now, c, ps)
 	}
 	return nil
+}
+
+// stray notices a contact that has lost the session we send in, and not another one:
+// where it is it says, time and again, in that one only. Then ours is over, and a
+// renewal finds out what else was lost.
+func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
+	ours := c.first()
+	switch {
+	case ps == ours:
+		c.strayAt = time.Time{}
+	case !ours.confirmed || ours.generation != ps.generation:
+	case c.strayAt.IsZero():
+		c.strayAt = now
+	case now.Sub(c.strayAt) >= strayAfter:
+		c.strayAt = time.Time{}
+		for c.first() != ps {
+			p.endSession(c, c.first())
+		}
+		c.state.Recovery = ps.recovery
+		p.fork(now, c, ps)
+	}
 }
 
 // confirmSession takes note of the first frame of a session that we accepted:
@@ -272,7 +297,7 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 // messageReceived stores a message, or a content that only a newer version
 // understands, at its place in the history.
 func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content) error {
-	if c.row.Blocked || content.Sequence == 0 {
+	if content.Sequence == 0 {
 		return nil // a content of a kind of no history, kept for no one
 	}
 	v, err := p.openConversation(now, c)

@@ -8,6 +8,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"pabal/protocol"
+	"pabal/protocol/identity"
+	"pabal/protocol/invite"
 	"pabal/protocol/rendezvous"
 )
 
@@ -59,7 +61,7 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
 		return "" // they do not know us any more, or not yet
 	}
-	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) {
+	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) && !sameSession(m, c, other, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
 	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other]
@@ -88,6 +90,17 @@ func sameSecret(a, b protocol.PutContact) bool {
 	return cbor.Unmarshal(a.State, &x) == nil && cbor.Unmarshal(b.State, &y) == nil && x.Recovery == y.Recovery
 }
 
+// sameSession reports whether two sides of a pair hold one session, by which each knows
+// the other.
+func sameSession(m *machine, c protocol.PutContact, o *machine, theirs protocol.PutContact) bool {
+	for k := range m.disk.sessions {
+		if _, both := o.disk.sessions[sessionKey{theirs.ID, k.sid}]; both && k.contact == c.ID {
+			return true
+		}
+	}
+	return false
+}
+
 // contactWith returns a machine's contact with another, if it has one.
 func (m *machine) contactWith(o *machine) *protocol.PutContact {
 	for _, c := range inOrder(m.disk.contacts) {
@@ -104,28 +117,62 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	if !ok {
 		return ""
 	}
-	theirs := i.by.contactWith(m)
-	if theirs != nil && (theirs.Blocked || m.epoch > 0) {
-		return "" // nothing is answered; or it was, before our disk was put back
-	}
 	v, known := i.by.disk.invites[i.id]
+	if !known {
+		return ""
+	}
 	if age := w.healedAt.Sub(time.UnixMilli(v.CreatedAt)); age > 2*24*time.Hour || age < -time.Hour {
 		return "" // the link's transport keys are of other days
 	}
-	if known && v.UsesLeft > 0 && v.RevokedAt == 0 && v.ExpiresAt > i.by.clock().UnixMilli() && !i.by.declined(i.id) {
-		return fmt.Sprintf("request to %v is not answered", i.by)
+	if print, asked := requestPrint(c); asked && taken(v, print) {
+		return w.unsettledTaken(m, i.by, print)
 	}
-	return ""
+	if !i.by.offers[i.id] || v.Kind == protocol.InviteOnce && v.Used > 0 {
+		return "" // it closed before they found each other
+	}
+	return fmt.Sprintf("request to %v is not answered", i.by)
 }
 
-// declined reports whether somebody declined a request to an invite.
-func (m *machine) declined(id protocol.InviteID) bool {
-	for _, r := range m.disk.requests {
-		if r.Invite == id && (r.Phase == protocol.RequestDeclined || r.Phase == protocol.RequestBlocked) {
-			return true
+// unsettledTaken says whether a request that the inviter has taken must still be
+// answered.
+func (w *World) unsettledTaken(m, by *machine, print [32]byte) string {
+	for _, r := range by.disk.requests {
+		var st struct {
+			Print [32]byte `cbor:"2,keyasint"`
 		}
+		if cbor.Unmarshal(r.State, &st) != nil || st.Print != print {
+			continue
+		}
+		if r.Phase == protocol.RequestDeclined {
+			return ""
+		}
+		return fmt.Sprintf("request to %v is %s", by, r.Phase)
 	}
-	return false
+	if m.epoch > 0 || by.epoch > 0 || by.contactWith(m) == nil {
+		return "" // it was answered before a disk was put back, or by somebody who has removed us since
+	}
+	return fmt.Sprintf("request to %v was answered and forgotten", by)
+}
+
+// requestPrint returns the hash of the bytes by which a contact was asked.
+func requestPrint(c protocol.PutContact) (print [32]byte, asked bool) {
+	var st struct {
+		Asking *struct {
+			Request *invite.Asking `cbor:"2,keyasint"`
+		} `cbor:"8,keyasint"`
+	}
+	if cbor.Unmarshal(c.State, &st) != nil || st.Asking == nil || st.Asking.Request == nil {
+		return print, false
+	}
+	return identity.Hash(st.Asking.Request.Request), true
+}
+
+// taken reports whether an invite has taken a request.
+func taken(v protocol.PutInvite, print [32]byte) bool {
+	var st struct {
+		Seen [][32]byte `cbor:"4,keyasint"`
+	}
+	return cbor.Unmarshal(v.State, &st) == nil && slices.Contains(st.Seen, print)
 }
 
 func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine) string {
@@ -161,26 +208,32 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 		case !within(v.Delivered, msg.Sequence):
 			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
 		case l.voided:
-		case !l.arrived || l.gone && l.deleted == 0 && !other.forgot(m) && (m.epoch == 0 || other.epoch == 0):
+		case !l.arrived || l.gone && l.deleted == 0 && !l.removed:
 			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)
 		}
 	}
 	return ""
 }
 
-// forgot reports whether a machine ever removed the contact with another: what
-// was there then is gone for good.
-func (m *machine) forgot(o *machine) bool { return m.removed[o] }
-
-// unsettledGaps says whether something is missed that will not come.
+// unsettledGaps says whether something is missed that will not come. What its author
+// has lost, too, is missed for ever: an old disk does not know the texts behind it.
 func (w *World) unsettledGaps(m *machine, v protocol.PutConversation, author *machine) string {
-	if author.epoch > 0 {
-		return "" // what its old disk did not have is missed for ever
-	}
+	missed, lost := uint64(0), uint64(0)
 	for k, n := range m.disk.gaps {
 		if k.conversation == v.ID {
-			return fmt.Sprintf("%d messages of %v are missed", n, author)
+			missed += n
 		}
+	}
+	if missed == 0 {
+		return ""
+	}
+	for _, l := range w.truth.letters {
+		if l.author == author && l.to == m.account && l.lost {
+			lost++
+		}
+	}
+	if missed > lost {
+		return fmt.Sprintf("%d messages of %v are missed, who has lost %d", missed, author, lost)
 	}
 	return ""
 }

@@ -127,8 +127,9 @@ func (w *World) diskDelay() time.Duration {
 	return w.between(100*time.Microsecond, 10*time.Millisecond)
 }
 
-// heal ends all faults and everything that people do. Then everybody tries everybody
-// once more: who was put back to an old state learns it on the first connection.
+// heal ends all faults and everything that people do; they unblock whom they have
+// blocked. Then everybody tries everybody once more: who was put back to an old state
+// learns it on the first connection.
 func (w *World) heal() {
 	w.log("HEALING")
 	w.healing, w.healedAt = true, w.now
@@ -139,6 +140,13 @@ func (w *World) heal() {
 		m.awake()
 		m.restart()
 		m.push(m.networkChanged())
+		m.offers = make(map[protocol.InviteID]bool)
+		for _, v := range m.disk.invites {
+			m.offers[v.ID] = v.UsesLeft > 0 && time.UnixMilli(v.ExpiresAt).Sub(w.now) > answeredWithin
+		}
+		for _, c := range inOrder(m.disk.contacts) {
+			w.unblock(m, c)
+		}
 		m.after(w.between(time.Minute, 3*time.Minute), func() { m.push(protocol.Reconnect{}) })
 	}
 }

@@ -126,8 +126,8 @@ func (w *World) checkOrder(m *machine, msg *message) {
 		if o.Direction != protocol.In {
 			return false
 		}
-		l := w.truth.letters[o.wire]
-		return l.epoch == mine.epoch && !l.renumbered && !mine.renumbered
+		l := w.truth.letters[o.wire] // one that its author has lost it has not written before the others
+		return l.epoch == mine.epoch && !l.renumbered && !mine.renumbered && !l.lost
 	}
 	for j := i - 1; j >= 0; j-- {
 		if comparable(t[j]) {

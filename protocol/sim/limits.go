@@ -9,6 +9,12 @@ const (
 	convergeWithin = 4 * 24 * time.Hour
 	// convergeEvery is how often it is looked whether it has.
 	convergeEvery = 20 * time.Minute
+	// answeredWithin is how much longer than until healing a link must be open for its
+	// request to be answered.
+	answeredWithin = 6 * time.Hour
+	// tagsRemembered is of how many messages a peer knows that it has had them, should
+	// their author send them again under other numbers.
+	tagsRemembered = 256
 	// spinsMax is how often a Peer may ask to be woken at once without anything
 	// happening in between.
 	spinsMax = 50

@@ -18,3 +18,16 @@ func TestMonths(t *testing.T) {
 		t.Log(seed, w.Summary())
 	}
 }
+
+// TestOldDisks lets disks be put back to old states again and again.
+func TestOldDisks(t *testing.T) {
+	count := uint64(40)
+	if testing.Short() {
+		count = 10
+	}
+	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+count; seed++ {
+		plan := NewPlan(seed)
+		plan.old(rand.New(newSource(seed, 1<<34)))
+		simulate(t, plan)
+	}
+}

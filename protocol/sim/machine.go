@@ -68,8 +68,9 @@ type machine struct {
 
 	snapshots []*disk
 	restores  []time.Time
-	epoch     int               // how often its disk was put back
-	removed   map[*machine]bool // whose contact somebody removed here
+	epoch     int                        // how often its disk was put back
+	removed   map[*machine]bool          // whose contact somebody removed here
+	offers    map[protocol.InviteID]bool // invites that are open for a while from healing on
 }
 
 // answer is what a person does with the outcome of a command.

@@ -65,6 +65,29 @@ func (p *Plan) long(r *rand.Rand) {
 	}
 }
 
+// old makes a world in which disks are put back to old states again and again, while
+// people go on removing, blocking and making up.
+func (p *Plan) old(r *rand.Rand) {
+	p.Life = time.Duration(3+r.IntN(30)) * time.Hour
+	mean := func(n int) time.Duration { return p.Life / time.Duration(2+r.IntN(n)) }
+	p.Peers, p.Quiet = 2+r.IntN(2), r.IntN(4) == 0
+	p.Talk, p.Act, p.Restore = mean(14), mean(20), mean(4)
+	p.Clock, p.Strangers = 0, 0
+	if r.IntN(4) == 0 {
+		p.Clock = mean(4)
+	}
+	p.ConnLife = 0
+	if r.IntN(2) == 0 {
+		p.ConnLife = time.Duration(1+r.IntN(120)) * time.Minute
+	}
+	for _, fault := range []*time.Duration{&p.Crash, &p.Partition, &p.Sleep, &p.Move, &p.FullDisk} {
+		*fault = 0
+		if r.IntN(2) == 0 {
+			*fault = mean(12)
+		}
+	}
+}
+
 // worldBegin is when every world begins.
 var worldBegin = time.Date(2027, 3, 1, 9, 30, 0, 0, time.UTC)
 
@@ -106,6 +129,8 @@ func NewPlan(seed uint64) Plan {
 		p.storm(r)
 	case r.IntN(30) == 0:
 		p.long(r)
+	case r.IntN(6) == 0:
+		p.old(r)
 	}
 	return p
 }

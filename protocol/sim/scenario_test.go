@@ -54,10 +54,10 @@ func TestAskAnew(t *testing.T) {
 	}
 }
 
-// TestBothAskAndWait lets both invite each other by links whose requests wait for a
-// person.
-func TestBothAskAndWait(t *testing.T) {
-	s := quiet(t, 2)
+// bothAsk lets both invite each other by links whose requests wait for a person, and
+// write; then both accept, which makes two sessions.
+func (s *story) bothAsk() {
+	s.t.Helper()
 	for i := range 2 {
 		link := s.does(i, func(ref uint64) protocol.Input {
 			return protocol.CreateInvite{Ref: ref, Kind: protocol.InviteOnce, Ask: true}
@@ -70,11 +70,18 @@ func TestBothAskAndWait(t *testing.T) {
 	s.wait(time.Minute)
 	for _, m := range s.w.machines {
 		for _, r := range inOrder(m.disk.requests) {
-			s.does(m.index, func(ref uint64) protocol.Input {
+			m.command(func(ref uint64) protocol.Input {
 				return protocol.AnswerRequest{Ref: ref, ID: r.ID, Answer: protocol.RequestAccepted}
-			})
+			}, nil)
 		}
 	}
+}
+
+// TestBothAskAndWait lets both invite each other by links whose requests wait for a
+// person.
+func TestBothAskAndWait(t *testing.T) {
+	s := quiet(t, 2)
+	s.bothAsk()
 	s.wait(time.Hour)
 	s.end()
 	for i := range 2 {
@@ -230,4 +237,74 @@ func TestWriteAndRemoveAtOnce(t *testing.T) {
 	if got := s.machine(0).contactWith(s.machine(1)); got != nil {
 		t.Error("the contact is still there")
 	}
+}
+
+// pending has A accept a request of B, who does not get to know that.
+func (s *story) pending() {
+	s.t.Helper()
+	s.add(1, s.link(0))
+	for range 10000 {
+		s.wait(time.Millisecond)
+		if c := s.machine(0).contactWith(s.machine(1)); c != nil && c.Phase == protocol.ContactPending {
+			s.machine(1).crash()
+			return
+		}
+	}
+	s.t.Fatal("A has not accepted")
+}
+
+// TestAskWhomOneHasBlocked lets somebody follow a link of a contact that it has blocked:
+// the contact stays blocked, and what it writes waits until it is not.
+func TestAskWhomOneHasBlocked(t *testing.T) {
+	s := quiet(t, 2)
+	link := s.link(1)
+	s.pending()
+	block := func(blocked bool) {
+		c := s.machine(0).contactWith(s.machine(1))
+		s.does(0, func(ref uint64) protocol.Input {
+			return protocol.SetBlocked{Ref: ref, Contact: c.ID, Blocked: blocked}
+		})
+	}
+	block(true)
+	s.machine(1).restart()
+	s.does(1, func(ref uint64) protocol.Input {
+		return protocol.RemoveContact{Ref: ref, Contact: inOrder(s.machine(1).disk.contacts)[0].ID}
+	})
+	s.add(0, link)
+	s.wait(time.Minute)
+	s.write(1, 0, "while blocked")
+	s.wait(20 * time.Minute)
+	block(false)
+	s.wait(20 * time.Minute)
+	s.end()
+	equal(t, "at A", s.texts(0, 1), "while blocked")
+}
+
+// TestTwoOldDisks puts both disks back, so that each remembers other messages under the
+// same numbers.
+func TestTwoOldDisks(t *testing.T) {
+	s := acquainted(t, 2)
+	write := func(texts ...string) {
+		for _, text := range texts {
+			s.write(0, 1, text)
+		}
+		s.wait(time.Minute)
+	}
+	putBack := func(who int, old *disk) {
+		s.w.putBack(s.machine(who), old)
+		s.machine(who).restart()
+	}
+	write("one")
+	a, b := s.machine(0).disk.snapshot(), s.machine(1).disk.snapshot()
+	write("two", "three")
+	later := s.machine(1).disk.snapshot()
+	putBack(0, a)
+	putBack(1, b)
+	s.wait(time.Hour)
+	write("four", "five")
+	equal(t, "at B", s.texts(1, 0), "one", "four", "five")
+	putBack(1, later)
+	s.wait(time.Hour)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "one", "two", "three", "four", "five")
 }

@@ -6,11 +6,13 @@ import (
 
 	"pabal/protocol"
 	"pabal/protocol/identity"
+	"pabal/protocol/wire"
 )
 
 // letter is a text that was committed by its author, and what became of it.
 type letter struct {
 	author *machine
+	to     identity.AccountPublic // zero: it was not known yet
 	id     [16]byte
 	text   string
 	epoch  int // of the author, when it was written
@@ -26,7 +28,7 @@ type letter struct {
 	arrived bool     // on the reader's disk, once at least
 	gone    bool     // from there: deleted, removed, or put back to a state before it
 	deleted int      // 1 + epoch in which the reader deleted it; 0 = never
-	forgot  bool     // the reader has removed a contact since it arrived
+	removed bool     // the reader has removed the contact, and the conversation with it
 }
 
 // asking is a contact that somebody added by a link.
@@ -83,9 +85,6 @@ func (t *truth) stepped(m *machine, in protocol.Input) {
 		t.erasing[erasure{m, in.ID}] = true
 	case protocol.RemoveContact:
 		t.removing[asking{m, in.Contact}] = true
-		if o := t.accounts[m.disk.contacts[in.Contact].Account]; o != nil {
-			m.removed[o] = true
-		}
 	}
 }
 
@@ -115,6 +114,7 @@ type past struct {
 	delivered map[protocol.ConversationID][]protocol.Range
 	erased    []*message
 	removed   map[protocol.ConversationID]bool // with the contact, as somebody asked
+	contacts  []protocol.PutContact            // that are erased
 }
 
 func (t *truth) watch(m *machine, writes []protocol.Write) past {
@@ -123,6 +123,10 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 		switch r := w.(type) {
 		case protocol.PutConversation:
 			before.delivered[r.ID] = m.disk.conversations[r.ID].Delivered
+		case protocol.PutMessage:
+			t.watchArrival(m, r, writes)
+		case protocol.EraseContact:
+			before.contacts = append(before.contacts, m.disk.contacts[r.ID])
 		case protocol.EraseMessage:
 			msg := m.disk.messages[r.ID]
 			if msg == nil {
@@ -145,10 +149,51 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 	return before
 }
 
+// watchArrival checks that nothing is stored twice.
+func (t *truth) watchArrival(m *machine, r protocol.PutMessage, writes []protocol.Write) {
+	content, _, err := wire.DecodeContent(r.Content)
+	if err != nil || r.Direction != protocol.In {
+		return
+	}
+	id, twice := m.disk.arrived[content.ID]
+	if !twice || slices.ContainsFunc(writes, func(w protocol.Write) bool { return erases(w, m.disk.messages[id]) }) {
+		return
+	}
+	if l := t.letters[content.ID]; l == nil || l.author.epoch == 0 || t.later(l) < tagsRemembered {
+		t.w.fail("%v: got %s twice", m, short(content.Text))
+	}
+}
+
+// later returns how many letters of the same author, written later than one, have come
+// where it has: who has seen so many does not remember it, should its author send it
+// again that lost its state.
+func (t *truth) later(l *letter) (n int) {
+	for _, o := range t.letters {
+		if o.author == l.author && o.reader == l.reader && o.order > l.order {
+			n++
+		}
+	}
+	return n
+}
+
+// erases reports whether a message is gone after a write.
+func erases(w protocol.Write, msg *message) bool {
+	switch r := w.(type) {
+	case protocol.EraseMessage:
+		return r.ID == msg.ID
+	case protocol.EraseConversation:
+		return r.ID == msg.Conversation
+	}
+	return false
+}
+
 // committed compares a commit with the truth.
 func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 	for _, msg := range before.erased {
-		t.erased(m, msg)
+		t.erased(m, msg, before)
+	}
+	for _, c := range before.contacts {
+		t.forgot(m, c)
 	}
 	for _, w := range writes {
 		switch r := w.(type) {
@@ -162,8 +207,6 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 			if msg := m.disk.messages[r.ID]; msg != nil {
 				t.letters[msg.wire].renumbered = true
 			}
-		case protocol.EraseContact:
-			t.forgot(m)
 		case protocol.PutConversation:
 			t.delivered(m, r, before.delivered[r.ID])
 		}
@@ -182,26 +225,31 @@ func (t *truth) erasedAtOnce(m *machine, r protocol.PutMessage, before past) {
 	}
 }
 
-func (t *truth) erased(m *machine, msg *message) {
+func (t *truth) erased(m *machine, msg *message, before past) {
 	l := t.letters[msg.wire]
 	switch {
 	case l == nil:
 	case msg.Direction == protocol.Out:
 		l.withdrawn, l.voided = true, true
 	default:
-		l.gone = true
+		l.gone, l.removed = true, before.removed[msg.Conversation]
 		if t.erasing[erasure{m, msg.ID}] {
 			l.deleted = 1 + m.epoch
 		}
 	}
 }
 
-// forgot excuses what comes back to somebody who has removed a contact: with it
-// went the memory of what was deleted.
-func (t *truth) forgot(m *machine) {
+// forgot takes note that somebody has removed a contact: with it went the memory of
+// what was deleted, which may come back, and the secret of a repair.
+func (t *truth) forgot(m *machine, c protocol.PutContact) {
+	o := t.accounts[c.Account]
+	if o == nil || !t.removing[asking{m, c.ID}] {
+		return
+	}
+	m.removed[o] = true
 	for _, l := range t.letters {
-		if l.reader == m {
-			l.forgot = true
+		if l.reader == m && l.author == o {
+			l.deleted, l.removed = 0, l.removed || l.gone
 		}
 	}
 }
@@ -221,6 +269,7 @@ func (t *truth) put(m *machine, msg *message) {
 			t.letters[msg.wire] = l
 		}
 		l.author, l.id, l.text, l.epoch, l.order = m, msg.wire, msg.text, m.epoch, len(t.letters)
+		l.to = m.disk.contacts[v.Contact].Account
 		return
 	}
 	t.w.log("%v   got %s at %d, sequence %d", m, short(msg.text), msg.Position, msg.Sequence)
@@ -233,10 +282,10 @@ func (t *truth) put(m *machine, msg *message) {
 		t.w.fail("%v: got %s, but of %v", m, short(msg.text), author)
 	case l.text != msg.text:
 		t.w.fail("%v: got another text than %s", m, short(l.text))
-	case l.deleted == 1+m.epoch && !l.forgot:
+	case l.deleted == 1+m.epoch:
 		t.w.fail("%v: a deleted message came back: %s", m, short(l.text))
 	}
-	l.reader, l.arrived, l.gone = m, true, false
+	l.reader, l.arrived, l.gone, l.removed = m, true, false, false
 	t.arrivals++
 	t.w.checkOrder(m, msg)
 }
@@ -275,7 +324,7 @@ func within(ranges []protocol.Range, n uint64) bool {
 func (t *truth) restored(m *machine, old *disk) {
 	t.restores++
 	for _, c := range inOrder(m.disk.contacts) { // whom it did not know then it has forgotten
-		if o := t.accounts[c.Account]; o != nil && old.contacts[c.ID].Phase != protocol.ContactEstablished {
+		if o := t.accounts[c.Account]; o != nil && !old.knows(o) {
 			m.removed[o] = true
 		}
 	}
@@ -291,6 +340,11 @@ func (t *truth) restored(m *machine, old *disk) {
 			l.gone = true
 		}
 	}
+	for _, l := range t.letters { // who does not know the author then has forgotten what came of it, as if it had removed it
+		if l.reader == m && l.gone && !old.knows(l.author) {
+			l.removed = true
+		}
+	}
 	for _, id := range keysInOrder(old.messages) {
 		msg := old.messages[id]
 		l := t.letters[msg.wire]
@@ -299,9 +353,19 @@ func (t *truth) restored(m *machine, old *disk) {
 		case msg.Direction == protocol.Out:
 			l.lost, l.withdrawn = false, false
 		default:
-			l.gone = false
+			l.gone, l.removed = false, false
 		}
 	}
+}
+
+// knows reports whether the disk holds an established contact with a machine.
+func (d *disk) knows(o *machine) bool {
+	for _, c := range d.contacts {
+		if c.Account == o.account && c.Phase == protocol.ContactEstablished {
+			return true
+		}
+	}
+	return false
 }
 
 // clockJumped notes whose clock was off by days: what is due by the clock happened
