@@ -388,11 +388,10 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
-		// It is we who lost messages: numbers up to reached are used, and what we have
-		// written since then must not take them again. What was written before is the
-		// same message under its number, if the peer has it.
+		// It is we who lost messages: numbers up to reached are used, maybe for others than
+		// ours. What the peer has had it knows by its tag, under whatever number.
 		v.row.OwnSequence = max(v.row.OwnSequence, reached)
-		c.state.Renumber, c.state.RenumberFrom = v.row.OwnSequence, since
+		c.state.Renumber = v.row.OwnSequence
 		p.touchContact(c)
 	}
 	if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
@@ -478,7 +477,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	var left []Range
 	for i := range items {
 		it := &items[i]
-		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom {
+		if it.Inline() || it.Sequence > c.state.Renumber {
 			continue
 		}
 		content, _, err := wire.DecodeContent(it.Content)
@@ -499,7 +498,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	for _, r := range left {
 		p.pushVoid(c, r.First, r.Last)
 	}
-	c.state.Renumber, c.state.RenumberFrom = 0, 0
+	c.state.Renumber = 0
 	p.touchContact(c)
 	p.touchConversation(v)
 	return true
