@@ -146,23 +146,17 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 	}
 }
 
-// Why says what a contact, or a message to it, waits for.
-func (n *Node) Why(ctx context.Context, contact protocol.ContactID, message *protocol.MessageID) (api.Why, error) {
-	type found struct {
-		why protocol.Why
-		ok  bool
-	}
-	f, err := look(ctx, n, func(p *protocol.Peer) found {
-		why, ok := p.Why(time.Now(), contact, message)
-		return found{why, ok}
+// Why says what contacts, or messages to them, wait for.
+func (n *Node) Why(ctx context.Context, about ...httpd.Question) ([]*api.Why, error) {
+	return look(ctx, n, func(p *protocol.Peer) []*api.Why {
+		now, out := time.Now(), make([]*api.Why, len(about))
+		for i, q := range about {
+			if why, ok := p.Why(now, q.Contact, q.Message); ok {
+				out[i] = whyOf(why)
+			}
+		}
+		return out
 	})
-	if err != nil {
-		return api.Why{}, err
-	}
-	if !f.ok {
-		return api.Why{}, api.NewProblem(api.CodeNotFound)
-	}
-	return whyOf(f.why), nil
 }
 
 // Alive returns why the process would not take a message now.

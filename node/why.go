@@ -71,8 +71,8 @@ func network(p *protocol.Peer) api.Network {
 	return out
 }
 
-func whyOf(w protocol.Why) api.Why {
-	out := api.Why{State: string(w.Phase), Reason: w.Reason}
+func whyOf(w protocol.Why) *api.Why {
+	out := &api.Why{State: string(w.Phase), Reason: w.Reason}
 	if w.Live {
 		path := "direct"
 		out.Path = &path

@@ -9,6 +9,7 @@ import (
 	"pabal/node/api"
 	"pabal/protocol"
 	"pabal/protocol/identity"
+	"pabal/store"
 )
 
 type contactsInput struct {
@@ -120,9 +121,21 @@ func (s *Server) whyContact(ctx context.Context, in *byID) (*reply[api.Why], err
 	if err != nil {
 		return nil, err
 	}
-	why, err := s.daemon.Why(ctx, c.ID, nil)
+	why, err := s.why(ctx, Question{Contact: c.ID})
 	why.Subject = c.ID.String()
 	return ok(0, why), err
+}
+
+// why asks one question.
+func (s *Server) why(ctx context.Context, about Question) (api.Why, error) {
+	answers, err := s.daemon.Why(ctx, about)
+	switch {
+	case err != nil:
+		return api.Why{}, err
+	case answers[0] == nil:
+		return api.Why{}, store.ErrNotFound
+	}
+	return *answers[0], nil
 }
 
 // verification compares the account with a contact's.

@@ -59,13 +59,20 @@ type Daemon interface {
 	Identity(ctx context.Context) (Identity, error)
 	// Network returns our addresses and the live contacts.
 	Network() api.Network
-	// Why says what a contact waits for; with a message, what that message of
-	// ours waits for. Subject is filled in by the server.
-	Why(ctx context.Context, contact protocol.ContactID, message *protocol.MessageID) (api.Why, error)
+	// Why says what contacts, or messages of ours, wait for, all at one moment. An
+	// answer is nil if the contact is unknown. Subject is filled in by the server.
+	Why(ctx context.Context, about ...Question) ([]*api.Why, error)
 	// Alive returns an error that tells, as a code, why the process would not
 	// take a message now, or nil: the store was written and the core stepped
 	// within the last 5 seconds. It may block up to ctx.
 	Alive(ctx context.Context) error
+}
+
+// Question asks what a contact waits for or, with a message, what that message of
+// ours to the contact waits for.
+type Question struct {
+	Contact protocol.ContactID
+	Message *protocol.MessageID
 }
 
 // State is what the daemon can do, since when, and what the user should know.

@@ -33,6 +33,7 @@ type testDaemon struct {
 	fail   error // of the next commits
 	stops  int
 	writes int // commits
+	asked  int // calls of Why
 }
 
 func (d *testDaemon) set(s api.State) {
@@ -193,14 +194,17 @@ func (d *testDaemon) Identity(context.Context) (Identity, error) {
 
 func (d *testDaemon) Network() api.Network { return api.Network{Reachability: api.ReachabilityOffline} }
 
-func (d *testDaemon) Why(_ context.Context, c protocol.ContactID, m *protocol.MessageID) (api.Why, error) {
+func (d *testDaemon) Why(_ context.Context, about ...Question) ([]*api.Why, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	why, found := d.peer.Why(time.Now(), c, m)
-	if !found {
-		return api.Why{}, store.ErrNotFound
+	d.asked++
+	out := make([]*api.Why, len(about))
+	for i, q := range about {
+		if why, found := d.peer.Why(time.Now(), q.Contact, q.Message); found {
+			out[i] = &api.Why{State: string(why.Phase), Reason: why.Reason}
+		}
 	}
-	return api.Why{State: string(why.Phase), Reason: why.Reason}, nil
+	return out, nil
 }
 
 func (d *testDaemon) Alive(context.Context) error { return d.fail }

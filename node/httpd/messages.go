@@ -382,25 +382,23 @@ func (s *Server) whyOf(ctx context.Context, c *protocol.PutConversation, m *stor
 	case out.State != api.StateQueued:
 		return out, nil
 	}
-	why, err := s.daemon.Why(ctx, c.Contact, &m.ID)
+	why, err := s.why(ctx, Question{c.Contact, &m.ID})
 	why.Subject, why.State = out.Subject, out.State
 	return why, err
 }
 
+// outbox asks the loop once about all that waits.
 func (s *Server) outbox(ctx context.Context, _ *none) (*reply[list[api.OutboxItem]], error) {
-	type waiting struct {
-		conversation *protocol.PutConversation
-		message      store.Message
-		view         api.Message
-	}
-	var rows []waiting
+	var items []api.OutboxItem
+	var about []Question
 	err := s.read(ctx, func(r *reader) error {
-		rows = nil
+		items, about = nil, nil
 		messages, err := r.Outbox(outboxMax)
 		if err != nil {
 			return err
 		}
-		for _, m := range messages {
+		for i := range messages {
+			m := &messages[i]
 			c, err := r.conversation(m.Conversation)
 			if isNotFound(err) {
 				continue // not the token's
@@ -408,21 +406,30 @@ func (s *Server) outbox(ctx context.Context, _ *none) (*reply[list[api.OutboxIte
 			if err != nil {
 				return err
 			}
-			view, err := r.messageView(c, &m)
+			view, err := r.messageView(c, m)
 			if err != nil {
 				return err
 			}
-			rows = append(rows, waiting{c, m, view})
+			items = append(items, api.OutboxItem{Message: view, ContactID: idOrNil(c.Contact)})
+			about = append(about, Question{c.Contact, &m.ID})
 		}
 		return nil
 	})
-	out := list[api.OutboxItem]{Items: []api.OutboxItem{}}
-	for _, row := range rows {
-		why, err := s.whyOf(ctx, row.conversation, &row.message)
-		if err != nil {
-			return nil, err
-		}
-		out.Items = append(out.Items, api.OutboxItem{Message: row.view, ContactID: idOrNil(row.conversation.Contact), Why: why})
+	if err != nil {
+		return nil, err
 	}
-	return ok(0, out), err
+	answers, err := s.daemon.Why(ctx, about...)
+	if err != nil {
+		return nil, err
+	}
+	out := list[api.OutboxItem]{Items: []api.OutboxItem{}}
+	for i, why := range answers {
+		if why == nil {
+			continue // the contact was removed since
+		}
+		items[i].Why = *why
+		items[i].Why.Subject, items[i].Why.State = *items[i].Message.ID, items[i].Message.Status.State
+		out.Items = append(out.Items, items[i])
+	}
+	return ok(0, out), nil
 }

@@ -299,6 +299,14 @@ func TestTakeBackAndOutbox(t *testing.T) {
 	if status.OutboxTotal != 1 {
 		t.Errorf("outbox_total %d", status.OutboxTotal)
 	}
+	var second api.Message
+	w.d.must(201, call{method: "POST", path: "/v1/contacts/" + w.contact + "/messages", body: `{"text":"wait, too"}`}).into(t, &second)
+	asked := w.d.asked
+	w.d.must(200, call{method: "GET", path: "/v1/outbox"}).into(t, &out)
+	if len(out.Items) != 2 || *out.Items[1].Message.ID != *second.ID || w.d.asked != asked+1 {
+		t.Errorf("outbox of two asks the loop %d times: %+v", w.d.asked-asked, out.Items)
+	}
+	w.d.must(204, call{method: "DELETE", path: "/v1/messages/" + *second.ID})
 	var why api.Why
 	w.d.must(200, call{method: "GET", path: "/v1/messages/" + *m.ID + "/why"}).into(t, &why)
 	if why.State != api.StateQueued || why.Reason == "" {
