@@ -125,7 +125,7 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 		return "" // the link's transport keys are of other days
 	}
 	if print, asked := requestPrint(c); asked && taken(v, print) {
-		return w.unsettledTaken(m, i.by, print)
+		return unsettledTaken(m, i, print)
 	}
 	if !i.by.offers[i.id] || v.Kind == protocol.InviteOnce && v.Used > 0 {
 		return "" // it closed before they found each other
@@ -133,10 +133,10 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	return fmt.Sprintf("request to %v is not answered", i.by)
 }
 
-// unsettledTaken says whether a request that the inviter has taken must still be
-// answered.
-func (w *World) unsettledTaken(m, by *machine, print [32]byte) string {
-	for _, r := range by.disk.requests {
+// unsettledTaken says whether a request that the inviter has taken must still come to
+// something.
+func unsettledTaken(m *machine, i invitation, print [32]byte) string {
+	for _, r := range i.by.disk.requests {
 		var st struct {
 			Print [32]byte `cbor:"2,keyasint"`
 		}
@@ -146,12 +146,12 @@ func (w *World) unsettledTaken(m, by *machine, print [32]byte) string {
 		if r.Phase == protocol.RequestDeclined {
 			return ""
 		}
-		return fmt.Sprintf("request to %v is %s", by, r.Phase)
+		return fmt.Sprintf("request to %v is %s", i.by, r.Phase)
 	}
-	if m.epoch > 0 || by.epoch > 0 || by.contactWith(m) == nil {
-		return "" // it was answered before a disk was put back, or by somebody who has removed us since
+	if theirs := i.by.contactWith(m); theirs == nil || theirs.Invite != i.id || m.epoch+i.by.epoch > 0 {
+		return "" // it went with the invite or with the contact; or it was answered before a disk was put back
 	}
-	return fmt.Sprintf("request to %v was answered and forgotten", by)
+	return fmt.Sprintf("request to %v was answered and forgotten", i.by)
 }
 
 // requestPrint returns the hash of the bytes by which a contact was asked.
