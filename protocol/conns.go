@@ -431,15 +431,16 @@ func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire
 }
 
 // keysInTurn returns the keys for a dial after a number of tries that failed. Every other
-// time they are others of those that we were told, going round: when both clocks were
+// time some others of those that we were told follow, going round: when both clocks were
 // ahead the contact may have used days that have not come, and has no key of today left.
 func keysInTurn(first uint32, keys []identity.TransportKey, today uint32, tries int) []identity.TransportKey {
+	likely := keysAround(first, keys, today)
 	if tries%2 == 0 || len(keys) <= keysInTurnMax {
-		return keysAround(first, keys, today)
+		return likely
 	}
 	turns := (len(keys) + keysInTurnMax - 1) / keysInTurnMax
 	from := tries / 2 % turns * keysInTurnMax
-	return keys[from:min(from+keysInTurnMax, len(keys))]
+	return slices.Concat(likely, keys[from:min(from+keysInTurnMax, len(keys))])
 }
 
 // keysAround returns the keys of today, yesterday and tomorrow, in this order;

@@ -100,6 +100,7 @@ func (w *World) putBack(m *machine, old *disk) {
 	m.crash()
 	m.restores = append(m.restores, w.now)
 	m.epoch++
+	w.commits++
 	w.log("%v RESTORES an old disk", m)
 	w.truth.restored(m, old)
 	m.disk = old.snapshot()

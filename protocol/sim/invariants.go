@@ -176,8 +176,12 @@ type contactState struct {
 	Renumber uint64              `cbor:"21,keyasint"`
 }
 
-// checkAll checks everything, on every disk.
+// checkAll checks everything, on every disk, if anything was committed since it last did.
 func (w *World) checkAll() {
+	if w.commits == w.checked {
+		return
+	}
+	w.checked = w.commits
 	for _, id := range keysInOrder(w.truth.letters) {
 		w.checkLetter(w.truth.letters[id])
 	}

@@ -327,6 +327,10 @@ func envelope(s protocol.Send) bool {
 }
 
 func (m *machine) apply(writes []protocol.Write) {
+	if len(writes) == 0 {
+		return
+	}
+	m.w.commits++
 	before := m.w.truth.watch(m, writes)
 	if err := m.disk.commit(writes); err != nil {
 		m.w.fail("%v: %v", m, err)

@@ -24,11 +24,12 @@ type letter struct {
 	renumbered bool
 	voided     bool // it was withdrawn once, whatever disk was put back since: the reader drops it
 
-	reader  *machine // where it arrived
-	arrived bool     // on the reader's disk, once at least
-	gone    bool     // from there: deleted, removed, or put back to a state before it
-	deleted int      // 1 + epoch in which the reader deleted it; 0 = never
-	removed bool     // the reader has removed the contact, and the conversation with it
+	reader  *machine                // where it arrived
+	in      protocol.ConversationID // there
+	arrived bool                    // on the reader's disk, once at least
+	gone    bool                    // from there: deleted, removed, or put back to a state before it
+	deleted int                     // 1 + epoch in which the reader deleted it; 0 = never
+	removed bool                    // the reader has removed the contact, and the conversation with it
 }
 
 // asking is a contact that somebody added by a link.
@@ -285,7 +286,7 @@ func (t *truth) put(m *machine, msg *message) {
 	case l.deleted == 1+m.epoch:
 		t.w.fail("%v: a deleted message came back: %s", m, short(l.text))
 	}
-	l.reader, l.arrived, l.gone, l.removed = m, true, false, false
+	l.reader, l.in, l.arrived, l.gone, l.removed = m, msg.Conversation, true, false, false
 	t.arrivals++
 	t.w.checkOrder(m, msg)
 }
@@ -340,8 +341,8 @@ func (t *truth) restored(m *machine, old *disk) {
 			l.gone = true
 		}
 	}
-	for _, l := range t.letters { // who does not know the author then has forgotten what came of it, as if it had removed it
-		if l.reader == m && l.gone && !old.knows(l.author) {
+	for _, l := range t.letters { // before it knew the author, or in another conversation, it has forgotten this one
+		if _, there := old.conversations[l.in]; l.reader == m && l.gone && !(there && old.knows(l.author)) {
 			l.removed = true
 		}
 	}
@@ -353,7 +354,7 @@ func (t *truth) restored(m *machine, old *disk) {
 		case msg.Direction == protocol.Out:
 			l.lost, l.withdrawn = false, false
 		default:
-			l.gone, l.removed = false, false
+			l.gone, l.removed, l.in = false, false, msg.Conversation
 		}
 	}
 }

@@ -58,6 +58,8 @@ type World struct {
 	failure error
 	trace   io.Writer // nil = none
 	steps   int
+	commits int // and disks put back
+	checked int // commits when everything was checked last
 }
 
 // NewWorld makes the world of a plan. Nothing happens in it before Run. If trace is
