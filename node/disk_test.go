@@ -23,7 +23,7 @@ const passphrase = "a passphrase of the disk"
 // also looks at what a guess of the passphrase costs.
 func TestLockedDiskShowsNothing(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	hidden := needles{}
 	hidden.text("passphrase", passphrase)
@@ -109,7 +109,7 @@ func lookInto(p *person, words ...[]byte) (n int) {
 // itself, there is nothing.
 func TestContactKeepsNothingOfOurs(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, jiwoo, hana := newPerson(t, "Mina with two contacts"), newPerson(t, "Jiwoo who is curious"), newPerson(t, "Hana who is nobody's business")
 	hidden := needles{}
@@ -154,7 +154,7 @@ func TestContactKeepsNothingOfOurs(t *testing.T) {
 // APIs, and looks through all that their stores hold.
 func TestDeletedIsOnNoDisk(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, jiwoo := newPerson(t, "Mina deletes"), newPerson(t, "Jiwoo deletes")
 	mina.placed(ctx)

@@ -33,7 +33,7 @@ func (r *record) Write(b []byte) (int, error) {
 // sealed by themselves. The nodes' logs, down to the last detail, are searched too.
 func TestFramesShowNothing(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	hidden, logs := needles{}, new(record)
 	mina, jiwoo := newPerson(t, "Mina of the frames"), newPerson(t, "Jiwoo of the frames")

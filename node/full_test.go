@@ -52,7 +52,7 @@ func liveOnSmallDisk(t *testing.T, dir string) {
 	if err := unix.Mount("", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallDiskBytes)); err != nil {
 		t.Fatalf("mount a small file system (user namespaces must be allowed): %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina := newPerson(t, "Mina")
 	jiwoo := &person{t: t, config: mina.config}

@@ -39,7 +39,7 @@ func (p *person) onlyContact(ctx context.Context) api.Contact {
 // TestOffAndBack sends while the other side is off, restarts both, and expects
 // everything exactly once and in order.
 func TestOffAndBack(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
 	contact := befriend(ctx, mina, jiwoo)
@@ -66,7 +66,7 @@ func TestOffAndBack(t *testing.T) {
 
 // TestLockedSaysNothing locks a profile with a passphrase and opens it again.
 func TestLockedSaysNothing(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
 	contact := befriend(ctx, mina, jiwoo)
@@ -82,7 +82,7 @@ func TestLockedSaysNothing(t *testing.T) {
 	if err := mina.Unlock(ctx, ""); err != nil {
 		t.Fatal(err)
 	}
-	m := must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Text: "again"}, api.SendOptions{Wait: api.StateDelivered, Timeout: 30 * time.Second}))
+	m := must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Text: "again"}, api.SendOptions{Wait: api.StateDelivered, Timeout: api.WaitMax}))
 	if m.Status.State != api.StateDelivered {
 		t.Fatalf("state %q", m.Status.State)
 	}

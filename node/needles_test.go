@@ -148,7 +148,7 @@ func (p *person) placed(ctx context.Context) {
 func (n needles) tell(ctx context.Context, from *person, contact, text string) {
 	from.t.Helper()
 	m := must[api.Message](from.t)(from.SendToContact(ctx, contact, api.MessageRequest{Text: text},
-		api.SendOptions{Wait: api.StateDelivered, Timeout: 30 * time.Second}))
+		api.SendOptions{Wait: api.StateDelivered, Timeout: api.WaitMax}))
 	if m.Status.State != api.StateDelivered {
 		from.t.Fatalf("state %q", m.Status.State)
 	}

@@ -124,7 +124,7 @@ func befriend(ctx context.Context, inviter, invitee *person) (ofInvitee api.Cont
 }
 
 func TestFirstConversation(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
 	contact := befriend(ctx, mina, jiwoo)
@@ -132,7 +132,7 @@ func TestFirstConversation(t *testing.T) {
 		t.Fatalf("the inviter's name is %q", contact.Name)
 	}
 	const text = "안녕, 반가워요 👋"
-	sent := must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Text: text}, api.SendOptions{Wait: "delivered", Timeout: 20 * time.Second}))
+	sent := must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Text: text}, api.SendOptions{Wait: "delivered", Timeout: api.WaitMax}))
 	if sent.Status.State != api.StateDelivered {
 		t.Fatalf("state %q", sent.Status.State)
 	}

@@ -3,7 +3,9 @@ package node_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +22,9 @@ const (
 	// strangerRounds times strangersAtOnce times two nodes is 192 tries; half with
 	// -short.
 	strangerRounds = 2
+	// strangerSamples is how often they all come again before a difference in time
+	// counts: noise goes as the tries become more, a difference stays.
+	strangerSamples = 4
 	// strangerLife is when a node ends the connection of a stranger, always.
 	strangerLife = 5 * time.Second
 )
@@ -56,12 +61,13 @@ type visit struct {
 // Times are compared by medians: that of each kind of approach to each node may
 // be off from that of all by 100 ms, or by twice the spread of all (the distance
 // between quartiles) where the machine is so busy that this is more. Both nodes and
-// all approaches are visited side by side, so load falls on all alike. An end that
+// all approaches are visited side by side, so load falls on all alike, and what is off
+// must stay off when all come again and are counted together. An end that
 // comes with the verdict, or waits for work that only a known tag causes, is off by
 // seconds. No single end may come before strangerLife, whatever the load.
 func TestStrangersLearnNothing(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina, approaches := popular(ctx, t)
 	fresh := newPerson(t, "Somebody without contacts")
@@ -71,14 +77,28 @@ func TestStrangersLearnNothing(t *testing.T) {
 	if testing.Short() {
 		rounds = 1
 	}
-	visits := make(chan visit, strangersAtOnce*rounds*len(nodes))
-	var running sync.WaitGroup
-	for i := range strangersAtOnce {
-		running.Go(func() { stranger(t, i, rounds, nodes, approaches, visits) })
+	byNetwork := map[wire.Network][]visit{}
+	for sample := 1; ; sample++ {
+		visits := make(chan visit, strangersAtOnce*rounds*len(nodes))
+		var running sync.WaitGroup
+		for i := range strangersAtOnce {
+			running.Go(func() { stranger(t, i, rounds, nodes, approaches, visits) })
+		}
+		running.Wait()
+		close(visits)
+		sortVisits(t, visits, byNetwork)
+		var off []string
+		for network, list := range byNetwork {
+			off = append(off, compareTimes(t, network, list)...)
+		}
+		if len(off) == 0 || t.Failed() {
+			return
+		}
+		if sample == strangerSamples {
+			t.Error(strings.Join(off, "\n"))
+			return
+		}
 	}
-	running.Wait()
-	close(visits)
-	compareVisits(t, visits)
 }
 
 // popular is a node with a contact and with invites in every state, and all that
@@ -229,10 +249,10 @@ func watchVisits(h *p2p.Host, tries map[uint64]*visit) bool {
 	return true
 }
 
-// compareVisits checks that all strangers saw the same.
-func compareVisits(t *testing.T, visits <-chan visit) {
+// sortVisits checks that no stranger was answered or ended early, and adds the visits
+// to those before.
+func sortVisits(t *testing.T, visits <-chan visit, byNetwork map[wire.Network][]visit) {
 	t.Helper()
-	byNetwork := map[wire.Network][]visit{}
 	tried := map[string]int{}
 	for v := range visits {
 		tried[v.approach.name+", "+v.class]++
@@ -246,13 +266,11 @@ func compareVisits(t *testing.T, visits <-chan visit) {
 			t.Errorf("%s, %s: the conn ended with %q", v.approach.name, v.class, v.code)
 		}
 	}
-	for network, list := range byNetwork {
-		compareTimes(t, network, list)
-	}
 	t.Logf("%d approaches were tried", len(tried))
 }
 
-func compareTimes(t *testing.T, network wire.Network, list []visit) {
+// compareTimes names the classes whose end is off that of all.
+func compareTimes(t *testing.T, network wire.Network, list []visit) (off []string) {
 	t.Helper()
 	var all []time.Duration
 	byClass := map[string][]time.Duration{}
@@ -266,8 +284,9 @@ func compareTimes(t *testing.T, network wire.Network, list []visit) {
 	t.Logf("network %d: %d tries, median %v, bound %v", network, len(all), middle, bound)
 	for class, times := range byClass {
 		slices.Sort(times)
-		if off := (times[len(times)/2] - middle).Abs(); off > bound {
-			t.Errorf("network %d, %s: the end comes %v off the median of all, bound %v", network, class, off, bound)
+		if by := (times[len(times)/2] - middle).Abs(); by > bound {
+			off = append(off, fmt.Sprintf("network %d, %s: the end comes %v off the median of all, bound %v", network, class, by, bound))
 		}
 	}
+	return off
 }

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -183,28 +185,52 @@ func (p *tap) size() (n int) {
 	return n
 }
 
-func loopbackPort(port uint16) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+// loopbackPort is a port at an address of this machine that only this process uses:
+// no other test, and no daemon of one, can take the port.
+func loopbackPort(port uint16) netip.AddrPort { return netip.AddrPortFrom(ownLoopback(1), port) }
+
+// ownLoopback returns an address of loopback with the process in it.
+func ownLoopback(net byte) netip.Addr {
+	if runtime.GOOS != "linux" { // elsewhere there is one address
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	pid := os.Getpid()
+	return netip.AddrFrom4([4]byte{127, net<<6 | byte(pid>>16)&0x3f, byte(pid >> 8), byte(pid)})
 }
 
 // freePort finds a port that is free for UDP and for TCP, outside the range from
-// which systems give out ports by themselves.
+// which systems give out ports by themselves. No other call finds it before the
+// test ends.
 func freePort(t testing.TB) uint16 {
 	t.Helper()
 	for range 100 {
 		port := uint16(10000 + rand.IntN(22000))
-		udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(loopbackPort(port)))
+		mark, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ownLoopback(2), port)))
 		if err != nil {
 			continue
 		}
-		tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(loopbackPort(port)))
-		udp.Close()
-		if err != nil {
-			continue
+		if runtime.GOOS == "linux" {
+			t.Cleanup(func() { mark.Close() })
+		} else {
+			mark.Close()
 		}
-		tcp.Close()
-		return port
+		if isFree(loopbackPort(port)) {
+			return port
+		}
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+func isFree(at netip.AddrPort) bool {
+	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return false
+	}
+	defer udp.Close()
+	tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
+	if err != nil {
+		return false
+	}
+	return tcp.Close() == nil
 }

@@ -27,7 +27,7 @@ func TestWireShowsNothing(t *testing.T) {
 }
 
 func watchTheLine(t *testing.T, network wire.Network) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	hidden := needles{}
 	mina, jiwoo := newPerson(t, "Mina of the wire"), newPerson(t, "Jiwoo of the wire")

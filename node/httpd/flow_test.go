@@ -75,7 +75,7 @@ func (p *person) status() api.Status {
 // follow reads events from the oldest on until one will do.
 func (p *person) follow(done func(api.Event) bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Minute)
 	defer cancel()
 	enough := errors.New("enough")
 	err := p.Follow(ctx, api.EventsOptions{Ephemeral: true}, func(e api.Event) error {

@@ -88,7 +88,7 @@ func visit(t *testing.T, seed byte, to peer.AddrInfo, say []byte) treatment {
 
 // testLifetime is in place of strangerLifetime where the clock is real; the test
 // with a simulated clock uses strangerLifetime itself.
-const testLifetime = 1500 * time.Millisecond
+const testLifetime = 3 * time.Second
 
 // The exact moment is checked where the clock is simulated; here it is that real
 // sockets show nothing else, and no early end.
