@@ -84,7 +84,7 @@ func (s *slot) databaseName() string { return fmt.Sprintf("%s/db-%d", s.director
 // pagesKey is the key of the cipher of pages.
 func (s *slot) pagesKey() []byte { return derive(s.key[:], pagesLabel) }
 
-// macKey is the key of fingerprints that the database keeps.
+// macKey is the key of fingerprints that the database keeps, until a rotation: see macRow.
 func (s *slot) macKey() []byte { return derive(s.key[:], macLabel) }
 
 func derive(key []byte, label string) []byte {

@@ -127,7 +127,7 @@ func (s *Store) ChangePassphrase(passphrase []byte) error {
 // ownSlot finds the slot of the header that opens this database, by the keys
 // that the database keeps.
 func (s *Store) ownSlot(h *header) (int, *slotKey, error) {
-	keys, err := collect(s.write.c.query(`SELECT kek FROM keks`), func(q *query) (key slotKey) {
+	keys, err := collect(s.write.c.query(`SELECT kek FROM keks WHERE slot >= 0`), func(q *query) (key slotKey) {
 		q.array(key[:])
 		return key
 	}, "read slot keys")
@@ -174,7 +174,18 @@ type rotation struct {
 }
 
 func (r *rotation) steps() []func() error {
-	return []func() error{r.copy, r.publish, r.reopen, r.eraseOld}
+	return []func() error{r.keepMAC, r.copy, r.publish, r.reopen, r.eraseOld}
+}
+
+// keepMAC has the key of fingerprints copied along: a request that is repeated after
+// the rotation must still be known.
+func (r *rotation) keepMAC() error {
+	m := &r.s.mac
+	m.Lock()
+	defer m.Unlock()
+	err := r.s.write.c.query(`INSERT INTO keks(slot, kek) VALUES (?, ?) ON CONFLICT DO NOTHING`).
+		bindInt(macRow).bindBlob(m.key[:]).run()
+	return dbError("keep key of fingerprints", err)
 }
 
 // copy writes the new database beside the old one.
@@ -222,8 +233,7 @@ func (r *rotation) publish() error {
 // reopen closes the old database and opens the new one.
 func (r *rotation) reopen() error {
 	s := r.s
-	s.reader.interrupt()
-	s.reader.Lock()
+	s.reader.seize()
 	defer s.reader.Unlock()
 	if s.reader.c == nil { // Close is under way, and waits for the writer
 		return ErrClosed
@@ -232,7 +242,6 @@ func (r *rotation) reopen() error {
 	s.reader.c, s.write.c = nil, nil
 	s.seal.unregister()
 	s.slot, s.seal = r.slot, s.profile.registerSeal(r.slot.pagesKey())
-	s.mac.set(r.slot.macKey())
 	if err != nil {
 		return err
 	}

@@ -145,6 +145,9 @@ func (s *Store) prepare(index int, key *slotKey) error {
 	if err := s.write.reload(); err != nil {
 		return dbError("load counters", err)
 	}
+	if err := s.keptMAC(); err != nil {
+		return dbError("load key of fingerprints", err)
+	}
 	if err := s.write.keepSlotKey(index, key); err != nil {
 		return dbError("keep slot key", err)
 	}
@@ -155,6 +158,21 @@ func (s *Store) prepare(index int, key *slotKey) error {
 	s.scrubLocked() // a full disk must not keep the profile closed
 	s.write.spent = !s.profile.fillReserve()
 	return nil
+}
+
+// macRow is the place in keks of the key of fingerprints, once a rotation has parted it
+// from the database's key.
+const macRow = -1
+
+// keptMAC puts back the key of fingerprints that a rotation kept.
+func (s *Store) keptMAC() error {
+	q := s.write.c.query(`SELECT kek FROM keks WHERE slot = ?`).bindInt(macRow)
+	if q.next() {
+		var key [keyBytes]byte
+		q.array(key[:])
+		s.mac.set(key[:])
+	}
+	return q.done()
 }
 
 // keepSlotKey records the key that opened our slot; a passphrase change that
