@@ -27,6 +27,9 @@ type have struct {
 	Next   uint64      `cbor:"1,keyasint"` // the first sequence is 1
 	Gaps   []gap       `cbor:"2,keyasint,omitempty"`
 	Recent []recentTag `cbor:"3,keyasint,omitempty"` // ascending sequence, ≤ recentTagsMax
+	// Forgotten is up to which sequence the user has removed what came: the contact was
+	// removed, and asked anew.
+	Forgotten uint64 `cbor:"4,keyasint,omitempty"`
 }
 
 // gap is a run of sequences that are still on the way; their positions are
@@ -71,8 +74,12 @@ func (h *have) judge(sequence uint64, id [16]byte) verdict {
 	i, ok := slices.BinarySearchFunc(h.Recent, sequence, func(r recentTag, s uint64) int {
 		return compareUint64(r.Sequence, s)
 	})
-	if ok && h.Recent[i].Tag != tag {
-		return fresh // the author lost its state and used the sequence again
+	// If another had the sequence, or none and it was void, the author lost its state and
+	// has used it again.
+	another := ok && h.Recent[i].Tag != tag
+	void := !ok && (len(h.Recent) < recentTagsMax || sequence > h.Recent[0].Sequence)
+	if another || void {
+		return fresh
 	}
 	return duplicate
 }

@@ -65,10 +65,10 @@ func (a *author) apply(t *testing.T, writes []Write) {
 func (a *author) deliver(t *testing.T, c *conversation, sequence uint64) {
 	t.Helper()
 	verdict := c.have.judge(sequence, a.id(sequence))
-	if want := a.taken[sequence] || a.void[sequence]; (verdict == duplicate) != want || verdict == absurd {
+	if want := a.taken[sequence]; (verdict == duplicate) != want || verdict == absurd {
 		t.Fatalf("sequence %d, taken %v, void %v: judged %d", sequence, a.taken[sequence], a.void[sequence], verdict)
 	}
-	if verdict != fresh {
+	if verdict != fresh || a.void[sequence] { // what was withdrawn an honest author sends only after it has lost its state
 		return
 	}
 	position, writes := c.place(sequence, a.id(sequence))
@@ -189,5 +189,21 @@ func TestRangesAgainstModel(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestVoidSequence judges an author that has lost its state and uses sequences that it
+// had declared void: what is there is new as far back as tags are remembered.
+func TestVoidSequence(t *testing.T) {
+	c := &conversation{}
+	c.void(1, 3)
+	for s := uint64(4); s < 4+recentTagsMax; s++ {
+		if v := c.have.judge(2, [16]byte{8: 1}); v != fresh {
+			t.Fatalf("after %d messages: judged %d", s-4, v)
+		}
+		c.place(s, [16]byte{8: byte(s), 9: byte(s >> 8), 10: 1})
+	}
+	if v := c.have.judge(2, [16]byte{8: 1}); v != duplicate {
+		t.Errorf("beyond the tags: judged %d", v)
 	}
 }

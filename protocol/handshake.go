@@ -280,11 +280,11 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	case !fresh:
 		p.compare(now, c, ps, answered.Payload.Have)
 	case answered.Payload.Generation > 0:
-		seen, _ := seenAndWritten(answered.Payload.Have)
+		seen, written := seenAndWritten(answered.Payload.Have)
 		if !p.plausible(c, seen) {
 			seen = 0
 		}
-		p.goOnBehind(now, c, max(seen, 1))
+		p.goOnBehind(now, c, max(seen, 1), written)
 	}
 	return true, nil
 }

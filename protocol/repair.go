@@ -87,17 +87,20 @@ func (p *Peer) sendRepair(c *contact, k *conn) {
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeRequest, Body: d.Append(nil)})
 }
 
-// haves is our have vector for the direct conversation: up to which sequence
-// nothing is missing, and, if that is another, the highest that we have seen.
+// haves is our have vector for the direct conversation: up to which sequence we want
+// nothing again, and, if that is another, the highest that we have seen. If both of us
+// were put back we may hold other messages under these numbers than the peer remembers:
+// so the last ones come again, as many as we recognise by their tags.
 func (v *conversation) haves() []wire.Have {
 	if v == nil {
 		return []wire.Have{{}} // nothing at all
 	}
-	held := v.have.next() - 1
+	reached := v.have.next() - 1
+	held := min(reached, max(v.have.Forgotten, max(reached, recentTagsMax)-recentTagsMax))
 	for _, g := range v.have.Gaps {
 		held = min(held, g.First-1)
 	}
-	if reached := v.have.next() - 1; reached != held {
+	if reached != held {
 		return []wire.Have{{Sequence: held}, {Sequence: reached}}
 	}
 	return []wire.Have{{Sequence: held}}
@@ -363,12 +366,14 @@ func (p *Peer) plausible(c *contact, sequence uint64) bool {
 
 // goOnBehind is called when the peer knows our messages up to a sequence and we know
 // none of them: we go on behind it, also with what waits, and what it misses will not
-// come. That the whole beginning is void tells it that we know nothing.
-func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
+// come. That the whole beginning is void tells it that we know nothing. What it has
+// written so far we do not want again: it was removed here.
+func (p *Peer) goOnBehind(now time.Time, c *contact, reached, written uint64) {
 	v := c.conv
 	if v == nil {
 		return
 	}
+	v.have.Forgotten = written
 	v.row.OwnSequence = max(v.row.OwnSequence, reached)
 	c.state.Renumber = v.row.OwnSequence
 	p.touchConversation(v)
@@ -376,15 +381,12 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached uint64) {
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
-// everything up to held, and something up to reached. If both of us were put back, it
-// may hold others under these numbers than we remember: so it gets the last ones again,
-// as many as it recognises by their tags.
+// everything up to held, and something up to reached.
 func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	v := c.conv
 	if v == nil {
 		return
 	}
-	held = min(held, max(reached, recentTagsMax)-recentTagsMax)
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
