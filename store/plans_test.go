@@ -1,0 +1,112 @@
+package store
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"pabal/protocol"
+)
+
+// growing are the tables that grow with what a profile lives through. A query that
+// scans one of them, or sorts what it finds, gets slower for ever.
+var growing = regexp.MustCompile(`^SCAN (m|messages|events|idempotency|tombstones|gaps)\b|TEMP B-TREE`)
+
+// TestNoQueryGrowsWithTheHistory asks SQLite how it would run every query there is.
+func TestNoQueryGrowsWithTheHistory(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	useAll(t, s, f)
+	for name, c := range map[string]*conn{"writer": s.write.c, "reader": s.reader.c} {
+		var all []string
+		for sql := range c.queries {
+			if strings.Contains(sql, "FROM ") && !strings.Contains(sql, "pragma_") && !strings.HasPrefix(sql, "EXPLAIN") {
+				all = append(all, sql)
+			}
+		}
+		if len(all) < 10 {
+			t.Errorf("%s: only %d queries", name, len(all))
+		}
+		for _, sql := range all {
+			q := c.query("EXPLAIN QUERY PLAN " + sql)
+			for q.next() {
+				q.at = 3
+				if step := q.text(); growing.MatchString(step) && !bounded(sql) {
+					t.Errorf("%s: %s\n%s", name, step, sql)
+				}
+			}
+			if err := q.done(); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
+}
+
+// bounded reports whether a query may scan or sort: it ends after the rows of a step, is
+// for the whole table, or its table is small.
+func bounded(sql string) bool {
+	for _, part := range []string{"FROM events ORDER BY seq LIMIT", "FROM events ORDER BY seq DESC LIMIT 1", "SELECT mac, at FROM tombstones", "FROM tokens"} {
+		if strings.Contains(sql, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// useAll calls everything that a store can do, so that its queries are there.
+func useAll(t *testing.T, s *Store, f *fixture) {
+	t.Helper()
+	id, m := f.convs[0].ID, f.message(0, protocol.In, "회의 lunch")
+	b := f.batch(8)
+	b.Writes = append(b.Writes, m, f.convs[0], protocol.PutGap{Conversation: id, Position: 900, Count: 1},
+		protocol.EraseGap{Conversation: id, Position: 900}, protocol.PutTombstone{MAC: [16]byte{1}},
+		protocol.SetMessageState{ID: m.ID}, protocol.SetMessageExpiry{ID: m.ID}, protocol.RenumberMessage{ID: m.ID, Content: m.Content})
+	b.Events = append(b.Events, protocol.Event{Type: protocol.MessageCreated, Count: trimEvery})
+	b.Rows = []Row{PutSetting{Name: "a"}, PutToken{ID: "t"}, PutConsumer{Name: "c"}, PutIdempotency{Actor: "a", Key: "k"}}
+	if _, err := s.Commit(b); err != nil {
+		t.Fatal(err)
+	}
+	indexAll(t, s)
+	if _, err := s.Load(); err != nil {
+		t.Fatal(err)
+	}
+	err := s.View(func(v *View) error {
+		for _, ask := range []func() error{
+			func() error { _, err := v.Messages(id, PageQuery{Before: 3}); return err },
+			func() error { _, err := v.Messages(id, PageQuery{After: 1}); return err },
+			func() error { _, err := v.Message(m.ID); return err },
+			func() error { _, err := v.LastMessage(id); return err },
+			func() error { _, err := v.OwnMessages(id, 1, 9); return err },
+			func() error { _, err := v.Contents([]protocol.MessageID{m.ID}); return err },
+			func() error { _, err := v.Outbox(5); return err },
+			func() error { _, _, err := v.Unstarted(id, 5, 0); return err },
+			func() error { _, err := v.Due(1, 4); return err },
+			func() error { _, err := v.NextExpiry(); return err },
+			func() error { _, err := v.Search(SearchQuery{Text: "회의"}); return err },
+			func() error { _, err := v.Conversations(id, 5); return err },
+			func() error { _, err := v.Conversations(protocol.ConversationID{}, 5); return err },
+			func() error { _, err := v.Totals(); return err },
+			func() error { _, err := v.Events(EventQuery{}); return err },
+			func() error { _, err := v.Consumers(); return err },
+			func() error { _, err := v.Tokens(); return err },
+			func() error { _, err := v.Settings(); return err },
+			func() error { _, err := v.Tombstones(); return err },
+			func() error { _, err := v.Tombstone([16]byte{1}); return err },
+			func() error { _, err := v.Idempotency("a", "k"); return err },
+		} {
+			if err := ask(); err != nil {
+				return err
+			}
+		}
+		if _, err := v.MessageByClientID("ms_none"); err != ErrNotFound {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.commit(s, protocol.EraseMessage{ID: m.ID}, protocol.EraseConversation{ID: f.convs[1].ID},
+		protocol.EraseOutbox{Contact: f.session[0].Contact, SID: f.session[0].SID, Last: 99},
+		protocol.EraseContact{ID: f.session[0].Contact})
+}
