@@ -45,28 +45,29 @@ type contact struct {
 
 // contactState is what PutContact.State holds.
 type contactState struct {
-	Device     identity.KEMPublic  `cbor:"1,keyasint"`
-	List       identity.ListHead   `cbor:"2,keyasint"`
-	Recovery   [32]byte            `cbor:"4,keyasint"`
-	Generation uint32              `cbor:"5,keyasint"`
-	Record     *wire.AddressRecord `cbor:"6,keyasint,omitempty"`
-	Inline     [][]byte            `cbor:"7,keyasint,omitempty"` // contents that are no messages and wait
-	Asking     *asking             `cbor:"8,keyasint,omitempty"`
-	Repair     *repair             `cbor:"9,keyasint,omitempty"`
-	Renewals   []int64             `cbor:"10,keyasint,omitempty"` // Unix seconds of the last day's
-	VerifiedAt identity.ListHead   `cbor:"11,keyasint"`
-	TheirName  uint64              `cbor:"12,keyasint"` // sequence of the profile last taken
-	Greeting   string              `cbor:"13,keyasint,omitempty"`
-	Accept     []byte              `cbor:"15,keyasint,omitempty"` // of a repair we answered, until its first frame
-	AcceptTo   [32]byte            `cbor:"16,keyasint"`           // the request that it answers
-	RecordAt   int64               `cbor:"19,keyasint,omitempty"` // Unix seconds: when our record was queued last
-	Forked     bool                `cbor:"20,keyasint,omitempty"`
-	Renumber   uint64              `cbor:"21,keyasint,omitempty"` // waiting messages up to here need new sequences
-	Apart      uint64              `cbor:"23,keyasint,omitempty"` // 1 + our newest sequence at the start since which no frame has shown that both sides agree
-	Reasked    [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
-	ReseededAt int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
-	Hello      [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
-	Voids      []Range             `cbor:"25,keyasint,omitempty"` // our sequences that will not come, which no envelope says yet
+	Device       identity.KEMPublic  `cbor:"1,keyasint"`
+	List         identity.ListHead   `cbor:"2,keyasint"`
+	Recovery     [32]byte            `cbor:"4,keyasint"`
+	Generation   uint32              `cbor:"5,keyasint"`
+	Record       *wire.AddressRecord `cbor:"6,keyasint,omitempty"`
+	Inline       [][]byte            `cbor:"7,keyasint,omitempty"` // contents that are no messages and wait
+	Asking       *asking             `cbor:"8,keyasint,omitempty"`
+	Repair       *repair             `cbor:"9,keyasint,omitempty"`
+	Renewals     []int64             `cbor:"10,keyasint,omitempty"` // Unix seconds of the last day's
+	VerifiedAt   identity.ListHead   `cbor:"11,keyasint"`
+	TheirName    uint64              `cbor:"12,keyasint"` // sequence of the profile last taken
+	Greeting     string              `cbor:"13,keyasint,omitempty"`
+	Accept       []byte              `cbor:"15,keyasint,omitempty"` // of a repair we answered, until its first frame
+	AcceptTo     [32]byte            `cbor:"16,keyasint"`           // the request that it answers
+	RecordAt     int64               `cbor:"19,keyasint,omitempty"` // Unix seconds: when our record was queued last
+	Forked       bool                `cbor:"20,keyasint,omitempty"`
+	Renumber     uint64              `cbor:"21,keyasint,omitempty"` // waiting messages up to here need new sequences
+	RenumberFrom uint64              `cbor:"22,keyasint,omitempty"` // but not those up to here, which were written before
+	Apart        uint64              `cbor:"23,keyasint,omitempty"` // 1 + our newest sequence at the start since which no frame has shown that both sides agree
+	Reasked      [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
+	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
+	Hello        [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
+	Voids        []Range             `cbor:"25,keyasint,omitempty"` // our sequences that will not come, which no envelope says yet
 }
 
 // pairSession is one session with the contact's device, and what its root gave

@@ -390,10 +390,11 @@ func (p *Peer) reconcile(c *contact, held, reached uint64) {
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
-		// It is we who lost messages: numbers up to reached are used, maybe for others than
-		// ours. What the peer has had it knows by its tag, under whatever number.
+		// It is we who lost messages: numbers up to reached are used, and what we have
+		// written since then must not take them again. What was written before is the
+		// same message under its number, if the peer has it.
 		v.row.OwnSequence = max(v.row.OwnSequence, reached)
-		c.state.Renumber = v.row.OwnSequence
+		c.state.Renumber, c.state.RenumberFrom = v.row.OwnSequence, since
 		p.touchContact(c)
 	}
 	if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
@@ -479,7 +480,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	var left []Range
 	for i := range items {
 		it := &items[i]
-		if it.Inline() || it.Sequence > c.state.Renumber {
+		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom {
 			continue
 		}
 		content, _, err := wire.DecodeContent(it.Content)
@@ -500,7 +501,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	for _, r := range left {
 		p.pushVoid(c, r.First, r.Last)
 	}
-	c.state.Renumber = 0
+	c.state.Renumber, c.state.RenumberFrom = 0, 0
 	p.touchContact(c)
 	p.touchConversation(v)
 	return true
