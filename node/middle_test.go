@@ -168,16 +168,5 @@ func seedInUse(t testing.TB, p *protocol.Peer, at []wire.Address) identity.Trans
 		seeds[seed.Public()] = seed
 	}
 	h := openHost(t, identity.TransportSeed{byte(len(at)), byte(at[0].Port), byte(at[0].Port >> 8)}, 0)
-	h.Dial(p2p.Dial{ID: 1, Keys: slices.Collect(maps.Keys(seeds)), Addresses: at})
-	for e := range h.Events() {
-		switch e := e.(type) {
-		case p2p.Opened:
-			h.Hangup(e.Conn)
-			return seeds[e.Remote]
-		case p2p.DialFailed:
-			t.Fatalf("no transport key of the node is known: %s", e.Code)
-		}
-	}
-	t.Fatal("the host closed")
-	return identity.TransportSeed{}
+	return seeds[whoIs(t, h, p2p.Dial{ID: 1, Keys: slices.Collect(maps.Keys(seeds)), Addresses: at})]
 }

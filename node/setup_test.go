@@ -37,7 +37,9 @@ func TestUnlockOfDamagedProfile(t *testing.T) {
 	}
 	const passphrase = "correct horse battery staple"
 	profile := must[*store.Profile](t)(store.Lock(mina.config.DataDir, store.Self("")))
-	empty := must[*store.Store](t)(profile.Create(store.Options{Passphrase: []byte(passphrase)}))
+	empty := must[*store.Store](t)(profile.Create(store.Options{
+		Passphrase: []byte(passphrase), Argon: store.Argon{Time: 1, Threads: 1, MemoryKiB: store.ArgonMemoryMin},
+	}))
 	if err := errors.Join(empty.Close(), profile.Close()); err != nil {
 		t.Fatal(err)
 	}

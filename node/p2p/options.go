@@ -41,6 +41,7 @@ const (
 //     it, and contacts get our addresses in sealed records.
 //   - the black-hole detectors are off: most dials of a messenger fail because
 //     the contact sleeps, and a hundred of those would switch QUIC off.
+//   - an address nearby has as long to answer as any other: it may be a busy machine.
 //   - TCP does not share its port: two profiles on one port would be one too many.
 func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (host.Host, error) {
 	silenceLibp2p()
@@ -67,7 +68,7 @@ func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (hos
 		libp2p.Ping(false),
 		libp2p.UDPBlackHoleSuccessCounter(nil),
 		libp2p.IPv6BlackHoleSuccessCounter(nil),
-		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout)),
+		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout), swarm.WithDialTimeoutLocal(dialTimeout)),
 	}
 	if c.Simulation != nil {
 		options = append(options, c.Simulation.Network, libp2p.ResourceManager(&network.NullResourceManager{}))
