@@ -100,10 +100,22 @@ func (v *conversation) haves() []wire.Have {
 	for _, g := range v.have.Gaps {
 		held = min(held, g.First-1)
 	}
+	list := []wire.Have{{Sequence: held}}
 	if reached != held {
-		return []wire.Have{{Sequence: held}, {Sequence: reached}}
+		list = append(list, wire.Have{Sequence: reached})
 	}
-	return []wire.Have{{Sequence: held}}
+	if n := len(v.have.Recent); n > 0 {
+		last := v.have.Recent[n-1]
+		list = append(list, wire.Have{Conversation: tagged(last.Tag), Sequence: last.Sequence})
+	}
+	return list
+}
+
+// tagged marks an entry of a have vector that says which message the peer holds last: by
+// its tag, behind zeros.
+func tagged(tag [8]byte) (conversation [16]byte) {
+	copy(conversation[8:], tag[:])
+	return conversation
 }
 
 // reached is the have vector of an accept: the highest sequence seen, behind which
@@ -340,13 +352,18 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 
 func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	var direct []uint64
+	ours := false
 	for _, h := range have {
-		if h.Conversation == [16]byte{} && p.plausible(c, h.Sequence) {
+		id, waits := c.queue.Message(h.Sequence)
+		switch {
+		case waits && h.Conversation == tagged(messageTag(id)):
+			ours = true
+		case h.Conversation == [16]byte{} && p.plausible(c, h.Sequence):
 			direct = append(direct, h.Sequence)
 		}
 	}
 	if len(direct) > 0 {
-		p.reconcile(c, slices.Min(direct), slices.Max(direct))
+		p.reconcile(c, slices.Min(direct), slices.Max(direct), ours)
 	}
 }
 
@@ -381,15 +398,16 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached, written uint64) {
 }
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
-// everything up to held, and something up to reached.
-func (p *Peer) reconcile(c *contact, held, reached uint64) {
+// everything up to held, and something up to reached. If the last one of that waits here
+// for its acknowledgement, it is ours.
+func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool) {
 	v := c.conv
 	if v == nil {
 		return
 	}
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
-	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since {
+	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since && !ours {
 		// It is we who lost messages: numbers up to reached are used, and what we have
 		// written since then must not take them again. What was written before is the
 		// same message under its number, if the peer has it.

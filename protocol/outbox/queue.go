@@ -231,6 +231,20 @@ func (q *Queue) Sequences() []uint64 {
 	return out
 }
 
+// Message returns the message that has a sequence and is not acknowledged.
+func (q *Queue) Message(sequence uint64) (id [16]byte, ok bool) {
+	find := func(items []Item) {
+		if i := slices.IndexFunc(items, func(it Item) bool { return !it.Inline() && it.Sequence == sequence }); i >= 0 {
+			id, ok = items[i].Message, true
+		}
+	}
+	find(q.waiting)
+	for _, e := range q.sealed {
+		find(e.Items)
+	}
+	return id, ok
+}
+
 // HasWaiting reports whether a message is among those no envelope carries yet.
 func (q *Queue) HasWaiting(message [16]byte) bool {
 	return slices.ContainsFunc(q.waiting, func(it Item) bool { return it.Message == message && !it.Inline() })

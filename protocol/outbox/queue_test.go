@@ -254,3 +254,16 @@ func TestPushFrontAndTakeWaiting(t *testing.T) {
 		t.Fatalf("order %v, %d bytes", got, q.cachedBytes)
 	}
 }
+
+func TestMessageBySequence(t *testing.T) {
+	var q Queue
+	q.Push(message(1, 20))
+	q.Push(inline(7, 10))
+	q.Sealed(&Entry{Items: []Item{message(2, 30)}}, start())
+	for n := range uint64(4) {
+		id, ok := q.Message(n)
+		if want := n == 1 || n == 2; ok != want || ok && id != message(n, 1).Message {
+			t.Errorf("sequence %d: %v", n, ok)
+		}
+	}
+}
