@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -30,7 +31,8 @@ type disk struct {
 	ops   []diskOp     // nil unless record
 	base  map[string][]byte
 	track bool
-	sick  bool // syncs fail
+	sick  bool        // syncs fail
+	index func() bool // reports that there is no room for the log's index
 }
 
 // diskOp is one thing that happened to a file, in order.
@@ -105,6 +107,13 @@ func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	f.note(diskOp{kind: opWrite, off: off, data: slices.Clone(p)})
 	return f.File.WriteAt(p, off)
+}
+
+func (f *diskFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.disk.index != nil && f.disk.index() {
+		return 0, sqlite3.IOERR_SHMSIZE // the index itself cannot be reached from here
+	}
+	return f.File.ReadAt(p, off)
 }
 
 func (f *diskFile) Truncate(size int64) error {
@@ -204,6 +213,39 @@ func TestFullDisk(t *testing.T) {
 		t.Error("the reserve was not filled again")
 	}
 	checkIntegrity(t, s)
+}
+
+// TestOpenOnAFullDisk starts where there is no room for what opening makes: the reserve
+// goes, and what is there can be read and deleted.
+func TestOpenOnAFullDisk(t *testing.T) {
+	d := newDisk()
+	s := onDisk(t, d)
+	f := newFixture(t, 1)
+	m := f.message(0, protocol.In, "뷁쉛꿳")
+	f.commit(s, m, f.convs[0])
+	p := s.profile
+	s.owned = false
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := os.ReadFile(filepath.Join(p.path, lockName)); len(held) == 0 || err != nil {
+		t.Errorf("the lock of the next start needs room: %v", err)
+	}
+	d.index = func() bool {
+		_, err := p.root.Lstat(reserveName)
+		return err == nil
+	}
+	s, err := p.Open(Unlock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.owned = true
+	defer s.Close()
+	d.index = nil
+	f.commit(s, protocol.EraseMessage{ID: m.ID})
+	if n := hits(t, s, "뷁", "쉛", "꿳"); n != 0 {
+		t.Errorf("%d hits", n)
+	}
 }
 
 // TestFailedSync has syncs fail: a commit that is not known to be on the disk is

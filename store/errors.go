@@ -47,7 +47,8 @@ func dbError(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT),
+		errors.Is(err, sqlite3.IOERR_SHMSIZE): // the index of the log, which has no cause with it
 		return fmt.Errorf("%s: %w", doing, ErrFull)
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR_SHORT_READ):
 		return fmt.Errorf("%s: %w", doing, ErrDamaged)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,7 +51,7 @@ func acquire(root *os.Root, holder Holder) (*os.File, error) {
 		defer f.Close()
 		return nil, &LockedError{Holder: readHolder(f)}
 	}
-	if err := writeHolder(f, holder); err != nil {
+	if err := writeHolder(f, holder); err != nil && !isFull(err) { // the lock counts, not what it says
 		f.Close()
 		return nil, fmt.Errorf("write lock: %w", err)
 	}
@@ -64,11 +63,11 @@ func writeHolder(f *os.File, holder Holder) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(0); err != nil {
+	b = append(b, '\n')
+	if _, err := f.WriteAt(b, 0); err != nil { // in place, where a full disk has room
 		return err
 	}
-	_, err = f.WriteAt(append(b, '\n'), 0)
-	return err
+	return f.Truncate(int64(len(b)))
 }
 
 // readHolder reads who holds the lock; the zero Holder if that cannot be told.
@@ -81,10 +80,9 @@ func readHolder(f *os.File) (holder Holder) {
 }
 
 // release gives the lock back. The file stays: removing it would let two
-// processes lock two files of one name.
-func release(f *os.File) error {
-	return errors.Join(f.Truncate(0), f.Close())
-}
+// processes lock two files of one name. So does what it says, which nobody reads
+// unless the lock is held, so that it needs no room the next time.
+func release(f *os.File) error { return f.Close() }
 
 // Self is the Holder for this process, with the socket of its API if it has one.
 func Self(socket string) Holder {

@@ -97,8 +97,21 @@ func open(dir string, with func(*Profile) (*Store, error)) (*Store, error) {
 	return s, nil
 }
 
-// openSlot opens the database that a slot of the header names.
+// openSlot opens the database that a slot of the header names. It takes over sl. On
+// a full disk the reserve is given up: what is there can be read and deleted.
 func (p *Profile) openSlot(index int, key *slotKey, sl *slot) (*Store, error) {
+	again := *sl
+	defer clear(again.key[:])
+	s, err := p.openDatabase(index, key, sl)
+	if isFull(err) {
+		p.dropReserve()
+		second := again
+		s, err = p.openDatabase(index, key, &second)
+	}
+	return s, err
+}
+
+func (p *Profile) openDatabase(index int, key *slotKey, sl *slot) (*Store, error) {
 	if err := p.eraseOthers(sl); err != nil {
 		return nil, err
 	}
