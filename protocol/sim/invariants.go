@@ -122,6 +122,11 @@ func (w *World) checkOrder(m *machine, msg *message) {
 	t := m.disk.threads[msg.Conversation]
 	i, _ := t.find(msg.Position)
 	mine := w.truth.letters[msg.wire]
+	if mine.author.epoch > 0 && slices.ContainsFunc(t[:i], func(o *message) bool {
+		return o.Direction == protocol.In && o.Sequence > msg.Sequence
+	}) {
+		return // its author has lost its state and used a number again: it goes behind everything
+	}
 	comparable := func(o *message) bool {
 		if o.Direction != protocol.In {
 			return false
