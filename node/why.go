@@ -8,6 +8,7 @@ import (
 
 	"pabal/node/api"
 	"pabal/protocol"
+	"pabal/protocol/rendezvous"
 	"pabal/protocol/wire"
 )
 
@@ -25,20 +26,18 @@ func (c *core) look() {
 	}
 }
 
-// reachability says how far our own addresses reach. An address of the global
-// range is believed: nobody has confirmed it.
+// reachability says how far our own addresses reach. A global address is believed:
+// nobody has confirmed it.
 func reachability(own []wire.Address) string {
-	r := api.ReachabilityOffline
+	if (rendezvous.Network{Own: own}).Public() {
+		return api.ReachabilityDirect
+	}
 	for _, a := range own {
-		switch {
-		case a.IP.IsLoopback() || a.IP.IsLinkLocalUnicast():
-		case a.IP.IsGlobalUnicast() && !a.IP.IsPrivate():
-			return api.ReachabilityDirect
-		default:
-			r = api.ReachabilityLAN
+		if !a.IP.IsLoopback() && !a.IP.IsLinkLocalUnicast() {
+			return api.ReachabilityLAN
 		}
 	}
-	return r
+	return api.ReachabilityOffline
 }
 
 const lookTimeout = 2 * time.Second
