@@ -131,6 +131,10 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	waiting := ctx.Done()
+	if r.input != nil || len(r.rows) > 0 {
+		waiting = nil // what was taken is committed: whoever asks again must find it
+	}
 	select {
 	case a := <-reply:
 		return a.result, a.err
@@ -141,7 +145,7 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 		default:
 			return nil, api.NewProblem(api.CodeLocked)
 		}
-	case <-ctx.Done():
+	case <-waiting:
 		return nil, ctx.Err()
 	}
 }

@@ -187,7 +187,9 @@ func found(st *store.Store, machine protocol.Config, in httpd.Setup) (*protocol.
 func (n *Node) unlock(passphrase []byte) error {
 	n.set(api.StateStarting)
 	st, err := n.profile.Open(store.Unlock{Passphrase: passphrase})
-	debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
+	if passphrase != nil {
+		debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
+	}
 	if err != nil {
 		n.set(api.StateLocked)
 		return err

@@ -48,8 +48,9 @@ type Daemon interface {
 	// Result is returned, nil if there was none. after, which may be nil, is
 	// called once with that Result, before the commit and possibly on the loop's
 	// goroutine, so it must be quick and call nothing of the Daemon: the rows
-	// it returns are part of the same transaction. ctx only bounds the waiting;
-	// an input that was taken is committed all the same.
+	// it returns are part of the same transaction. ctx bounds the waiting
+	// until the input is taken; then Submit returns when it is committed, so that a
+	// request that comes again finds it.
 	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (result any, err error)
 	// Write commits rows that the core knows nothing of (tokens, consumers,
 	// settings, idempotency keys), and logs events about them.

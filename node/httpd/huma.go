@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -105,8 +106,8 @@ func (c jsonContext) Header(name string) string {
 	return c.humaContext.Header(name)
 }
 
-// register puts every route on the mux and builds the description.
-func (s *Server) register() error {
+// register puts every route on the mux; the description is made when it is asked for.
+func (s *Server) register() {
 	s.mux = http.NewServeMux()
 	s.routes = make(map[string]*route)
 	config := huma.Config{
@@ -141,12 +142,13 @@ func (s *Server) register() error {
 		rt.register(s, a, rt.operation(problem))
 	}
 	describe(a.OpenAPI())
-	var err error
-	if s.openapi, err = json.MarshalIndent(a.OpenAPI(), "", "  "); err != nil {
-		return fmt.Errorf("describe API: %w", err)
-	}
-	s.openapi = append(s.openapi, '\n')
-	return nil
+	s.openapi = sync.OnceValues(func() ([]byte, error) { // nothing of a start needs it
+		b, err := json.MarshalIndent(a.OpenAPI(), "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("describe API: %w", err)
+		}
+		return append(b, '\n'), nil
+	})
 }
 
 // moment describes api.Time.

@@ -27,7 +27,12 @@ func (s *Server) readyz(ctx context.Context, _ *none) (*reply[api.Health], error
 	return ok(0, api.Health{OK: true, Reasons: reasons}), nil
 }
 
-func (s *Server) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+	document, err := s.openapi()
+	if err != nil {
+		s.answerError(w, r, err)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(s.openapi)
+	w.Write(document)
 }

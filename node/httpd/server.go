@@ -55,7 +55,7 @@ type Server struct {
 
 	mux         *http.ServeMux
 	routes      map[string]*route // by the mux's pattern
-	openapi     []byte
+	openapi     func() ([]byte, error)
 	crossOrigin *http.CrossOriginProtection
 	owner       *actor
 	auth        *authority
@@ -92,9 +92,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	var secret [16]byte
 	rand.Read(secret[:])
 	s.webSecret = base64.RawURLEncoding.EncodeToString(secret[:])
-	if err := s.register(); err != nil {
-		return nil, err
-	}
+	s.register()
 	var err error
 	if s.unix, s.socket, err = listenUnix(c.RuntimeDir); err != nil {
 		return nil, err
