@@ -156,8 +156,7 @@ func (c *conversation) cutGap(i int, first, last uint64) []Write {
 // void takes note that the author withdrew first..last: they are no gap.
 func (c *conversation) void(first, last uint64) (writes []Write, ok bool) {
 	h := &c.have
-	if first == 0 || last < first || last >= h.next() && last-h.next() > sequenceJumpMax ||
-		first > h.next() && len(h.Gaps) >= gapsMax {
+	if first == 0 || last < first || last > sequenceMax || first > h.next() && (first-h.next() > sequenceJumpMax || len(h.Gaps) >= gapsMax) {
 		return nil, false
 	}
 	for i := 0; i < len(h.Gaps); i++ {

@@ -281,8 +281,8 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		p.compare(now, c, ps, answered.Payload.Have)
 	case answered.Payload.Generation > 0:
 		seen, written := seenAndWritten(answered.Payload.Have)
-		if !p.plausible(c, seen) {
-			seen = 0
+		if !p.plausible(c, max(seen, written)) {
+			seen, written = 0, 0
 		}
 		p.goOnBehind(now, c, max(seen, 1), written)
 	}

@@ -131,7 +131,7 @@ func TestManyVoidsWait(t *testing.T) {
 // TestAbsurdHaves is a contact who says in a renewal that it has seen what was never
 // written.
 func TestAbsurdHaves(t *testing.T) {
-	for _, sequence := range []uint64{0, 1, 2, 1 + sequenceJumpMax, 2 + sequenceJumpMax, 1 << 63, math.MaxUint64} {
+	for _, sequence := range []uint64{0, 1, 2, 2 + sequenceJumpMax, sequenceMax, sequenceMax + 1, 1 << 63, math.MaxUint64} {
 		a, b := meet(t)
 		b.step(testNow, SendText{Contact: b.only().row.ID, Text: "one"})
 		pump(t, testNow, a, b)
@@ -144,7 +144,7 @@ func TestAbsurdHaves(t *testing.T) {
 		d := wire.DepositedRequest{Request: [wire.RequestSize]byte(asking.Request)}
 		b.out = Output{}
 		b.step(testNow, FrameReceived{Conn: b.only().live().id, Type: wire.TypeRequest, Body: d.Append(nil)})
-		absurd := sequence > 1+sequenceJumpMax
+		absurd := sequence > sequenceMax
 		if got := b.alerts(); (len(got) == 1 && got[0] == "absurd_sequence") != absurd {
 			t.Errorf("%d: alerts %v", sequence, got)
 		}
@@ -264,5 +264,37 @@ func BenchmarkStrangersHello(b *testing.B) {
 		p.Step(testNow, ConnOpened{Conn: n, Inbound: true})
 		p.Step(testNow, FrameReceived{Conn: n, Type: wire.TypeHello, Body: frame})
 		p.Step(testNow, ConnClosed{Conn: n})
+	}
+}
+
+// TestAMillionVoids has more be taken back than a gap may be long, and something follow.
+func TestAMillionVoids(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	c := b.only()
+	if _, err := b.p.openConversation(testNow, c); err != nil {
+		t.Fatal(err)
+	}
+	c.conv.row.OwnSequence = 3 * sequenceJumpMax
+	b.p.pushVoid(c, 1, 3*sequenceJumpMax)
+	b.sayAll(1)
+	pump(t, testNow, a, b)
+	if got := a.received(); got != 1 {
+		t.Errorf("%d messages arrived: %v", got, a.alerts())
+	}
+}
+
+// TestReadWhatNeverCame has a contact say that it has read what it cannot have.
+func TestReadWhatNeverCame(t *testing.T) {
+	a, b := meet(t)
+	b.sayAll(1)
+	pump(t, testNow, a, b)
+	part(a, b)
+	b.sayAll(3)
+	b.out = Output{}
+	content := wire.Content{Type: wire.ContentReadReceipt, First: 1, Last: 4}
+	b.p.readReceived(b.only(), &content)
+	if got := b.only().conv.row.PeerReadUpTo; got != 0 {
+		t.Errorf("read up to %d", got)
 	}
 }

@@ -27,6 +27,7 @@ const (
 
 	waitingMax      = 1 << 20 // messages that wait for one contact
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
+	sequenceMax     = 1 << 62
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
 	unconfirmedMax  = 4       // sessions with one contact that it has not shown to hold

@@ -367,14 +367,11 @@ func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	}
 }
 
-// plausible reports whether a peer may say that it has seen a sequence of ours. One far
-// past all that we know of would leave us no numbers; it is told to the user.
+// plausible reports whether a peer may say that a sequence was used. Nobody gets as far as
+// sequenceMax: such a number would leave us none, and is told to the user. Whoever says a
+// smaller one that is not true only harms its own conversation.
 func (p *Peer) plausible(c *contact, sequence uint64) bool {
-	own := uint64(0)
-	if c.conv != nil {
-		own = c.conv.row.OwnSequence
-	}
-	if sequence <= own+sequenceJumpMax {
+	if sequence <= sequenceMax {
 		return true
 	}
 	p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})

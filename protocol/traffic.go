@@ -381,8 +381,12 @@ func (p *Peer) closeGap(v *conversation, first, last uint64) bool {
 
 func (p *Peer) readReceived(c *contact, content *wire.Content) {
 	v := c.conv
-	if v == nil || content.Last > v.row.OwnSequence || content.Last <= v.row.PeerReadUpTo {
-		return
+	n := 0
+	if v != nil {
+		n = len(v.row.Delivered)
+	}
+	if n == 0 || content.Last > v.row.Delivered[n-1].Last || content.Last <= v.row.PeerReadUpTo {
+		return // nobody has read what has not arrived
 	}
 	first := v.row.PeerReadUpTo + 1
 	v.row.PeerReadUpTo = content.Last
