@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/protocol"
 	"pabal/store"
 )
 
@@ -213,8 +214,17 @@ func TestTokenConstraints(t *testing.T) {
 	}
 	w.d.must(404, call{method: "POST", path: "/v1/conversations/" + w.conversation + "/messages", body: `{"text":"x"}`, token: bot})
 	stranger := w.newContact()
+	request := protocol.PutRequest{ID: protocol.RequestID{1}, Phase: protocol.RequestWaiting, Name: "hello, who asks"}
+	w.d.mu.Lock()
+	err := w.d.commit(store.Batch{Now: time.Now(), Writes: []protocol.Write{request}})
+	w.d.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeContactsWrite}, Constraints: api.Constraints{Conversations: []string{other}}})
+	w.d.must(404, call{method: "POST", path: "/v1/requests/" + request.ID.String() + "/decline", token: answers})
 	w.d.must(404, call{method: "POST", path: "/v1/contacts/" + stranger + "/messages", body: `{"text":"x"}`, token: bot})
-	for _, path := range []string{"/v1/conversations", "/v1/contacts", "/v1/snapshot", "/v1/outbox", "/v1/events"} {
+	for _, path := range []string{"/v1/conversations", "/v1/contacts", "/v1/requests", "/v1/snapshot", "/v1/outbox", "/v1/events"} {
 		a := get(path)
 		if a.status != 200 || strings.Contains(a.body, w.conversation) || strings.Contains(a.body, stranger) || strings.Contains(a.body, "hello") {
 			t.Errorf("%s = %d %s", path, a.status, a.body)

@@ -216,7 +216,7 @@ type requestsInput struct {
 func (s *Server) listRequests(ctx context.Context, in *requestsInput) (*reply[list[api.Request]], error) {
 	var out list[api.Request]
 	err := s.read(ctx, func(r *reader) error {
-		rows, err := r.Requests()
+		rows, err := r.requests()
 		out.Items = []api.Request{}
 		for i := range rows {
 			if string(rows[i].Phase) == in.State {
@@ -252,6 +252,9 @@ func (s *Server) answerRequest(ctx context.Context, text string, answer protocol
 		return nil, err
 	}
 	defer leave()
+	if requestOf(ctx).actor.narrowed() {
+		return nil, store.ErrNotFound
+	}
 	var row protocol.PutRequest
 	read := func(r *reader) (err error) {
 		row, err = r.Request(id)

@@ -125,6 +125,15 @@ func (r *reader) allContacts() ([]protocol.PutContact, error) {
 	return slices.DeleteFunc(all, func(c protocol.PutContact) bool { return !r.actor.sees(c.Conversation.String()) }), nil
 }
 
+// requests returns the contact requests that the actor may see: a token that sees only
+// some conversations has none with who asks.
+func (r *reader) requests() ([]protocol.PutRequest, error) {
+	if r.actor.narrowed() {
+		return nil, nil
+	}
+	return r.Requests()
+}
+
 // resolve finds a contact by its id or by "@" and its alias or name, compared in
 // NFC without case. Our own alias goes before their names.
 func (r *reader) resolve(text string) (*protocol.PutContact, error) {

@@ -167,7 +167,7 @@ func (r *reader) snapshotPeople(out *api.SnapshotResponse) error {
 	for i := range contacts {
 		out.Contacts = append(out.Contacts, r.contactView(&contacts[i]))
 	}
-	requests, err := r.Requests()
+	requests, err := r.requests()
 	for i := range requests {
 		if requests[i].Phase == protocol.RequestWaiting {
 			out.Requests = append(out.Requests, r.requestView(&requests[i]))
