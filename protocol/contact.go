@@ -63,6 +63,7 @@ type contactState struct {
 	Forked       bool                `cbor:"20,keyasint,omitempty"`
 	Renumber     uint64              `cbor:"21,keyasint,omitempty"` // waiting messages up to here need new sequences
 	RenumberFrom uint64              `cbor:"22,keyasint,omitempty"` // but not those up to here, which were written before
+	RenumberTo   uint64              `cbor:"26,keyasint,omitempty"` // unless they lie up to here, where the peer remembers no tags
 	Apart        uint64              `cbor:"23,keyasint,omitempty"` // 1 + our newest sequence at the start since which no frame has shown that both sides agree
 	Reasked      [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
 	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds

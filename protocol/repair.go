@@ -407,9 +407,11 @@ func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool) {
 	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since && !ours {
 		// It is we who lost messages: numbers up to reached are used, and what we have
 		// written since then must not take them again. What was written before is the
-		// same message under its number, if the peer has it.
+		// same message under its number, if the peer has it; but where the peer remembers
+		// no tags it would take any for a copy.
 		v.row.OwnSequence = max(v.row.OwnSequence, reached)
 		c.state.Renumber, c.state.RenumberFrom = v.row.OwnSequence, since
+		c.state.RenumberTo = max(reached, recentTagsMax) - recentTagsMax
 		p.touchContact(c)
 	}
 	if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
@@ -495,7 +497,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	var left []Range
 	for i := range items {
 		it := &items[i]
-		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom {
+		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom && it.Sequence > c.state.RenumberTo {
 			continue
 		}
 		content, _, err := wire.DecodeContent(it.Content)
@@ -512,11 +514,11 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 		it.Content, it.Size = encoded, len(encoded)
 		p.write(RenumberMessage{ID: it.Message, Sequence: it.Sequence, Content: encoded})
 	}
-	c.queue.PushFront(items)
+	c.queue.PutBack(items)
 	for _, r := range left {
 		p.pushVoid(c, r.First, r.Last)
 	}
-	c.state.Renumber, c.state.RenumberFrom = 0, 0
+	c.state.Renumber, c.state.RenumberFrom, c.state.RenumberTo = 0, 0, 0
 	p.touchContact(c)
 	p.touchConversation(v)
 	return true
