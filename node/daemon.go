@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"pabal/node/api"
@@ -70,6 +71,7 @@ func (n *Node) Lock(context.Context) error {
 	defer n.change.Unlock()
 	err := n.closeCore()
 	n.set(api.StateLocked)
+	debug.FreeOSMemory() // and with it much of what the keys and texts were in
 	return err
 }
 
