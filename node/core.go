@@ -349,9 +349,17 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 	return nil
 }
 
-// setWake arms the timer for whatever comes first: the core, a message's end,
-// the next transport key.
+// setWake arms the timer.
 func (c *core) setWake(now, core time.Time) {
+	c.wake.Reset(max(c.nextWake(now, core).Sub(now), 0))
+}
+
+// nextWake is when the loop must do something by itself: what comes first of the core,
+// a message's end, the next transport key. On a full disk it is the next try.
+func (c *core) nextWake(now, core time.Time) time.Time {
+	if c.readOnly.Load() {
+		return now.Add(retryFull)
+	}
 	next := now.Add(expiryEvery)
 	if !core.IsZero() && core.Before(next) {
 		next = core
@@ -359,10 +367,7 @@ func (c *core) setWake(now, core time.Time) {
 	if c.expire.Before(next) {
 		next = c.expire
 	}
-	if c.readOnly.Load() && next.Before(now.Add(retryFull)) {
-		next = now.Add(retryFull)
-	}
-	c.wake.Reset(max(next.Sub(now), 0))
+	return next
 }
 
 // whenIdle uses a pause to index for search, a step at a time.

@@ -154,3 +154,16 @@ func TestRotationWithoutPort(t *testing.T) {
 		t.Error("there is no network when there could be one")
 	}
 }
+
+// TestFullDiskIsTriedAgainSoon deletes on a full disk: that works, and is no reason to
+// wait longer for room.
+func TestFullDiskIsTriedAgainSoon(t *testing.T) {
+	now := time.Now()
+	c := &core{expire: now.Add(expiryEvery)}
+	c.readOnly.Store(true)
+	for _, core := range []time.Time{{}, now, now.Add(time.Hour)} {
+		if got := c.nextWake(now, core).Sub(now); got != retryFull {
+			t.Errorf("the next try is in %v", got)
+		}
+	}
+}
