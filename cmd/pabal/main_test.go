@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +24,8 @@ const stopWithin = 5 * time.Second
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"pabal": func() { os.Exit(run()) },
+		"pabal":     func() { os.Exit(run()) },
+		"smalldisk": onSmallDisk,
 	})
 }
 
@@ -34,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":  startDaemon,
+			"cramped": startCramped,
 			"halt":    haltDaemon,
 			"exits":   exits,
 			"keep":    keep,
@@ -83,7 +86,13 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: daemon PROFILE [args…]")
 	}
-	program, err := lookPath(ts, "pabal")
+	start(ts, args, "pabal")
+}
+
+// start runs a daemon in the background by a program that takes the arguments of
+// pabal behind its own.
+func start(ts *testscript.TestScript, args []string, by ...string) *daemon {
+	program, err := lookPath(ts, by[0])
 	ts.Check(err)
 	line := []string{"--profile", args[0], "--lang", "en", "run"}
 	ready := "Profile " + args[0] + ":"
@@ -94,7 +103,8 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 		line = append(line, "--listen", demoLoopback)
 	}
 	d := &daemon{up: make(chan struct{}), exited: make(chan error, 1)}
-	d.cmd = exec.Command(program, append(line, args[1:]...)...)
+	d.cmd = exec.Command(program, slices.Concat(by[1:], line, args[1:])...)
+	cramp(d.cmd, by[0])
 	d.cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "PABAL_HOME", "XDG_RUNTIME_DIR", "LANG", "TZ", "GOCOVERDIR"} {
 		if v := ts.Getenv(name); v != "" {
@@ -125,6 +135,7 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	case err := <-d.exited:
 		ts.Fatalf("daemon %s ended: %v\n%s", args[0], err, d.talk.String())
 	}
+	return d
 }
 
 func lookPath(ts *testscript.TestScript, name string) (string, error) {
