@@ -167,7 +167,7 @@ func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
 	switch {
 	case ps == ours:
 		c.strayAt = time.Time{}
-	case !ours.confirmed || ours.generation != ps.generation:
+	case !ours.confirmed:
 	case c.strayAt.IsZero():
 		c.strayAt = now
 	case now.Sub(c.strayAt) >= strayAfter:
@@ -175,7 +175,7 @@ func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
 		for c.first() != ps {
 			p.endSession(c, c.first())
 		}
-		c.state.Recovery = ps.recovery
+		c.state.Recovery, c.state.Repair = ps.recovery, nil
 		p.fork(now, c, ps)
 	}
 }
