@@ -22,7 +22,7 @@ import (
 
 const (
 	demoProfile  = "demo"
-	demoMeet     = 30 * time.Second // for the peers to become contacts
+	demoMeet     = 2 * time.Minute // for the peers to become contacts, on a machine however busy
 	demoLoopback = "127.0.0.1:0"
 	demoQuoteMax = 200 // characters of a message that an answer repeats
 )
@@ -191,7 +191,7 @@ func (d *demo) introduce(ctx context.Context) error {
 			return err
 		}
 		text := api.MessageRequest{Text: d.text(greetings[i], n.name)}
-		options := api.SendOptions{Wait: api.StateDelivered, Timeout: demoMeet}
+		options := api.SendOptions{Wait: api.StateDelivered, Timeout: api.WaitMax}
 		if _, err := n.client.SendToContact(ctx, contacts[0].ID, text, options); err != nil {
 			return err
 		}
