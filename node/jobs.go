@@ -95,6 +95,13 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 		return fetched, err
 	case protocol.FetchSequences:
 		return c.fetchSequences(j)
+	case protocol.FetchHeld:
+		fetched := protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox}
+		err := c.store.View(func(v *store.View) (err error) {
+			fetched.Items, err = v.Held(j.Mailbox, j.Items)
+			return err
+		})
+		return fetched, err
 	case protocol.CheckStamp:
 		err := invite.CheckStamp(j.Stamp, j.Tag, j.Today, j.Request, j.Bits)
 		return protocol.StampChecked{Job: j.Job, OK: err == nil}, nil

@@ -28,6 +28,7 @@ const (
 	CodeDevicesChanged = "verification_required"
 	CodeInvalidTimer   = "invalid_timer"
 	CodeConflict       = "conflict"
+	CodeInvalidTerms   = "invalid_terms"
 )
 
 func (p *Peer) sendText(now time.Time, in SendText) error {
@@ -309,6 +310,9 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 	if c.row.Blocked != in.Blocked {
 		c.row.Blocked = in.Blocked
 		if in.Blocked {
+			p.eraseShelves(c)
+			c.state.Helping = nil
+			p.leaveCourier(c)
 			p.dropConns(c)
 		} else {
 			c.backoff.Clear()
@@ -330,6 +334,9 @@ func (p *Peer) removeContact(in RemoveContact) error {
 	if c.conv != nil {
 		p.eraseConversation(c.conv)
 	}
+	p.eraseShelves(c)
+	c.state.Courier, c.state.Helping = nil, nil
+	p.leaveCourier(c)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID || r.row.Phase == RequestWaiting && r.state.Incoming.Payload.Entry.Account.Equal(c.row.Account) {
 			delete(p.requests, r.row.ID)

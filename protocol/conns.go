@@ -24,6 +24,10 @@ type conn struct {
 	proved  bool
 	active  bool // pinged: its conversation is in use
 
+	watching   map[wire.MailboxID]*watch // of ours that the other side collects
+	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
+	ordered    map[wire.MailboxID]bool   // to be opened or closed there, and not answered
+
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
 	proof   proof       // by what
@@ -36,11 +40,14 @@ const (
 	byPair     proof = iota + 1 // the pair's key of a day
 	byLink                      // a link's secret
 	byRecovery                  // the contact's recovery secret
+	byMailbox                   // a capability of a mailbox
 )
 
 // dialing is a Dial under way.
 type dialing struct {
 	contact ContactID
+	courier identity.TransportKey // or a courier of others,
+	access  wire.Access           // to which we have this
 }
 
 // dialer and listener of the connection, for hello tags.
@@ -62,6 +69,10 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 	}
 	d := p.dials[in.Dial]
 	delete(p.dials, in.Dial)
+	if d != nil && d.courier != (identity.TransportKey{}) {
+		p.postOpened(now, k, d)
+		return nil
+	}
 	c := (*contact)(nil)
 	if d != nil {
 		c = p.contacts[d.contact]
@@ -128,6 +139,10 @@ func (p *Peer) connClosed(now time.Time, id ConnID) {
 
 // detach takes a connection away from its contact.
 func (p *Peer) detach(now time.Time, k *conn) {
+	if k.proof == byMailbox {
+		p.counterClosed(now, k)
+		return
+	}
 	c := k.contact
 	if c == nil {
 		return
@@ -191,6 +206,10 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 	if d == nil {
 		return
 	}
+	if d.courier != (identity.TransportKey{}) {
+		p.postEnded(now, d.courier, in.Code)
+		return
+	}
 	if c := p.contacts[d.contact]; c != nil && c.dialing == in.Dial {
 		c.dialing, c.wanted = 0, false
 		c.tried, c.triedAt = in.Code, now
@@ -209,7 +228,7 @@ func (p *Peer) hello(now time.Time, k *conn, tag identity.HelloTag) {
 	dialer, listener := k.ends()
 	if !k.inbound {
 		want := identity.NewHelloTag(k.key.Key, identity.FromListener, dialer, listener)
-		if k.contact == nil || !want.Equal(tag) {
+		if k.contact == nil && k.proof != byMailbox || !want.Equal(tag) {
 			p.hangup(k)
 			return
 		}
@@ -264,6 +283,9 @@ func (p *Peer) recognise(now time.Time, k *conn, tag identity.HelloTag) bool {
 			p.secondUse(now, v)
 		}
 	}
+	if heard := p.hearMailbox(now, k, tag, found); heard {
+		found = true
+	}
 	return found
 }
 
@@ -275,6 +297,9 @@ func (p *Peer) prove(now time.Time, k *conn) {
 	p.send(Authenticate{Conn: k.id, Active: k.active})
 	if c == nil {
 		p.dueBy(now.Add(linkIdleMax + time.Second))
+		if k.proof == byMailbox && !k.inbound {
+			p.postProved(now, k)
+		}
 		return
 	}
 	if k.proof == byRecovery { // it may be somebody who only has the secret
@@ -314,6 +339,7 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 	c.wanted, c.tried = false, ""
 	c.queue.Reconnected()
 	p.touchContact(c)
+	p.stirCarried(k.remote)
 	if first {
 		p.live++
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "live"})
@@ -360,6 +386,9 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 
 // reconnect clears every back-off and tries each contact once.
 func (p *Peer) reconnect(now time.Time) {
+	for _, t := range p.posts {
+		t.backoff.Clear()
+	}
 	for _, c := range p.contactsInOrder() {
 		c.backoff.Clear()
 		c.wanted = len(c.conns) == 0
@@ -464,7 +493,20 @@ func keysAround(first uint32, keys []identity.TransportKey, today uint32) []iden
 // KeyDay is the day whose transport key is ours at now.
 func (p *Peer) KeyDay(now time.Time) uint32 { return dayOf(now.Add(p.config.KeyOffset)) }
 
+// transportKeys returns the first day of our transport keys and those of n days from
+// then on; one if we keep it.
+func (p *Peer) transportKeys(now time.Time, n int) (first uint32, keys []identity.TransportKey) {
+	chain := p.self.transport(p.KeyDay(now))
+	if f := p.self.state.Fixed; f != nil {
+		return chain.Day, []identity.TransportKey{f.Public()}
+	}
+	return chain.Day, chain.Keys(n)
+}
+
 // Transport returns the seed of the transport key that is ours at now.
 func (p *Peer) Transport(now time.Time) identity.TransportSeed {
+	if p.self.state.Fixed != nil {
+		return *p.self.state.Fixed
+	}
 	return p.self.transport(p.KeyDay(now)).Seed
 }

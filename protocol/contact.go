@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/mailbox"
 	"pabal/protocol/outbox"
 	"pabal/protocol/rendezvous"
 	"pabal/protocol/session"
@@ -30,8 +31,13 @@ type contact struct {
 	triedAt time.Time // when
 	wanted  bool      // tried once at the start even if nothing waits
 
-	apartNoted   bool // state.Apart is on the disk
-	voidsChanged bool // the queue does not hold state.Voids as they are
+	apartNoted   bool                         // state.Apart is on the disk
+	carryDue     time.Time                    // when carry has something to do
+	waitingSince time.Time                    // contents gather for an envelope that goes by courier
+	ackBy        time.Time                    // a bare ack goes by courier then
+	recordDue    bool                         // our mailboxes for it changed
+	full         map[wire.MailboxID]time.Time // its mailboxes that took no more, until when they are left alone
+	voidsChanged bool                         // the queue does not hold state.Voids as they are
 
 	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness
@@ -69,6 +75,12 @@ type contactState struct {
 	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
 	Hello        [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
 	Voids        []Range             `cbor:"25,keyasint,omitempty"` // our sequences that will not come, which no envelope says yet
+	Helping      *mailbox.Terms      `cbor:"32,keyasint,omitempty"` // we keep mail for it
+	Courier      *mailbox.Terms      `cbor:"27,keyasint,omitempty"` // it keeps mail for us
+	Declined     bool                `cbor:"28,keyasint,omitempty"` // but we do not let it
+	Boxes        []box               `cbor:"29,keyasint,omitempty"` // where it leaves mail for us
+	Withdraw     []Stored            `cbor:"31,keyasint,omitempty"` // what couriers are to erase of what we left for it
+	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
 }
 
 // pairSession is one session with the contact's device, and what its root gave
@@ -190,7 +202,7 @@ func (c *contact) needsPath(now time.Time) bool {
 	switch {
 	case c.row.Blocked || c.row.Phase == ContactFailed || len(c.conns) > 0:
 		return false
-	case c.row.Phase == ContactRequested, c.wanted:
+	case c.row.Phase == ContactRequested, c.wanted, c.courier(), len(c.state.Closing) > 0:
 		return true
 	}
 	return c.waits() || c.state.Repair != nil || c.row.Phase == ContactPending

@@ -8,6 +8,7 @@ import (
 
 	"pabal/protocol/identity"
 	"pabal/protocol/session"
+	"pabal/protocol/wire"
 )
 
 // dueBy notes that something is due at t; the zero time is nothing.
@@ -63,6 +64,8 @@ func (p *Peer) scan(now time.Time) error {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
 	}
+	p.scanShelves(now)
+	p.furnishDue = true
 	p.scanStrangers(now)
 	p.scanInvites(now)
 	p.scanRequests(now)
@@ -86,6 +89,14 @@ func (p *Peer) scanStrangers(now time.Time) {
 
 func (p *Peer) scanContact(now time.Time, c *contact) {
 	p.resend(now, c)
+	if c.recordDue {
+		c.recordDue = false
+		p.dropInline(c, wire.ContentAddressRecord)
+		p.pushRecord(now, c)
+	}
+	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 {
+		p.stir(c) // it may be time to leave mail
+	}
 	p.closeIdle(now, c)
 	p.dial(now, c)
 	if a := c.state.Asking; a != nil && now.After(time.Unix(int64(a.Link.Expiry), 0).Add(requestKept)) {
@@ -110,11 +121,11 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 // pings of conversations that are not in use.
 func (p *Peer) closeIdle(now time.Time, c *contact) {
 	for _, k := range slices.Clone(c.conns) {
-		if now.Sub(k.used) > connIdleMax {
+		if now.Sub(k.used) > connIdleMax && !c.courier() && c.state.Helping == nil {
 			p.hangup(k)
 			continue
 		}
-		if open := c.open(now); open != k.active {
+		if open := c.open(now) || c.courier() || c.state.Helping != nil; open != k.active {
 			k.active = open
 			p.send(Authenticate{Conn: k.id, Active: open})
 		}
@@ -150,13 +161,21 @@ func (c *contact) nextDue(now time.Time) time.Time {
 	if len(c.conns) > 0 {
 		add(c.queue.NextDue())
 		for _, k := range c.conns {
-			add(k.used.Add(connIdleMax + time.Second))
-			if k.active {
+			if !c.courier() && c.state.Helping == nil {
+				add(k.used.Add(connIdleMax + time.Second))
+			}
+			if k.active && c.open(now) {
 				add(c.activity.Add(openConversationFor + time.Second))
 			}
 		}
 	} else if c.dialing == 0 && c.needsPath(now) {
 		add(later(c.backoff.Next(), now))
+	}
+	if !c.carryDue.IsZero() {
+		add(later(c.carryDue, now))
+	}
+	if c.recordDue {
+		add(now)
 	}
 	if c.forked && c.state.Repair == nil && !c.row.Blocked {
 		add(later(c.repairAt, now))

@@ -20,12 +20,18 @@ func (p *Peer) flush(now time.Time) error {
 			return err
 		}
 	}
+	if p.furnishDue {
+		p.furnish(now)
+	}
 	for _, id := range sortedKeys(p.stirred) {
 		c := p.contacts[id]
 		if err := p.sealWaiting(now, c); err != nil {
 			return err
 		}
 		if err := p.acknowledge(now, c); err != nil {
+			return err
+		}
+		if err := p.carry(now, c); err != nil {
 			return err
 		}
 		p.dial(now, c)
@@ -48,6 +54,15 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if c.refetching > 0 || !p.renumber(now, c) {
 		return nil
 	}
+	if err := p.sealAll(now, c, ps, 0); err != nil {
+		return err
+	}
+	p.fetch(c, ps.s.WindowLeft() > 1, nil)
+	return nil
+}
+
+// sealAll puts what waits, and is at hand, into envelopes of at least a size.
+func (p *Peer) sealAll(now time.Time, c *contact, ps *pairSession, sizeMin int) error {
 	p.queueVoids(now, c)
 	if err := p.declareWithdrawn(now, c, ps); err != nil || c.forked {
 		return err
@@ -57,11 +72,10 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 		if len(items) == 0 {
 			break
 		}
-		if ok, err := p.seal(now, c, ps, items); !ok || err != nil {
+		if ok, err := p.seal(now, c, ps, items, sizeMin); !ok || err != nil {
 			return err
 		}
 	}
-	p.fetch(c, ps.s.WindowLeft() > 1, nil)
 	return nil
 }
 
@@ -80,18 +94,18 @@ func (p *Peer) declareWithdrawn(now time.Time, c *contact, ps *pairSession) erro
 	if err != nil {
 		panic("protocol: a content of ours does not encode")
 	}
-	_, err = p.seal(now, c, ps, []outbox.Item{{Size: len(b), Content: b}})
+	_, err = p.seal(now, c, ps, []outbox.Item{{Size: len(b), Content: b}}, 0)
 	return err
 }
 
 // seal puts items into one envelope. It reports false if the session cannot go
 // on: then they wait for the one that replaces it.
-func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.Item) (bool, error) {
+func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.Item, sizeMin int) (bool, error) {
 	contents := make([][]byte, len(items))
 	for i, it := range items {
 		contents[i] = it.Content
 	}
-	sealed, err := ps.s.Seal(now, p.random, contents, 0)
+	sealed, err := ps.s.Seal(now, p.random, contents, sizeMin)
 	switch {
 	case errors.Is(err, session.ErrKEM), errors.Is(err, session.ErrContents):
 		c.queue.PushFront(c.outlasting(items))
@@ -101,27 +115,45 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 		return false, errRandom
 	}
 	ps.dirty = true
-	row := PutOutbox{Contact: c.row.ID, SID: ps.sid, Index: sealed.Index, Envelope: sealed.Parts(), Contents: make([]OutboxContent, len(items))}
-	for i, it := range items {
+	for _, it := range items {
 		if it.Inline() {
-			row.Contents[i].Inline = it.Content
 			p.carried(c, it.Content)
 			continue
 		}
-		row.Contents[i].Message, row.Contents[i].Sequence = it.Message, it.Sequence
 		if v := c.conv; v != nil && it.Sequence > v.row.SealedUpTo {
 			v.row.SealedUpTo = it.Sequence
 			p.touchConversation(v)
 		}
 	}
-	p.write(row)
-	entry := &outbox.Entry{Session: ps.sid, Index: sealed.Index, Envelope: row.Envelope, Frame: sealed.Frame, Items: items}
+	entry := &outbox.Entry{Session: ps.sid, Index: sealed.Index, Envelope: sealed.Parts(), Frame: sealed.Frame, Items: items}
+	p.write(p.outboxRow(c, entry))
 	c.queue.Sealed(entry, now)
 	if k := c.live(); k != nil {
 		ps.ackDue = false // it rides in every body
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: sealed.Frame})
 	}
 	return true, nil
+}
+
+// outboxRow returns the row of an envelope.
+func (p *Peer) outboxRow(c *contact, e *outbox.Entry) PutOutbox {
+	row := PutOutbox{
+		Contact: c.row.ID, SID: e.Session, Index: e.Index, Envelope: e.Envelope,
+		Contents: make([]OutboxContent, len(e.Items)),
+	}
+	for _, copy := range e.Copies() {
+		if copy.Stored {
+			row.Stored = append(row.Stored, Stored{Mailbox: copy.Mailbox, Hash: copy.Hash})
+		}
+	}
+	for i, it := range e.Items {
+		if it.Inline() {
+			row.Contents[i].Inline = it.Content
+			continue
+		}
+		row.Contents[i].Message, row.Contents[i].Sequence = it.Message, it.Sequence
+	}
+	return row
 }
 
 // queueVoids queues what says which of our messages will not come: one content for
@@ -169,6 +201,7 @@ func (p *Peer) acknowledge(now time.Time, c *contact) error {
 	if k == nil || c.row.Blocked {
 		return nil
 	}
+	c.ackBy = time.Time{}
 	for _, ps := range slices.Clone(c.sessions) {
 		if !ps.ackDue || c.forked && ps == c.first() {
 			continue
@@ -223,6 +256,8 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 		c.queue.Rebuilt(w.Entry, frame)
 		if k := c.live(); k != nil {
 			p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+		} else {
+			p.leaveRebuilt(now, c, w.Entry, frame)
 		}
 	}
 	p.touchContact(c)
@@ -301,6 +336,9 @@ func (p *Peer) writeRows() error {
 		}
 		row := v.row
 		row.Delivered = slices.Clone(row.Delivered)
+		for n := range row.Carried {
+			row.Carried[n] = slices.Clone(row.Carried[n])
+		}
 		row.State = b
 		p.write(row)
 	}

@@ -138,6 +138,7 @@ func (p *Peer) greet(now time.Time, c *contact, k *conn) {
 	p.greetRenewal(now, c, k)
 	p.sendSync(now, c, k)
 	p.resend(now, c)
+	p.greetCourier(c, k)
 }
 
 // greetRenewal says what belongs to handshakes: all of it is worth nothing to anybody
@@ -199,11 +200,11 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 		p.failContact(c, CodeAlreadyContact)
 		return nil
 	}
-	transport := p.self.transport(p.KeyDay(now))
+	day, keys := p.transportKeys(now, wire.ReplyPathKeysMax)
 	a.Request, err = invite.Ask(p.random, p.ourself(), a.Link, bundle, wire.RequestPayload{
 		Name: p.self.name, Greeting: c.state.Greeting,
 		Reply: wire.ReplyPath{
-			FirstDay: transport.Day, Keys: transport.Keys(wire.ReplyPathKeysMax),
+			FirstDay: day, Keys: keys,
 			Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.hostTag(c.state.Hello)),
 		},
 	})
@@ -451,6 +452,7 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 		c.state.Asking = nil // they asked us meanwhile
 	}
 	c.row.Phase, c.row.Reason = ContactEstablished, ""
+	p.furnishDue = true
 	p.touchContact(c)
 	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
 	for other := p.contactOf(c.row.Account, c); other != nil; other = p.contactOf(c.row.Account, c) {

@@ -124,6 +124,19 @@ type (
 		Direction    Direction
 		Expired      bool // its timer ran out
 	}
+	// OfferHelp makes us a contact's courier, or changes the terms.
+	OfferHelp struct {
+		Ref          uint64
+		Contact      ContactID
+		QuotaBytes   uint64
+		LifetimeDays uint32
+	}
+	// EndHelp ends it, in both directions: what we keep for the contact is erased, and
+	// what it keeps for us is not used any more.
+	EndHelp struct {
+		Ref     uint64
+		Contact ContactID
+	}
 	// Reconnect clears all back-offs: the machine woke up, the user asks.
 	Reconnect struct{ Ref uint64 }
 )
@@ -174,6 +187,12 @@ type (
 		First, Last  uint64
 		Messages     []Waiting
 	}
+	// HeldFetched answers FetchHeld; an item that is gone is absent.
+	HeldFetched struct {
+		Conn    ConnID
+		Mailbox wire.MailboxID
+		Items   []wire.Item
+	}
 	// StampChecked answers CheckStamp.
 	StampChecked struct {
 		Job uint64
@@ -188,6 +207,9 @@ type (
 )
 
 func (CreateInvite) input()     {}
+func (OfferHelp) input()        {}
+func (EndHelp) input()          {}
+func (HeldFetched) input()      {}
 func (RevokeInvite) input()     {}
 func (AddContact) input()       {}
 func (AnswerRequest) input()    {}

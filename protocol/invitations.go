@@ -78,8 +78,9 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 	}
 	trace := offer.Trace()
 	own := p.net.Advertised(linkAddressesMax, p.hostTag(trace.Hello))
+	_, keys := p.transportKeys(now, linkTransportDays)
 	link, err := offer.Link(p.ourself(), invite.Places{
-		Keys: p.self.transport(p.KeyDay(now)).Keys(linkTransportDays), Addresses: own,
+		Keys: keys, Addresses: own,
 	})
 	if err != nil {
 		return refuse(CodeInviteInvalid)

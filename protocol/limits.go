@@ -33,6 +33,13 @@ const (
 	unconfirmedMax  = 4       // sessions with one contact that it has not shown to hold
 	gapsMax         = 1024    // gaps remembered a conversation: twice the window
 	recentTagsMax   = 256     // message tags remembered a conversation (protocol)
+	pushItemsMax    = 64      // items of a mailbox on the way to one reader
+	pushBytesMax    = 4 << 20 // of these
+	depositsMax     = 64      // envelopes on the way into one mailbox
+	quotaBytesMax   = 1 << 40 // that we offer to keep for one contact
+	copiesMax       = 2       // couriers that hold an envelope (protocol)
+	boxRenewDays    = 30      // a mailbox is renewed (protocol)
+	boxKeptDays     = 60      // and the old one stays open (protocol)
 	neverReadMax    = 30 * 24 * time.Hour
 
 	linkLifetime        = 2 * 24 * time.Hour  // without a courier: a link names our keys of three days (protocol)
@@ -50,6 +57,10 @@ const (
 	linkAddressesMax    = 4 // protocol
 	recordAddressesMax  = 8 // protocol
 	linkTransportDays   = 3
+	ackByCourierMin     = time.Minute // a bare ack by courier waits a random while (protocol)
+	ackByCourierMax     = 10 * time.Minute
+	fullAgain           = time.Hour // behind a mailbox that was full
+	courierAddressesMax = 2         // of one courier in a record
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known

@@ -6,7 +6,9 @@ import (
 	"io"
 	"slices"
 
+	"pabal/protocol/mailbox"
 	"pabal/protocol/outbox"
+	"pabal/protocol/wire"
 )
 
 // Load rebuilds a Peer from its rows: at the start, and after a commit that
@@ -22,7 +24,7 @@ func Load(random io.Reader, config Config, state State) (*Peer, error) {
 	p.self.name = state.Self.Name
 	p.self.account = p.self.state.Account.Public()
 	for _, step := range []func(State) error{
-		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox,
+		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox, p.loadShelves,
 	} {
 		if err := step(state); err != nil {
 			return nil, fmt.Errorf("load: %w", err)
@@ -126,6 +128,9 @@ func (p *Peer) loadOutbox(state State) error {
 			return errState
 		}
 		e := &outbox.Entry{Session: row.SID, Index: row.Index, Envelope: row.Envelope}
+		for _, s := range row.Stored {
+			e.RestoreCopy(s.Mailbox, s.Hash)
+		}
 		for _, oc := range row.Contents {
 			if oc.Message == (MessageID{}) {
 				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
@@ -149,6 +154,23 @@ func (p *Peer) loadOutbox(state State) error {
 	}
 	for c, items := range waiting {
 		c.queue.PutBack(items)
+	}
+	return nil
+}
+
+// loadShelves puts back what we keep for others.
+func (p *Peer) loadShelves(state State) error {
+	for _, row := range state.Mailboxes {
+		orders, err := wire.ParseMailboxOrders(row.State)
+		if err != nil || len(orders) != 1 {
+			return errState
+		}
+		p.shelves.Restore(mailbox.Owner(row.Owner), orders[0])
+	}
+	for _, h := range state.Held {
+		if !p.shelves.RestoreItem(h.Mailbox, mailbox.Held{Hash: h.Hash, Number: h.Number, SizeBytes: h.SizeBytes, Expires: h.Expires}) {
+			return errState
+		}
 	}
 	return nil
 }

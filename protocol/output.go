@@ -81,9 +81,10 @@ const (
 	InviteSecondUse     EventType = "invite.second_use"    // Ref
 	InviteExpired       EventType = "invite.expired"       // Ref
 	SelfUpdated         EventType = "self.updated"
-	SecurityAlert       EventType = "security.alert" // Contact, Code
-	PeerState           EventType = "peer.state"     // Contact; Code "live" or "off"; not logged
-	Typing              EventType = "typing"         // Contact; not logged
+	CourierUpdated      EventType = "courier.updated" // Contact
+	SecurityAlert       EventType = "security.alert"  // Contact, Code
+	PeerState           EventType = "peer.state"      // Contact; Code "live" or "off"; not logged
+	Typing              EventType = "typing"          // Contact; not logged
 )
 
 // Durable reports whether events of this type are kept in the log.
@@ -168,6 +169,14 @@ type (
 	}
 )
 
+// FetchHeld asks for items of a mailbox; answer HeldFetched.
+type FetchHeld struct {
+	Conn    ConnID
+	Mailbox wire.MailboxID
+	Items   []wire.ItemHash
+}
+
+func (FetchHeld) job()      {}
 func (FetchContents) job()  {}
 func (FetchSequences) job() {}
 func (CheckStamp) job()     {}

@@ -10,6 +10,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/mailbox"
 	"pabal/protocol/rendezvous"
 )
 
@@ -40,6 +41,9 @@ type Peer struct {
 	conversations map[ConversationID]*conversation
 	conns         map[ConnID]*conn
 	dials         map[uint64]*dialing
+	posts         map[identity.TransportKey]*post
+	shelves       mailbox.Shelves // what we keep for others
+	furnishDue    bool            // our couriers or contacts changed
 	jobs          map[uint64]pendingJob
 	lastNumber    uint64 // of dials and jobs
 
@@ -88,6 +92,7 @@ func newPeer(random io.Reader, config Config) (*Peer, error) {
 		conversations:      make(map[ConversationID]*conversation),
 		conns:              make(map[ConnID]*conn),
 		dials:              make(map[uint64]*dialing),
+		posts:              make(map[identity.TransportKey]*post),
 		jobs:               make(map[uint64]pendingJob),
 		stirred:            make(map[ContactID]bool),
 		dirtyConversations: make(map[ConversationID]bool),
@@ -140,6 +145,8 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.contentsFetched(now, in)
 	case SequencesFetched:
 		p.sequencesFetched(now, in)
+	case HeldFetched:
+		p.heldFetched(in)
 	case StampChecked:
 		return p.stampChecked(now, in)
 	case StampMade:
@@ -182,6 +189,10 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.setTimer(in)
 	case SetDefaultTimer:
 		return p.setDefaultTimer(in)
+	case OfferHelp:
+		return p.offerHelp(now, in)
+	case EndHelp:
+		return p.endHelp(in)
 	case OpenConversation:
 		return p.openCommand(now, in)
 	}

@@ -16,6 +16,9 @@ type side struct {
 	p    *Peer
 	out  Output
 	name string
+
+	jobs    []Job        // not done
+	history []PutMessage // of a town's people
 }
 
 func newSide(t *testing.T, name string, port uint16, now time.Time) *side {
@@ -43,6 +46,7 @@ func (s *side) step(now time.Time, in Input) Output {
 	out.Writes = append(out.Writes, rest.Writes...)
 	out.Sends = append(out.Sends, rest.Sends...)
 	out.Events = append(out.Events, rest.Events...)
+	s.jobs = append(append(s.jobs, out.Jobs...), rest.Jobs...)
 	s.out.Sends = append(s.out.Sends, out.Sends...)
 	s.out.Events = append(s.out.Events, out.Events...)
 	s.out.Writes = append(s.out.Writes, out.Writes...)

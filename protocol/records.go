@@ -15,12 +15,17 @@ func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
 	p.self.state.RecordSequence++
 	p.self.dirty = true
 	first, keys := p.self.recordKeys(dayOf(now))
-	return wire.AddressRecord{
+	if p.self.state.Fixed != nil {
+		first, keys = p.transportKeys(now, 1)
+	}
+	record := wire.AddressRecord{
 		Sequence: p.self.state.RecordSequence,
 		Expiry:   uint32(now.Add(rendezvous.RecordLifetime).Unix()),
 		FirstDay: first, Keys: keys,
 		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
 	}
+	p.whereToLeaveMail(now, c, &record)
+	return record
 }
 
 // recordOf makes a record of a request's reply path: it is where the contact is found

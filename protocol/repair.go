@@ -48,12 +48,12 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
 	list := p.self.presented().list
-	transport := p.self.transport(p.KeyDay(now))
+	day, keys := p.transportKeys(now, wire.ReplyPathKeysMax)
 	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
 		wire.RequestPayload{
 			Generation: generation + 1, List: &list, Have: c.conv.haves(),
 			Reply: wire.ReplyPath{
-				FirstDay: transport.Day, Keys: transport.Keys(wire.ReplyPathKeysMax),
+				FirstDay: day, Keys: keys,
 				Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.pairTag(c)),
 			},
 		})
@@ -529,6 +529,9 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 func (p *Peer) voidEnvelope(c *contact, e *outbox.Entry, withdrawn MessageID) {
 	c.queue.Remove(e.Session, e.Index)
 	p.write(EraseOutbox{Contact: c.row.ID, SID: e.Session, First: e.Index, Last: e.Index})
+	for _, copy := range e.Copies() {
+		c.state.Withdraw = append(c.state.Withdraw, Stored{Mailbox: copy.Mailbox, Hash: copy.Hash})
+	}
 	if ps := c.session(e.Session); ps != nil {
 		p.withdrawEnvelope(ps, e.Index)
 	}

@@ -150,6 +150,7 @@ type PutConversation struct {
 	OwnSequence  uint64 // sequence of our newest message
 	SealedUpTo   uint64 // our sequences up to here are in envelopes, void or acknowledged
 	Delivered    []Range
+	Carried      [3][]Range  // our sequences that are not delivered and that one, two, three couriers hold
 	PeerReadUpTo uint64      // our sequence that the peer says it has read
 	Timer        *wire.Timer // for new messages; nil = never
 	State        []byte      // the core's own encoding: have vector and gaps
@@ -250,6 +251,39 @@ type PutOutbox struct {
 	Index    uint32
 	Envelope []byte
 	Contents []OutboxContent
+	Stored   []Stored // where couriers have said that they hold it
+}
+
+// Stored is an item in a mailbox at a courier of others.
+type Stored struct {
+	Mailbox wire.MailboxID
+	Hash    wire.ItemHash
+}
+
+// PutMailbox is a mailbox that we keep as a courier; key ID.
+type PutMailbox struct {
+	ID    wire.MailboxID
+	Owner ContactID
+	State []byte
+}
+
+// EraseMailbox removes a mailbox with all that lies in it.
+type EraseMailbox struct{ ID wire.MailboxID }
+
+// PutHeld is an item of a mailbox; key (Mailbox, Hash).
+type PutHeld struct {
+	Mailbox wire.MailboxID
+	Hash    wire.ItemHash
+	Number  uint64 // grows with every deposit
+	Expires int64  // Unix seconds
+	Type    wire.Type
+	Body    []byte
+}
+
+// EraseHeld removes one item of a mailbox.
+type EraseHeld struct {
+	Mailbox wire.MailboxID
+	Hash    wire.ItemHash
 }
 
 // EraseOutbox removes the envelopes First..Last of a session.
@@ -265,6 +299,10 @@ type PutTombstone struct {
 	At  int64
 }
 
+func (PutMailbox) write()        {}
+func (EraseMailbox) write()      {}
+func (PutHeld) write()           {}
+func (EraseHeld) write()         {}
 func (PutSelf) write()           {}
 func (PutContact) write()        {}
 func (EraseContact) write()      {}
@@ -307,4 +345,15 @@ type State struct {
 	Conversations []PutConversation
 	Outbox        []PutOutbox
 	Waiting       []Waiting
+	Mailboxes     []PutMailbox
+	Held          []Held // by Number
+}
+
+// Held is an item of a mailbox, without its bytes.
+type Held struct {
+	Mailbox   wire.MailboxID
+	Hash      wire.ItemHash
+	Number    uint64
+	Expires   int64
+	SizeBytes int
 }

@@ -40,8 +40,9 @@ type selfState struct {
 	NameSequence   uint64                  `cbor:"7,keyasint"`
 	HighestDay     uint32                  `cbor:"8,keyasint"` // that we and an authenticated contact reached
 	DefaultTimer   *wire.Timer             `cbor:"9,keyasint,omitempty"`
-	Told           [32]byte                `cbor:"11,keyasint"` // what the address records say, hashed
-	Self           ConversationID          `cbor:"10,keyasint"` // note to self, or zero
+	Told           [32]byte                `cbor:"11,keyasint"`           // what the address records say, hashed
+	Fixed          *identity.TransportSeed `cbor:"12,keyasint,omitempty"` // the one transport key of a courier
+	Self           ConversationID          `cbor:"10,keyasint"`           // note to self, or zero
 }
 
 func newSelf(random io.Reader, now time.Time, name string) (self, error) {

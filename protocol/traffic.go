@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"pabal/protocol/identity"
@@ -40,8 +41,39 @@ func (p *Peer) frameReceived(now time.Time, in FrameReceived) error {
 		return p.acceptReceived(now, k, in.Body)
 	case wire.TypeUnsupported:
 		p.unsupported(k.contact)
+	case wire.TypeMailbox:
+		p.ordersReceived(k, in.Body)
+	case wire.TypeDeposit:
+		p.depositReceived(now, k, in.Body)
+	case wire.TypeCollect:
+		p.collectReceived(k, in.Body)
+	case wire.TypeWithdraw:
+		p.withdrawReceived(k, in.Body)
+	case wire.TypePush:
+		return p.pushReceived(now, k, in.Body)
+	case wire.TypeAcknowledge:
+		p.mailboxSaid(now, k, in.Body)
 	}
 	return nil
+}
+
+// mailboxSaid hands on what is said of a mailbox: to the courier by a reader, to the owner
+// or a depositor by the courier.
+func (p *Peer) mailboxSaid(now time.Time, k *conn, body []byte) {
+	a, err := wire.ParseAcknowledge(body)
+	if err != nil {
+		return
+	}
+	switch a.Word {
+	case wire.MailboxReceived:
+		p.itemsReceived(k, a)
+		return
+	case wire.MailboxOpened, wire.MailboxRefused, wire.MailboxClosed:
+		if k.contact != nil {
+			p.courierSaid(k.contact, k, a)
+		}
+	}
+	p.postSaid(now, k, a)
 }
 
 func (p *Peer) unsupported(c *contact) {
@@ -235,6 +267,9 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 			continue
 		}
 		v.row.Delivered = addRange(v.row.Delivered, it.Sequence, it.Sequence)
+		for i := range v.row.Carried {
+			v.row.Carried[i] = removeRange(v.row.Carried[i], Range{it.Sequence, it.Sequence})
+		}
 		p.statusEvent(v, it.Sequence)
 	}
 	p.touchConversation(v)
@@ -284,6 +319,8 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 		p.listReceived(c, content.List)
 	case wire.ContentListHead:
 		p.headReceived(c, content.Head)
+	case wire.ContentCourier:
+		p.termsReceived(c, content.Terms)
 	case wire.ContentReseed:
 		p.reseedReceived(now, c, ps, content.Reseed)
 	case wire.ContentReadReceipt:
@@ -408,8 +445,23 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	if record == nil || c.state.Record != nil && record.Sequence <= c.state.Record.Sequence {
 		return
 	}
+	before := c.state.Record
+	moved := before == nil || !slices.Equal(before.Addresses, record.Addresses) || !slices.Equal(before.Keys, record.Keys)
 	c.state.Record = record
 	c.backoff.Clear()
+	for _, m := range record.Mailboxes {
+		delete(p.posts, m.Courier) // its addresses may be others now
+	}
+	c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool { // we cannot open it any more
+		return !slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.ID == s.Mailbox })
+	})
+	if c.courier() && moved { // where it is reached, our contacts must know
+		for _, other := range p.contactsInOrder() {
+			if slices.ContainsFunc(other.state.Boxes, func(b box) bool { return b.Courier == c.row.ID }) {
+				p.changedBoxes(other)
+			}
+		}
+	}
 	p.touchContact(c)
 }
 

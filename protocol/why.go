@@ -15,6 +15,7 @@ type Why struct {
 	LastTry   time.Time
 	LastError string // of the last dial
 	NextTry   time.Time
+	Carried   int // couriers that hold the message
 }
 
 // Reasons of a Why.
@@ -25,6 +26,7 @@ const (
 	WhyPending        = "not_established"   // accepted, the first frame has not come
 	WhyUnacknowledged = "unacknowledged"    // sent on a live path, no answer yet
 	WhyWindow         = "window_full"       // too much is unacknowledged already
+	WhyCarried        = "carried"           // couriers hold it until the contact comes
 	WhyRenewal        = "session_renewal"   // a side lost its state; a new session is being made
 	WhyNeedsUpdate    = "peer_needs_update" // the peer does not speak our version
 	WhyBlocked        = "blocked"
@@ -43,6 +45,11 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 		why.NextTry = later(c.backoff.Next(), now)
 	}
 	why.Reason = c.waitsFor(message)
+	if message != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
+		if e, ok := c.queue.Carrying(*message); ok && e.Carried() > 0 {
+			why.Reason, why.Carried = WhyCarried, e.Carried()
+		}
+	}
 	return why, true
 }
 

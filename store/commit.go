@@ -155,6 +155,14 @@ func (w *writer) put(write protocol.Write) error {
 		return putInvite(w.c, &r)
 	case protocol.PutRequest:
 		return putRequest(w.c, &r)
+	case protocol.PutMailbox:
+		return w.c.query(`INSERT INTO mailboxes(id, owner, state) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET owner = excluded.owner, state = excluded.state`).
+			bindBlob(r.ID[:]).bindBlob(r.Owner[:]).bindBlob(r.State).run()
+	case protocol.PutHeld:
+		return w.c.query(`INSERT INTO held(number, mailbox, hash, type, expires, body) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (mailbox, hash) DO NOTHING`).
+			bindUint(r.Number).bindBlob(r.Mailbox[:]).bindBlob(r.Hash[:]).bindInt(int64(r.Type)).bindInt(r.Expires).bindBlob(r.Body).run()
 	case protocol.PutTombstone:
 		return w.c.query(`INSERT INTO tombstones(mac, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at`).
 			bindBlob(r.MAC[:]).bindInt(r.At).run()
@@ -174,6 +182,13 @@ func (w *writer) erase(write protocol.Write) error {
 		return w.eraseContact(r.ID)
 	case protocol.EraseSession:
 		return w.eraseSession(sessionID{r.Contact, r.SID})
+	case protocol.EraseMailbox:
+		if err := w.c.query(`DELETE FROM held WHERE mailbox = ?`).bindBlob(r.ID[:]).run(); err != nil {
+			return err
+		}
+		return w.c.query(`DELETE FROM mailboxes WHERE id = ?`).bindBlob(r.ID[:]).run()
+	case protocol.EraseHeld:
+		return w.c.query(`DELETE FROM held WHERE mailbox = ? AND hash = ?`).bindBlob(r.Mailbox[:]).bindBlob(r.Hash[:]).run()
 	case protocol.EraseInvite:
 		w.scrub = true
 		return w.c.query(`DELETE FROM invites WHERE id = ?`).bindBlob(r.ID[:]).run()

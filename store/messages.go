@@ -20,6 +20,7 @@ type Status string
 // The statuses of a message. An incoming one is delivered or read.
 const (
 	StatusQueued    Status = "queued"
+	StatusCarried   Status = "carried" // couriers hold it
 	StatusDelivered Status = "delivered"
 	StatusRead      Status = "read"
 	StatusExpired   Status = "expired"
@@ -36,8 +37,20 @@ func StatusOf(c *protocol.PutConversation, m *Message) Status {
 		return StatusRead
 	case m.Direction == protocol.In, contains(c.Delivered, m.Sequence):
 		return StatusDelivered
+	case CarriedBy(c, m.Sequence) > 0:
+		return StatusCarried
 	}
 	return StatusQueued
+}
+
+// CarriedBy returns how many couriers hold a message of ours that is not delivered.
+func CarriedBy(c *protocol.PutConversation, sequence uint64) int {
+	for n := len(c.Carried); n > 0; n-- {
+		if contains(c.Carried[n-1], sequence) {
+			return n
+		}
+	}
+	return 0
 }
 
 // contains reports whether ascending ranges hold n.

@@ -56,12 +56,12 @@ func (w *writer) conversation(id protocol.ConversationID) (int64, error) {
 
 func (w *writer) putConversation(r *protocol.PutConversation) error {
 	q := w.c.query(`INSERT INTO conversations(id, kind, contact, created_at, last_at, last_position, read_up_to, unread,
-		own_sequence, sealed_up_to, delivered, peer_read_up_to, timer_mode, timer_seconds, state)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		own_sequence, sealed_up_to, delivered, carried, peer_read_up_to, timer_mode, timer_seconds, state)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 		kind = excluded.kind, contact = excluded.contact, created_at = excluded.created_at, last_at = excluded.last_at,
 		last_position = excluded.last_position, read_up_to = excluded.read_up_to, unread = excluded.unread,
 		own_sequence = excluded.own_sequence, sealed_up_to = excluded.sealed_up_to, delivered = excluded.delivered,
-		peer_read_up_to = excluded.peer_read_up_to, timer_mode = excluded.timer_mode,
+		carried = excluded.carried, peer_read_up_to = excluded.peer_read_up_to, timer_mode = excluded.timer_mode,
 		timer_seconds = excluded.timer_seconds, state = excluded.state`)
 	var timer wire.Timer
 	if r.Timer != nil {
@@ -69,7 +69,7 @@ func (w *writer) putConversation(r *protocol.PutConversation) error {
 	}
 	q.bindBlob(r.ID[:]).bindText(string(r.Kind)).bindID(r.Contact).bindInt(r.CreatedAt).bindInt(r.LastAt)
 	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(r.Unread).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
-	q.bindBlob(encodeRanges(r.Delivered)).bindUint(r.PeerReadUpTo).bindInt(int64(timer.Mode))
+	q.bindBlob(encodeRanges(r.Delivered)).bindBlob(encodeCarried(r.Carried)).bindUint(r.PeerReadUpTo).bindInt(int64(timer.Mode))
 	if err := q.bindInt(int64(timer.Seconds)).bindBlob(r.State).run(); err != nil {
 		return err
 	}
@@ -117,9 +117,9 @@ func (w *writer) putOutbox(r *protocol.PutOutbox) error {
 	if err != nil {
 		return err
 	}
-	return w.c.query(`INSERT INTO outbox(session, idx, envelope, contents) VALUES (?, ?, ?, ?)
-		ON CONFLICT (session, idx) DO UPDATE SET envelope = excluded.envelope, contents = excluded.contents`).
-		bindInt(key).bindInt(int64(r.Index)).bindBlob(r.Envelope).bindBlob(encodeContents(r.Contents)).run()
+	return w.c.query(`INSERT INTO outbox(session, idx, envelope, contents, stored) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (session, idx) DO UPDATE SET envelope = excluded.envelope, contents = excluded.contents, stored = excluded.stored`).
+		bindInt(key).bindInt(int64(r.Index)).bindBlob(r.Envelope).bindBlob(encodeContents(r.Contents)).bindBlob(encodeStored(r.Stored)).run()
 }
 
 func (w *writer) eraseOutbox(r *protocol.EraseOutbox) error {
@@ -222,6 +222,54 @@ func decodeRanges(b []byte) (ranges []protocol.Range, err error) {
 		end += gap + length
 	}
 	return ranges, nil
+}
+
+// encodeCarried packs the sequences that one, two and three couriers hold: a length in
+// front of each list.
+func encodeCarried(carried [3][]protocol.Range) []byte {
+	var b []byte
+	for i := len(carried) - 1; i >= 0; i-- {
+		if list := encodeRanges(carried[i]); len(list) > 0 || len(b) > 0 {
+			b = append(append([]byte{byte(i)}, binary.AppendUvarint(nil, uint64(len(list)))...), append(list, b...)...)
+		}
+	}
+	return b
+}
+
+func decodeCarried(b []byte) (carried [3][]protocol.Range, err error) {
+	for len(b) > 0 {
+		i := int(b[0])
+		size, n := binary.Uvarint(b[1:])
+		if i >= len(carried) || n <= 0 || size > uint64(len(b)-1-n) {
+			return carried, fmt.Errorf("carried: %w", ErrDamaged)
+		}
+		end := 1 + n + int(size)
+		if carried[i], err = decodeRanges(b[1+n : end]); err != nil {
+			return carried, err
+		}
+		b = b[end:]
+	}
+	return carried, nil
+}
+
+// encodeStored packs where an envelope lies: mailbox 16 ‖ hash 16, each.
+func encodeStored(stored []protocol.Stored) []byte {
+	var b []byte
+	for _, s := range stored {
+		b = append(append(b, s.Mailbox[:]...), s.Hash[:]...)
+	}
+	return b
+}
+
+func decodeStored(b []byte) (stored []protocol.Stored, err error) {
+	const size = len(wire.MailboxID{}) + len(wire.ItemHash{})
+	if len(b)%size != 0 {
+		return nil, fmt.Errorf("outbox copies: %w", ErrDamaged)
+	}
+	for ; len(b) > 0; b = b[size:] {
+		stored = append(stored, protocol.Stored{Mailbox: wire.MailboxID(b[:16]), Hash: wire.ItemHash(b[16:size])})
+	}
+	return stored, nil
 }
 
 // encodeContents packs the contents of an envelope: a kind, then an id or a

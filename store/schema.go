@@ -11,7 +11,7 @@ import (
 // profile of every version is opened by a test. What drops a column must end
 // in a rotation, since the old values stay in free pages of copies.
 func migrations() []func(*conn) error {
-	return []func(*conn) error{createSchema}
+	return []func(*conn) error{createSchema, addCouriers}
 }
 
 // schemaVersion is the user_version that this release writes.
@@ -162,3 +162,17 @@ func getMeta(c *conn, name string) (value int64, err error) {
 	}
 	return value, nil
 }
+
+// schema2 is what version 2 adds: mail that couriers carry. A row of held is an item that
+// lies here for somebody else; number is the order of deposit.
+const schema2 = `
+ALTER TABLE conversations ADD COLUMN carried BLOB NOT NULL DEFAULT x'';
+ALTER TABLE outbox ADD COLUMN stored BLOB NOT NULL DEFAULT x'';
+CREATE TABLE mailboxes(id BLOB PRIMARY KEY, owner BLOB NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE held(
+	number INTEGER PRIMARY KEY, mailbox BLOB NOT NULL, hash BLOB NOT NULL, type INTEGER NOT NULL,
+	expires INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX held_item ON held(mailbox, hash);
+`
+
+func addCouriers(c *conn) error { return c.db.Exec(schema2) }

@@ -219,7 +219,7 @@ func scanRequest(q *query) protocol.PutRequest {
 }
 
 const selectConversation = `SELECT id, kind, contact, created_at, last_at, last_position, read_up_to, unread, own_sequence,
-	sealed_up_to, delivered, peer_read_up_to, timer_mode, timer_seconds, state FROM conversations`
+	sealed_up_to, delivered, carried, peer_read_up_to, timer_mode, timer_seconds, state FROM conversations`
 
 // Conversations returns at most limit conversations, the one with the newest
 // message first; with a nonzero after, those that follow it.
@@ -256,7 +256,10 @@ func scanConversation(q *query) (r protocol.PutConversation, err error) {
 	r = protocol.PutConversation{ID: q.id(), Kind: protocol.ConversationKind(q.text()), Contact: q.id()}
 	r.CreatedAt, r.LastAt, r.LastPosition, r.ReadUpTo, r.Unread = q.int(), q.int(), q.uint(), q.uint(), q.uint()
 	r.OwnSequence, r.SealedUpTo = q.uint(), q.uint()
-	r.Delivered, err = decodeRanges(q.blob())
+	delivered, bad := decodeRanges(q.blob())
+	r.Delivered = delivered
+	r.Carried, err = decodeCarried(q.blob())
+	err = errors.Join(bad, err)
 	r.PeerReadUpTo = q.uint()
 	timer := wire.Timer{Mode: wire.TimerMode(q.int()), Seconds: uint32(q.int())}
 	if timer.Mode != 0 {

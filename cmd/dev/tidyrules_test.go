@@ -31,9 +31,10 @@ var mayImport = map[string][]string{
 	"protocol/session":    {"protocol/identity", "protocol/wire"},
 	"protocol/invite":     {"protocol/identity", "protocol/wire", "protocol/session"},
 	"protocol/outbox":     {"protocol/identity", "protocol/wire", "protocol/session"},
+	"protocol/mailbox":    {"protocol/identity", "protocol/wire"},
 	"protocol/rendezvous": {"protocol/identity", "protocol/wire"},
 	"protocol": {
-		"protocol/identity", "protocol/wire", "protocol/session", "protocol/invite", "protocol/outbox", "protocol/rendezvous",
+		"protocol/identity", "protocol/wire", "protocol/session", "protocol/invite", "protocol/outbox", "protocol/mailbox", "protocol/rendezvous",
 	},
 	"protocol/sim": {"protocol/..."},
 	"store":        {"protocol/...", "store/..."},

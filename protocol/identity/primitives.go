@@ -41,6 +41,8 @@ const (
 	LabelRequest       Label = "request"        // bound data of a request
 	LabelRequestHash   Label = "request hash"   // hash of a request
 	LabelReply         Label = "reply"          // slot an accept is left in
+	LabelAccess        Label = "access"         // what a courier keeps of a capability
+	LabelMailboxHello  Label = "mailbox hello"  // hello key of a capability's holder
 	LabelAcceptKey     Label = "accept key"     // key of an accept
 	LabelAccept        Label = "accept"         // bound data of an accept
 	LabelSession       Label = "session"        // session id
@@ -72,7 +74,7 @@ func Labels() []Label {
 		LabelDevice, LabelListSignature, LabelList, LabelBundle, LabelPin,
 		LabelBundleKey, LabelSealedBundle, LabelRequestTag, LabelFetch, LabelDeposit,
 		LabelBundleHash, LabelRepair, LabelRequestKey, LabelRequest, LabelRequestHash,
-		LabelReply, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
+		LabelReply, LabelAccess, LabelMailboxHello, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,

@@ -28,6 +28,9 @@ type Entry struct {
 	acked bool // beyond a gap: sent again on a new path only
 	tries int
 	next  time.Time // when it is sent again on the live path; zero = at once
+
+	sealedAt time.Time // zero = in an earlier run
+	copies   []Copy    // at couriers
 }
 
 // Acknowledged reports whether the peer has the envelope, beyond a gap.
@@ -127,7 +130,7 @@ func (q *Queue) Sealed(e *Entry, now time.Time) {
 			e.Items[i].Content = nil
 		}
 	}
-	e.tries, e.next = 1, now.Add(retryMin)
+	e.tries, e.next, e.sealedAt = 1, now.Add(retryMin), now
 	q.sealed = append(q.sealed, e)
 	q.keepFrame(e, e.Frame)
 }

@@ -53,6 +53,8 @@ type disk struct {
 	conversations map[protocol.ConversationID]protocol.PutConversation
 	outbox        map[outboxKey]protocol.PutOutbox
 	gaps          map[gapKey]uint64
+	mailboxes     map[wire.MailboxID]protocol.PutMailbox
+	held          map[heldKey]protocol.PutHeld
 
 	messages map[protocol.MessageID]*message
 	threads  map[protocol.ConversationID]thread
@@ -68,6 +70,8 @@ func newDisk() *disk {
 		conversations: make(map[protocol.ConversationID]protocol.PutConversation),
 		outbox:        make(map[outboxKey]protocol.PutOutbox),
 		gaps:          make(map[gapKey]uint64),
+		mailboxes:     make(map[wire.MailboxID]protocol.PutMailbox),
+		held:          make(map[heldKey]protocol.PutHeld),
 		messages:      make(map[protocol.MessageID]*message),
 		threads:       make(map[protocol.ConversationID]thread),
 		arrived:       make(map[[16]byte]protocol.MessageID),
@@ -80,6 +84,7 @@ func (d *disk) snapshot() *disk {
 		self: d.self, contacts: maps.Clone(d.contacts), sessions: maps.Clone(d.sessions),
 		invites: maps.Clone(d.invites), requests: maps.Clone(d.requests),
 		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
+		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held),
 		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)),
 		arrived: maps.Clone(d.arrived),
 	}
@@ -127,6 +132,8 @@ func (d *disk) apply(w protocol.Write) error {
 	case protocol.EraseMessage:
 		d.forget(r.ID)
 	case protocol.PutTombstone:
+	case protocol.PutMailbox, protocol.EraseMailbox, protocol.PutHeld, protocol.EraseHeld:
+		return d.keep(w)
 	default:
 		return d.erase(w)
 	}
@@ -188,6 +195,44 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	return nil
 }
 
+// heldKey names an item that a courier holds.
+type heldKey struct {
+	mailbox wire.MailboxID
+	hash    wire.ItemHash
+}
+
+// keep applies what a courier writes. An item has a mailbox, and nothing in it can be read.
+func (d *disk) keep(w protocol.Write) error {
+	switch r := w.(type) {
+	case protocol.PutMailbox:
+		d.mailboxes[r.ID] = r
+	case protocol.EraseMailbox:
+		delete(d.mailboxes, r.ID)
+		maps.DeleteFunc(d.held, func(k heldKey, _ protocol.PutHeld) bool { return k.mailbox == r.ID })
+	case protocol.PutHeld:
+		if _, ok := d.mailboxes[r.Mailbox]; !ok {
+			return fmt.Errorf("an item without a mailbox")
+		}
+		if bytes.Contains(r.Body, []byte(marker)) {
+			return fmt.Errorf("a courier can read what it holds")
+		}
+		d.held[heldKey{r.Mailbox, r.Hash}] = r
+	case protocol.EraseHeld:
+		delete(d.held, heldKey{r.Mailbox, r.Hash})
+	}
+	return nil
+}
+
+// heldItems returns items of a mailbox that are still there.
+func (d *disk) heldItems(id wire.MailboxID, hashes []wire.ItemHash) (items []wire.Item) {
+	for _, hash := range hashes {
+		if h, ok := d.held[heldKey{id, hash}]; ok {
+			items = append(items, wire.Item{Type: h.Type, Body: slices.Clone(h.Body)})
+		}
+	}
+	return items
+}
+
 // change replaces a message by a changed copy. One that is gone is no error.
 func (d *disk) change(w protocol.Write) error {
 	var id protocol.MessageID
@@ -245,7 +290,12 @@ func (d *disk) state() protocol.State {
 		Invites:       inOrder(d.invites),
 		Requests:      inOrder(d.requests),
 		Conversations: inOrder(d.conversations),
+		Mailboxes:     inOrder(d.mailboxes),
 	}
+	for _, h := range d.held {
+		st.Held = append(st.Held, protocol.Held{Mailbox: h.Mailbox, Hash: h.Hash, Number: h.Number, Expires: h.Expires, SizeBytes: len(h.Body)})
+	}
+	slices.SortFunc(st.Held, func(a, b protocol.Held) int { return cmp.Compare(a.Number, b.Number) })
 	for _, k := range slices.SortedFunc(maps.Keys(d.sessions), compareSessions) {
 		st.Sessions = append(st.Sessions, d.sessions[k])
 	}
@@ -255,6 +305,9 @@ func (d *disk) state() protocol.State {
 	for i := range st.Conversations {
 		v := &st.Conversations[i]
 		v.Delivered = slices.Clone(v.Delivered) // the Peer changes its own
+		for n := range v.Carried {
+			v.Carried[n] = slices.Clone(v.Carried[n])
+		}
 		st.Waiting = append(st.Waiting, d.ownMessages(v.ID, v.SealedUpTo+1, ^uint64(0))...)
 	}
 	return st

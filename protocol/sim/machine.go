@@ -408,6 +408,8 @@ func (m *machine) job(j protocol.Job) {
 				Conversation: j.Conversation, First: j.First, Last: j.Last,
 				Messages: m.disk.ownMessages(j.Conversation, j.First, j.Last),
 			})
+		case protocol.FetchHeld:
+			m.push(protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox, Items: m.disk.heldItems(j.Mailbox, j.Items)})
 		case protocol.MakeStamp:
 			m.push(protocol.StampMade{Job: j.Job, Stamp: fakeStamp(j.Tag, j.Day, j.Request), OK: true})
 		case protocol.CheckStamp:

@@ -31,6 +31,7 @@ func (w *World) beginPeople() {
 		}
 		w.repeat(w.plan.Talk, func() { w.talk(m) })
 		w.repeat(w.plan.Act, func() { w.act(m) })
+		w.repeat(w.plan.Help, func() { w.help(m) })
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
 	}
 }
@@ -192,6 +193,24 @@ func (w *World) act(m *machine) {
 		harmless[w.random.IntN(len(harmless))](m, c)
 	default:
 		harmful[w.random.IntN(len(harmful))](m, c)
+	}
+}
+
+// help offers a contact to carry its mail, or ends that.
+func (w *World) help(m *machine) {
+	if !m.present() {
+		return
+	}
+	c, ok := w.someContact(m)
+	switch {
+	case !ok:
+	case w.chance(85):
+		quota := uint64(wire.EnvelopeBytesMax) << w.random.IntN(10)
+		m.command(func(ref uint64) protocol.Input {
+			return protocol.OfferHelp{Ref: ref, Contact: c.ID, QuotaBytes: quota, LifetimeDays: 1 + uint32(w.random.IntN(14))}
+		}, nil)
+	default:
+		m.command(func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: c.ID} }, nil)
 	}
 }
 

@@ -27,6 +27,7 @@ type Plan struct {
 	Strangers time.Duration // in all
 	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
 	SlowDisk  bool
+	Help      time.Duration // between the times that one person offers a contact to carry mail, or ends it
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
 	Wake time.Duration // how often a machine wakes at the least; 0 = wakeEvery
@@ -131,6 +132,9 @@ func NewPlan(seed uint64) Plan {
 		p.long(r)
 	case r.IntN(6) == 0:
 		p.old(r)
+	}
+	if p.Peers > 2 && r.IntN(2) == 0 {
+		p.Help = p.Life / time.Duration(4+r.IntN(16))
 	}
 	return p
 }

@@ -42,7 +42,7 @@ const (
 	ContentDeviceList    ContentType = 17 // the sender's device list
 	ContentListHead      ContentType = 18 // the head of the peer's device list, echoed
 	ContentReseed        ContentType = 19 // fresh randomness for the pair chain
-	ContentMailbox       ContentType = 20 // a mailbox opened for the peer
+	ContentCourier       ContentType = 20 // the sender helps the peer as a courier, or no longer
 	ContentGapRequest    ContentType = 21 // asks for missing messages
 	ContentGroup         ContentType = 22 // a signed membership operation
 	ContentGroupMessage  ContentType = 23 // a signed message of a group
@@ -79,6 +79,19 @@ type Reseed struct {
 	Random [32]byte
 }
 
+// CourierTerms is what a courier holds for one owner.
+type CourierTerms struct {
+	// QuotaBytes bounds all that is held, at least one envelope of the largest size.
+	QuotaBytes uint64
+	// LifetimeDays is how long an item is held, at most CourierDaysMax.
+	LifetimeDays uint32
+}
+
+// Valid reports whether the terms may travel.
+func (t *CourierTerms) Valid() bool {
+	return t.QuotaBytes >= EnvelopeBytesMax && t.LifetimeDays >= 1 && t.LifetimeDays <= CourierDaysMax
+}
+
 // Content is one thing that one device tells another: a message, or something about
 // messages or devices. It travels in the body of an envelope, beside others. Its bytes
 // are one deterministic CBOR map with integer keys (spec, "Contents"); what is zero is
@@ -112,6 +125,8 @@ type Content struct {
 	Record *AddressRecord
 	// Reseed is the new line of a ContentReseed.
 	Reseed *Reseed
+	// Terms is what a ContentCourier offers; nil ends the help.
+	Terms *CourierTerms
 
 	// Raw holds the whole content, as received, if its type or one of its fields is
 	// not known to this version; then only the common fields are set. Such a content
@@ -127,6 +142,7 @@ const (
 	keyParents  = 4
 	keyAt       = 5
 	keyTimer    = 6
+	keyTerms    = 7
 	keyText     = 8
 	keyFirst    = 9
 	keyLast     = 10
@@ -168,6 +184,8 @@ func (t ContentType) fields() (must, may keySet, known bool) {
 		must = keys(keyRecord)
 	case ContentReseed:
 		must = keys(keyReseed)
+	case ContentCourier:
+		may = keys(keyTerms)
 	default:
 		return 0, 0, false
 	}
@@ -195,6 +213,7 @@ func (c *Content) present() keySet {
 		{keyHead, c.Head != nil},
 		{keyRecord, c.Record != nil},
 		{keyReseed, c.Reseed != nil},
+		{keyTerms, c.Terms != nil},
 	} {
 		if f.has {
 			s |= 1 << f.key
@@ -210,6 +229,7 @@ func (c *Content) check() error {
 	case c.At < 0 || c.At > contentTimeMax:
 	case len(c.Parents) > ParentsMax || len(c.Voids) > VoidsMax:
 	case c.Timer != nil && !c.Timer.valid():
+	case c.Terms != nil && !c.Terms.Valid():
 	case c.Last < c.First:
 	case c.Type == ContentText && !validText(c.Text, TextBytesMax):
 	case c.Type == ContentProfile && !ValidName(c.Text):
@@ -304,6 +324,11 @@ func (c *Content) appendCommon(b []byte, present keySet) []byte {
 }
 
 func (c *Content) appendFields(b []byte, present keySet) ([]byte, error) {
+	if present&keys(keyTerms) != 0 {
+		b = appendHead(append(b, keyTerms), majorArray, 2)
+		b = appendHead(b, majorUint, c.Terms.QuotaBytes)
+		b = appendHead(b, majorUint, uint64(c.Terms.LifetimeDays))
+	}
 	if present&keys(keyText) != 0 {
 		b = appendHead(append(b, keyText), majorText, uint64(len(c.Text)))
 		b = append(b, c.Text...)
@@ -404,6 +429,11 @@ func DecodeContent(b []byte) (Content, []byte, error) {
 // value is not known to this version.
 func (c *Content) readField(r *item, key int) bool {
 	switch key {
+	case keyTerms:
+		c.Terms = new(CourierTerms)
+		r.fixed(majorArray, 2)
+		c.Terms.QuotaBytes = r.uint()
+		c.Terms.LifetimeDays = r.uint32()
 	case keyText:
 		c.Text = string(r.bytes(majorText))
 	case keyFirst:

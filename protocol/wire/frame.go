@@ -36,9 +36,10 @@ const (
 	TypeUnsupported  Type = 12 // the highest version and suite the sender speaks
 	TypePing         Type = 13 // asks whether the path is alive
 	TypePong         Type = 14 // answers a ping with its bytes
+	TypeMailbox      Type = 15 // has a courier open or close mailboxes
 )
 
-// courierOverheadMax is what mailbox id, capability and hash add to an envelope.
+// courierOverheadMax is what mailbox id, capability and type add to an envelope, at most.
 const courierOverheadMax = 256
 
 // bodySizes returns the smallest and largest body of a frame type: the one table of
@@ -57,12 +58,18 @@ func (t Type) bodySizes() (least, most int, known bool) {
 		return AcceptSize, AcceptSize, true
 	case TypeEnvelope:
 		return 1, EnvelopeBytesMax, true
-	case TypeDeposit, TypePush:
-		return 1, EnvelopeBytesMax + courierOverheadMax, true
+	case TypeDeposit:
+		return mailboxKeySize + 2, mailboxKeySize + 1 + EnvelopeBytesMax, true
+	case TypePush:
+		return 16 + 2, 16 + 1 + EnvelopeBytesMax, true
 	case TypeCollect:
-		return 1, 1024, true
-	case TypeAcknowledge, TypeWithdraw:
-		return 1, 20 << 10, true
+		return mailboxKeySize, CollectKeysMax * mailboxKeySize, true
+	case TypeAcknowledge:
+		return 16 + 1, 16 + 1 + ItemsMax*16, true
+	case TypeWithdraw:
+		return mailboxKeySize + 16, mailboxKeySize + ItemsMax*16, true
+	case TypeMailbox:
+		return mailboxOrderSize, MailboxOrdersMax * mailboxOrderSize, true
 	case TypeUnsupported:
 		return 2, 2, true
 	case TypePing, TypePong:
@@ -78,6 +85,7 @@ func (t Type) Name() string {
 		TypeRequest: "request", TypeAccept: "accept", TypeEnvelope: "envelope", TypeDeposit: "deposit",
 		TypeCollect: "collect", TypeAcknowledge: "acknowledge", TypeWithdraw: "withdraw", TypePush: "push",
 		TypeUnsupported: "unsupported", TypePing: "ping", TypePong: "pong",
+		TypeMailbox: "mailbox",
 	}
 	if t == 0 || int(t) >= len(names) {
 		return "unknown"

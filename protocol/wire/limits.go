@@ -76,6 +76,18 @@ const (
 	RecordBytesMax = 3840
 )
 
+// Limits of what goes to and from couriers, which the protocol fixes.
+const (
+	// ItemsMax bounds the items of a mailbox, and of a frame that names some: the window.
+	ItemsMax = 512
+	// CollectKeysMax bounds the mailboxes that one frame collects.
+	CollectKeysMax = 256
+	// CourierDaysMax bounds the days that a courier holds an item.
+	CourierDaysMax = 90
+	// MailboxOrdersMax bounds the mailboxes that one frame opens or closes.
+	MailboxOrdersMax = 128
+)
+
 // Limits of contents, which the protocol fixes.
 const (
 	// TextBytesMax bounds a text message, in bytes of UTF-8.

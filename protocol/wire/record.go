@@ -38,7 +38,7 @@ type Mailbox struct {
 	// Courier is the transport key of the courier that keeps the mailbox; the
 	// capability is shown to nobody else.
 	Courier identity.TransportKey
-	ID      [16]byte
+	ID      MailboxID
 	// Write is the capability to deposit.
 	Write Capability
 	// ClosesDay is the last day on which deposits are taken.

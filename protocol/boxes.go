@@ -1,0 +1,316 @@
+package protocol
+
+import (
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"pabal/protocol/mailbox"
+	"pabal/protocol/wire"
+)
+
+// This file is the owner's role: the mailboxes that contacts and others keep for us, one
+// for each contact that may leave mail in it.
+
+// box is a mailbox of ours at a courier, for the deposits of one contact.
+type box struct {
+	Courier  ContactID       `cbor:"1,keyasint"`
+	ID       wire.MailboxID  `cbor:"2,keyasint"`
+	Write    wire.Capability `cbor:"3,keyasint"`
+	Read     wire.Capability `cbor:"4,keyasint"`
+	Opened   uint32          `cbor:"5,keyasint"` // day
+	Standing bool            `cbor:"6,keyasint,omitempty"`
+	Refused  bool            `cbor:"7,keyasint,omitempty"` // the courier has no room; asked again each day
+}
+
+func (b *box) closesDay() uint32 { return b.Opened + boxRenewDays + boxKeptDays }
+
+func (b *box) order(terms *mailbox.Terms) wire.MailboxOrder {
+	return wire.MailboxOrder{
+		ID: b.ID, Kind: wire.MailboxQueue, Write: b.Write.Access(), Read: b.Read.Access(),
+		ClosesDay: b.closesDay(), ExpiresDay: b.closesDay() + terms.LifetimeDays,
+	}
+}
+
+// boxesAt returns the mailboxes for a contact's deposits that stand at a courier.
+func (c *contact) boxesAt(courier ContactID) iter.Seq[*box] {
+	return func(yield func(*box) bool) {
+		for i := range c.state.Boxes {
+			if b := &c.state.Boxes[i]; b.Courier == courier && b.Standing && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// courier reports whether the contact keeps mail for us, and we let it.
+func (c *contact) courier() bool {
+	return c.state.Courier != nil && !c.state.Declined && c.row.Phase == ContactEstablished && !c.row.Blocked
+}
+
+// termsReceived takes note that a contact helps us, on which terms, or no longer.
+func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
+	if terms == nil {
+		if c.state.Courier == nil {
+			return
+		}
+		c.state.Courier = nil
+		p.leaveCourier(c)
+	} else {
+		c.state.Courier = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
+		c.state.Declined = false
+		p.furnishDue = true
+	}
+	p.touchContact(c)
+	p.event(Event{Type: CourierUpdated, Contact: c.row.ID})
+}
+
+// leaveCourier forgets our mailboxes at a courier; it is told when it is reached.
+func (p *Peer) leaveCourier(courier *contact) {
+	for _, c := range p.contactsInOrder() {
+		n := len(c.state.Boxes)
+		c.state.Boxes = slices.DeleteFunc(c.state.Boxes, func(b box) bool {
+			if b.Courier != courier.row.ID {
+				return false
+			}
+			courier.state.Closing = append(courier.state.Closing, b.ID)
+			return true
+		})
+		if len(c.state.Boxes) < n {
+			p.changedBoxes(c)
+		}
+	}
+	p.furnishDue = true
+	p.touchContact(courier)
+	for _, k := range courier.conns {
+		p.greetCourier(courier, k)
+	}
+}
+
+// changedBoxes tells a contact where to leave mail now.
+func (p *Peer) changedBoxes(c *contact) {
+	p.touchContact(c)
+	if len(c.sessions) > 0 && !c.row.Blocked {
+		c.recordDue = true
+	}
+}
+
+// couriers returns the contacts that keep mail for us, those first that were reached last.
+func (p *Peer) couriers() []*contact {
+	var out []*contact
+	for _, c := range p.contactsInOrder() {
+		if c.courier() {
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *contact) int {
+		return a.backoff.Tries() - b.backoff.Tries()
+	})
+	return out
+}
+
+// furnish sees to it that every contact has a mailbox at each of our couriers, at most
+// copiesMax, renews those that are a month old, and forgets the closed.
+func (p *Peer) furnish(now time.Time) {
+	p.furnishDue = false
+	today, couriers := dayOf(now), p.couriers()
+	if len(couriers) == 0 {
+		return
+	}
+	for _, c := range p.contactsInOrder() {
+		if c.row.Phase != ContactEstablished || c.row.Blocked {
+			continue
+		}
+		p.forgetBoxes(c, today)
+		have := 0
+		for _, courier := range couriers {
+			if courier == c || have == copiesMax {
+				continue
+			}
+			if c.currentBox(courier.row.ID, today) == nil && !p.newBox(c, courier, today) {
+				return // the random source failed: the next scan tries again
+			}
+			have++
+		}
+	}
+	for _, courier := range couriers {
+		for _, k := range courier.conns {
+			p.greetCourier(courier, k)
+		}
+	}
+}
+
+// forgetBoxes drops mailboxes in which nothing can lie any more.
+func (p *Peer) forgetBoxes(c *contact, today uint32) {
+	c.state.Boxes = slices.DeleteFunc(c.state.Boxes, func(b box) bool {
+		return today > b.closesDay()+wire.CourierDaysMax
+	})
+}
+
+// currentBox returns the newest mailbox for a contact at a courier if it need not be renewed.
+func (c *contact) currentBox(courier ContactID, today uint32) *box {
+	for i := range c.state.Boxes {
+		if b := &c.state.Boxes[i]; b.Courier == courier && today < b.Opened+boxRenewDays && today+boxRenewDays >= b.Opened {
+			return b
+		}
+	}
+	return nil
+}
+
+func (p *Peer) newBox(c, courier *contact, today uint32) bool {
+	b := box{Courier: courier.row.ID, Opened: today}
+	for _, dst := range [][]byte{b.ID[:], b.Write[:], b.Read[:]} {
+		if _, err := io.ReadFull(p.random, dst); err != nil {
+			return false
+		}
+	}
+	c.state.Boxes = append(c.state.Boxes, b)
+	p.touchContact(c)
+	return true
+}
+
+// greetCourier says to a courier of ours which mailboxes to open and close, and collects
+// from those that stand.
+func (p *Peer) greetCourier(courier *contact, k *conn) {
+	var orders []wire.MailboxOrder
+	var keys []wire.Key
+	for _, id := range courier.state.Closing {
+		if !k.ordered[id] {
+			orders = append(orders, wire.MailboxOrder{Close: true, ID: id})
+		}
+	}
+	if courier.courier() {
+		for _, c := range p.contactsInOrder() {
+			for i := range c.state.Boxes {
+				b := &c.state.Boxes[i]
+				switch {
+				case b.Courier != courier.row.ID:
+				case b.Standing && !k.collecting[b.ID]:
+					keys = append(keys, p.collects(k, b))
+				case !b.Standing && !k.ordered[b.ID]:
+					orders = append(orders, b.order(courier.state.Courier))
+				}
+			}
+		}
+	}
+	for _, o := range orders {
+		if k.ordered == nil {
+			k.ordered = make(map[wire.MailboxID]bool)
+		}
+		k.ordered[o.ID] = true
+	}
+	for part := range slices.Chunk(orders, wire.MailboxOrdersMax) {
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeMailbox, Body: wire.AppendMailboxOrders(nil, part)})
+	}
+	for part := range slices.Chunk(keys, wire.CollectKeysMax) {
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeCollect, Body: wire.AppendCollect(nil, part)})
+	}
+}
+
+func (p *Peer) collects(k *conn, b *box) wire.Key {
+	if k.collecting == nil {
+		k.collecting = make(map[wire.MailboxID]bool)
+	}
+	k.collecting[b.ID] = true
+	return wire.Key{ID: b.ID, Capability: b.Read}
+}
+
+// boxOf finds a mailbox of ours, and whose deposits it is for.
+func (p *Peer) boxOf(id wire.MailboxID) (*contact, *box) {
+	for _, c := range p.contacts {
+		for i := range c.state.Boxes {
+			if c.state.Boxes[i].ID == id {
+				return c, &c.state.Boxes[i]
+			}
+		}
+	}
+	return nil, nil
+}
+
+// courierSaid takes what a courier of ours says of a mailbox.
+func (p *Peer) courierSaid(courier *contact, k *conn, a wire.Acknowledge) {
+	if a.Word == wire.MailboxClosed {
+		courier.state.Closing = slices.DeleteFunc(courier.state.Closing, func(id wire.MailboxID) bool { return id == a.ID })
+		p.touchContact(courier)
+	}
+	c, b := p.boxOf(a.ID)
+	if b == nil || b.Courier != courier.row.ID {
+		return
+	}
+	switch a.Word {
+	case wire.MailboxOpened:
+		if !b.Standing {
+			b.Standing, b.Refused = true, false
+			p.changedBoxes(c)
+			p.event(Event{Type: CourierUpdated, Contact: courier.row.ID})
+		}
+		key := p.collects(k, b)
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeCollect, Body: wire.AppendCollect(nil, []wire.Key{key})})
+	case wire.MailboxRefused:
+		b.Refused = true
+		p.touchContact(c)
+	}
+}
+
+// pushReceived takes an item out of a mailbox of ours. What it is worth is another
+// matter: the courier may erase it in any case, since whoever left it there keeps its own
+// until we acknowledge it.
+func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
+	in, err := wire.ParsePush(body)
+	if err != nil || k.contact == nil {
+		return nil
+	}
+	c, b := p.boxOf(in.ID)
+	if b == nil || b.Courier != k.contact.row.ID {
+		return nil
+	}
+	if !c.row.Blocked && in.Item.Type == wire.TypeEnvelope {
+		if err := p.carriedEnvelope(now, c, in.Item.Body); err != nil {
+			return err
+		}
+	}
+	p.say(k, wire.Acknowledge{ID: in.ID, Word: wire.MailboxReceived, Items: []wire.ItemHash{in.Item.Hash()}})
+	return nil
+}
+
+// whereToLeaveMail fills the couriers and mailboxes of a record for a contact.
+func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressRecord) {
+	today := dayOf(now)
+	for i := len(c.state.Boxes) - 1; i >= 0 && len(record.Mailboxes) < wire.RecordMailboxesMax; i-- {
+		b := &c.state.Boxes[i]
+		courier := p.contacts[b.Courier]
+		if courier == nil || !courier.courier() || !b.Standing || today > b.closesDay() {
+			continue
+		}
+		r := courier.state.Record
+		if r == nil || len(r.Keys) != 1 || slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == r.Keys[0] }) {
+			continue // no courier yet, or an older mailbox there
+		}
+		places := p.retold(courier, c)
+		for _, a := range places[:min(len(places), courierAddressesMax)] {
+			if len(record.Couriers) < wire.RecordCouriersMax {
+				record.Couriers = append(record.Couriers, wire.Courier{Key: r.Keys[0], Address: a})
+			}
+		}
+		if len(places) > 0 {
+			record.Mailboxes = append(record.Mailboxes, wire.Mailbox{Courier: r.Keys[0], ID: b.ID, Write: b.Write, ClosesDay: b.closesDay()})
+		}
+	}
+}
+
+// retold returns the addresses of a courier as another contact gets them from us: the
+// loopback ones only if it runs on our machine, with our tag for that contact.
+func (p *Peer) retold(courier, to *contact) []wire.Address {
+	var out []wire.Address
+	for _, a := range courier.state.Record.Addresses {
+		if a.IP.IsLoopback() {
+			if tag := p.pairTag(courier); a.HostTag != tag || tag == [8]byte{} {
+				continue
+			}
+			a.HostTag = p.pairTag(to)
+		}
+		out = append(out, a)
+	}
+	return out
+}

@@ -1,0 +1,449 @@
+package protocol
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// town carries what its people send each other, as long as they are on, and keeps the
+// rows of their couriers.
+type town struct {
+	t    *testing.T
+	now  time.Time
+	all  []*side
+	off  map[*side]bool
+	ends map[ConnID][2]*side // dialer, listener
+	held map[*side]map[wire.MailboxID][]PutHeld
+	last ConnID
+}
+
+func newTown(t *testing.T, names ...string) (*town, []*side) {
+	w := &town{
+		t: t, now: testNow, off: make(map[*side]bool), ends: make(map[ConnID][2]*side),
+		held: make(map[*side]map[wire.MailboxID][]PutHeld),
+	}
+	for i, name := range names {
+		s := newSide(t, name, uint16(1001+i), w.now)
+		w.all = append(w.all, s)
+		w.held[s] = make(map[wire.MailboxID][]PutHeld)
+	}
+	return w, w.all
+}
+
+func (w *town) meet(a, b *side) {
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	b.step(w.now, AddContact{Link: link})
+	w.run()
+}
+
+func (w *town) by(key identity.TransportKey) *side {
+	for _, s := range w.all {
+		if s.p.Transport(w.now).Public() == key && !w.off[s] {
+			return s
+		}
+	}
+	return nil
+}
+
+// switchOff ends all connections of a side.
+func (w *town) switchOff(s *side) {
+	w.off[s] = true
+	for id, ends := range w.ends {
+		for i, end := range ends {
+			if end == s {
+				s.step(w.now, ConnClosed{Conn: id})
+				ends[1-i].step(w.now, ConnClosed{Conn: id})
+				delete(w.ends, id)
+			}
+		}
+	}
+	w.run()
+}
+
+func (w *town) switchOn(s *side) {
+	delete(w.off, s)
+	s.step(w.now, Reconnect{})
+	w.run()
+}
+
+// run carries all that is sent until nothing is.
+func (w *town) run() {
+	for range 2000 {
+		moved := false
+		for _, s := range w.all {
+			sends, writes := s.out.Sends, s.out.Writes
+			s.out.Sends, s.out.Writes = nil, nil
+			for _, write := range writes {
+				w.keep(s, write)
+			}
+			for _, send := range sends {
+				moved = true
+				w.do(s, send)
+			}
+			jobs := s.jobs
+			s.jobs = nil
+			for _, job := range jobs {
+				moved = true
+				w.work(s, job)
+			}
+		}
+		if !moved {
+			return
+		}
+	}
+	w.t.Fatal("it does not come to rest")
+}
+
+func (w *town) do(s *side, send Send) {
+	if testing.Verbose() {
+		if f, ok := send.(SendFrame); ok {
+			w.t.Log(s.name, f.Conn, f.Type.Name(), len(f.Body))
+		} else {
+			w.t.Logf("%s %T", s.name, send)
+		}
+	}
+	switch send := send.(type) {
+	case Dial:
+		for _, key := range send.Keys {
+			if to := w.by(key); to != nil && to != s && !w.off[s] {
+				w.last++
+				w.ends[w.last] = [2]*side{s, to}
+				own := s.p.Transport(w.now).Public()
+				to.step(w.now, ConnOpened{Conn: w.last, Local: key, Remote: own, Inbound: true})
+				s.step(w.now, ConnOpened{Conn: w.last, Local: own, Remote: key, Dial: send.Dial})
+				return
+			}
+		}
+		s.step(w.now, DialFailed{Dial: send.Dial, Code: "dial_failed"})
+	case SendFrame:
+		if ends, ok := w.ends[send.Conn]; ok {
+			to := ends[0]
+			if to == s {
+				to = ends[1]
+			}
+			to.step(w.now, FrameReceived{Conn: send.Conn, Type: send.Type, Body: send.Body})
+		}
+	case Hangup:
+		if ends, ok := w.ends[send.Conn]; ok {
+			delete(w.ends, send.Conn)
+			for _, end := range ends {
+				if end != s {
+					end.step(w.now, ConnClosed{Conn: send.Conn})
+				}
+			}
+		}
+	}
+}
+
+func (w *town) keep(s *side, write Write) {
+	switch r := write.(type) {
+	case PutMessage:
+		s.history = append(s.history, r)
+	case PutHeld:
+		w.held[s][r.Mailbox] = append(w.held[s][r.Mailbox], r)
+	case EraseMailbox:
+		delete(w.held[s], r.ID)
+	case EraseHeld:
+		var left []PutHeld
+		for _, h := range w.held[s][r.Mailbox] {
+			if h.Hash != r.Hash {
+				left = append(left, h)
+			}
+		}
+		w.held[s][r.Mailbox] = left
+	}
+}
+
+// holds counts the items that a courier holds.
+func (w *town) holds(s *side) (n int) {
+	for _, items := range w.held[s] {
+		n += len(items)
+	}
+	return n
+}
+
+func (w *town) work(s *side, job Job) {
+	switch j := job.(type) {
+	case FetchHeld:
+		in := HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox}
+		for _, hash := range j.Items {
+			for _, h := range w.held[s][j.Mailbox] {
+				if h.Hash == hash {
+					in.Items = append(in.Items, wire.Item{Type: h.Type, Body: h.Body})
+				}
+			}
+		}
+		s.step(w.now, in)
+	case FetchContents:
+		in := ContentsFetched{Contact: j.Contact, Contents: make(map[MessageID][]byte)}
+		for _, id := range j.Messages {
+			for _, m := range s.history {
+				if m.ID == id {
+					in.Contents[id] = m.Content
+				}
+			}
+		}
+		s.step(w.now, in)
+	default:
+		w.t.Fatalf("a job %T", j)
+	}
+}
+
+// pass lets time go by, a second at a time.
+func (w *town) pass(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(time.Second)
+		for _, s := range w.all {
+			if !w.off[s] {
+				s.step(w.now, Woke{})
+			}
+		}
+		w.run()
+	}
+}
+
+// friends returns a, b and their common contact c, who is b's courier.
+func friends(t *testing.T) (w *town, a, b, c *side) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Courier")
+	a, b, c = all[0], all[1], all[2]
+	w.meet(a, b)
+	w.meet(b, c)
+	c.step(w.now, OfferHelp{Contact: c.only().row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	w.pass(5 * time.Second)
+	return w, a, b, c
+}
+
+// of returns a side's contact with another side.
+func (s *side) of(other *side) *contact {
+	return s.p.contactOf(other.p.self.account, nil)
+}
+
+func TestMailGoesByCourier(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	const n = 1000
+	for i := range n {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint("text ", i)})
+		if i%100 == 0 {
+			w.pass(time.Second)
+		}
+	}
+	w.pass(30 * time.Second)
+	if got := a.of(b).conv.row.Carried[0]; len(got) != 1 || got[0] != (Range{1, n}) {
+		t.Fatalf("carried %v", got)
+	}
+	if w.holds(c) == 0 || w.holds(c) > wire.ItemsMax {
+		t.Errorf("the courier holds %d items", w.holds(c))
+	}
+	w.switchOff(a)
+	w.switchOn(b)
+	if got := len(b.history); got != n {
+		t.Fatalf("%d of %d texts arrived", got, n)
+	}
+	for i, m := range b.history {
+		if m.Sequence != uint64(i+1) {
+			t.Fatalf("text %d is %d", i, m.Sequence)
+		}
+	}
+	if w.holds(c) > 0 {
+		t.Errorf("the courier still holds %d items", w.holds(c))
+	}
+	w.switchOn(a)
+	w.pass(15 * time.Minute)
+	if d := a.of(b).conv.row.Delivered; len(d) != 1 || d[0] != (Range{1, n}) {
+		t.Errorf("delivered %v", d)
+	}
+}
+
+// allFriends returns a and b, whose couriers are c and d.
+func allFriends(t *testing.T) (w *town, a, b *side, couriers []*side) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Courier", "Second")
+	a, b = all[0], all[1]
+	w.meet(a, b)
+	for _, c := range all[2:] {
+		for _, owner := range []*side{a, b} {
+			w.meet(owner, c)
+			c.step(w.now, OfferHelp{Contact: c.of(owner).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+		}
+	}
+	w.run()
+	w.pass(5 * time.Second)
+	return w, a, b, all[2:]
+}
+
+// TestNeverOnTogether has two talk who are never on at the same time.
+func TestNeverOnTogether(t *testing.T) {
+	w, a, b, couriers := allFriends(t)
+	w.switchOff(b)
+	const rounds = 4
+	on, off := a, b
+	for round := range rounds {
+		on.step(w.now, SendText{Contact: on.of(off).row.ID, Text: fmt.Sprint("round ", round)})
+		w.pass(20 * time.Minute) // acks go by courier after up to ten
+		w.switchOff(on)
+		on, off = off, on
+		w.switchOn(on)
+		w.pass(20 * time.Minute)
+	}
+	for _, s := range []*side{a, b} {
+		if got := len(s.history); got != rounds {
+			t.Errorf("%s has %d messages, not %d", s.name, got, rounds)
+		}
+	}
+	for _, c := range couriers {
+		for id, items := range w.held[c] {
+			if len(items) > 4 {
+				t.Errorf("%d items lie in %x", len(items), id[:2])
+			}
+		}
+	}
+	first, second := a.of(b).conv.row, b.of(a).conv.row
+	if d := first.Delivered; len(d) != 1 || d[0] != (Range{1, rounds / 2}) {
+		t.Errorf("%s: delivered %v, carried %v", a.name, d, first.Carried)
+	}
+	if d := second.Delivered; len(d) == 0 || d[0].Last < rounds/2-1 {
+		t.Errorf("%s: delivered %v, carried %v", b.name, d, second.Carried)
+	}
+}
+
+func TestTwoCouriersCarry(t *testing.T) {
+	w, a, b, couriers := allFriends(t)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.pass(10 * time.Second)
+	if got := a.of(b).conv.row.Carried[1]; len(got) != 1 || got[0] != (Range{1, 1}) {
+		t.Fatalf("carried by two: %v", got)
+	}
+	w.switchOff(couriers[0]) // one of them is gone for good
+	w.switchOff(a)
+	w.switchOn(b)
+	if got := len(b.history); got != 1 {
+		t.Errorf("%d messages", got)
+	}
+}
+
+// TestTakenBackFromCouriers takes a message back that couriers hold: they erase it.
+func TestTakenBackFromCouriers(t *testing.T) {
+	w, a, b, couriers := allFriends(t)
+	w.switchOff(b)
+	sent := a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"}).Replies[0].Result.(Sent)
+	w.pass(10 * time.Second)
+	before := w.holds(couriers[0])
+	if before == 0 {
+		t.Fatal("no courier holds it")
+	}
+	a.step(w.now, TakeBack{ID: sent.ID, Conversation: sent.Conversation, Sequence: 1})
+	w.pass(30 * time.Second)
+	if n := len(a.of(b).state.Withdraw); n > 0 {
+		t.Errorf("%d are not withdrawn", n)
+	}
+	w.switchOff(a)
+	w.switchOn(b)
+	if got := len(b.history); got != 0 {
+		t.Errorf("%d messages arrived", got)
+	}
+	if gaps := b.of(a).conv.have.Gaps; len(gaps) > 0 || b.of(a).conv.have.next() != 2 {
+		t.Errorf("gaps %v, next %d", gaps, b.of(a).conv.have.next())
+	}
+}
+
+// TestCourierEndsHelp has the courier stop: all that it kept is erased, and the sender
+// loses nothing.
+func TestCourierEndsHelp(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.pass(10 * time.Second)
+	c.step(w.now, EndHelp{Contact: c.of(b).row.ID})
+	w.run()
+	if n := w.holds(c); n > 0 {
+		t.Errorf("it still holds %d", n)
+	}
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if got := len(b.history); got != 1 {
+		t.Errorf("%d messages", got)
+	}
+	if b.of(c).state.Courier != nil || len(b.of(a).state.Boxes) > 0 {
+		t.Error("the owner still counts on it")
+	}
+	if r := a.of(b).state.Record; len(r.Mailboxes) > 0 {
+		t.Error("the sender still counts on it")
+	}
+}
+
+// TestFullMailbox fills a mailbox: what finds no room waits with the sender.
+func TestFullMailbox(t *testing.T) {
+	w, a, b, c := friends(t)
+	c.step(w.now, OfferHelp{Contact: c.of(b).row.ID, QuotaBytes: 4 * wire.EnvelopeBytesMax, LifetimeDays: 14})
+	w.run()
+	w.switchOff(b)
+	const n = 8
+	for i := range n {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint(i, strings.Repeat("x", 30000))})
+		w.pass(5 * time.Second)
+	}
+	carried := 0
+	for _, r := range a.of(b).conv.row.Carried[0] {
+		carried += int(r.Last - r.First + 1)
+	}
+	if carried == 0 || carried == n {
+		t.Errorf("%d are carried", carried)
+	}
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if got := len(b.history); got != n {
+		t.Errorf("%d messages", got)
+	}
+}
+
+// TestLyingCourier is a courier that says "stored" and erases: the sender keeps its copy.
+func TestLyingCourier(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.pass(10 * time.Second)
+	clear(w.held[c])
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if got := len(b.history); got != 1 {
+		t.Errorf("%d messages", got)
+	}
+}
+
+// TestOtherCapability shows a courier wrong capabilities: it looks as if nothing were there.
+func TestOtherCapability(t *testing.T) {
+	w, a, b, c := friends(t)
+	m := a.of(b).state.Record.Mailboxes[0]
+	k := b.of(c).live()
+	var id ConnID
+	for conn, ends := range w.ends {
+		if conn == k.id {
+			id = conn
+		}
+		_ = ends
+	}
+	item := wire.Item{Type: wire.TypeEnvelope, Body: make([]byte, 512)}
+	for _, body := range [][]byte{
+		wire.Deposit{ID: m.ID, Write: wire.Capability{1}, Item: item}.Append(nil),
+		wire.Deposit{ID: wire.MailboxID{1}, Write: m.Write, Item: item}.Append(nil),
+	} {
+		if out := c.step(w.now, FrameReceived{Conn: id, Type: wire.TypeDeposit, Body: body}); len(out.Sends) > 0 {
+			t.Errorf("it answers %v", out.Sends)
+		}
+	}
+	collect := wire.AppendCollect(nil, []wire.Key{{ID: m.ID, Capability: m.Write}})
+	if out := c.step(w.now, FrameReceived{Conn: id, Type: wire.TypeCollect, Body: collect}); len(out.Sends) > 0 || len(out.Jobs) > 0 {
+		t.Error("the write capability reads")
+	}
+	withdraw := wire.Withdraw{Key: wire.Key{ID: m.ID, Capability: wire.Capability{2}}, Items: []wire.ItemHash{{1}}}.Append(nil)
+	if out := c.step(w.now, FrameReceived{Conn: id, Type: wire.TypeWithdraw, Body: withdraw}); len(out.Sends) > 0 {
+		t.Error("a wrong capability withdraws")
+	}
+}
