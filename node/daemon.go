@@ -165,6 +165,11 @@ func (n *Node) Why(ctx context.Context, about ...httpd.Question) ([]*api.Why, er
 	})
 }
 
+// Couriers returns who keeps mail for whom.
+func (n *Node) Couriers(ctx context.Context) ([]protocol.Help, error) {
+	return look(ctx, n, (*protocol.Peer).Helps)
+}
+
 // Alive returns why the process would not take a message now.
 func (n *Node) Alive(ctx context.Context) error {
 	c := n.running()

@@ -77,6 +77,9 @@ func whyOf(w protocol.Why) *api.Why {
 		out.Path = &path
 	}
 	out.LastTryAt, out.NextTryAt = moment(w.LastTry), moment(w.NextTry)
+	if w.Carried > 0 {
+		out.Params = map[string]any{"couriers": w.Carried}
+	}
 	if w.LastError != "" {
 		out.LastError = &w.LastError
 	}

@@ -19,6 +19,7 @@ const (
 	ScopeSettingsRead       Scope = "settings:read"
 	ScopeSettingsWrite      Scope = "settings:write"
 	ScopeNetworkRead        Scope = "network:read"
+	ScopeNetworkManage      Scope = "network:manage" // who keeps mail for whom
 	ScopeIdentityManage     Scope = "identity:manage"
 	ScopeTokensManage       Scope = "tokens:manage"
 	ScopeLock               Scope = "lock"
@@ -31,8 +32,8 @@ func Scopes() []Scope {
 	return []Scope{
 		ScopeStatusRead, ScopeContactsRead, ScopeContactsWrite, ScopeConversationsRead, ScopeConversationsWrite,
 		ScopeMessagesRead, ScopeMessagesMeta, ScopeMessagesSend, ScopeMessagesManage, ScopeInvitesManage, ScopeEvents,
-		ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeIdentityManage, ScopeTokensManage, ScopeLock,
-		ScopeMetricsRead, ScopeOwner,
+		ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeNetworkManage, ScopeIdentityManage, ScopeTokensManage,
+		ScopeLock, ScopeMetricsRead, ScopeOwner,
 	}
 }
 
@@ -55,7 +56,7 @@ func (p Preset) Scopes() []Scope {
 		return []Scope{
 			ScopeStatusRead, ScopeContactsRead, ScopeContactsWrite, ScopeConversationsRead, ScopeConversationsWrite,
 			ScopeMessagesRead, ScopeMessagesSend, ScopeMessagesManage, ScopeInvitesManage, ScopeEvents,
-			ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeLock,
+			ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeNetworkManage, ScopeLock,
 		}
 	case PresetBot:
 		return []Scope{

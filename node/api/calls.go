@@ -349,6 +349,23 @@ func (c *Client) MarkRead(ctx context.Context, conversation string, upTo uint64)
 	return out, err
 }
 
+// Couriers lists who keeps mail for whom.
+func (c *Client) Couriers(ctx context.Context) ([]Courier, error) {
+	return list[Courier](ctx, c, "/v1/couriers", nil)
+}
+
+// OfferCourier makes us a courier of a contact, or changes the terms.
+func (c *Client) OfferCourier(ctx context.Context, in CourierRequest) (Courier, error) {
+	var out Courier
+	err := c.post(ctx, "/v1/couriers", in, &out)
+	return out, err
+}
+
+// EndCourier ends what a contact and we do for each other as couriers.
+func (c *Client) EndCourier(ctx context.Context, contact string) error {
+	return c.delete(ctx, "/v1/couriers/"+seg(contact), nil)
+}
+
 // Consumers lists the named event consumers.
 func (c *Client) Consumers(ctx context.Context) ([]Consumer, error) {
 	return list[Consumer](ctx, c, "/v1/consumers", nil)

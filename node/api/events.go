@@ -40,6 +40,7 @@ const (
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
+	EventCourierUpdated      = "courier.updated"      // Reference: see [Client.Couriers]
 	EventSecurityAlert       = "security.alert"       // Alert
 
 	EventPeerState   = "peer.state"   // PeerState; ephemeral

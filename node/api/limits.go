@@ -26,6 +26,10 @@ const (
 	PassphraseBytesMax = 1024
 	// DisappearingSecondsMax bounds a timer: ten years.
 	DisappearingSecondsMax = 10 * 366 * 24 * 3600
+	// CourierQuotaDefault and CourierDaysDefault are the terms of a courier that names
+	// no others.
+	CourierQuotaDefault = 32 << 20
+	CourierDaysDefault  = 14
 	// ListMax and ListDefault bound a page of a list.
 	ListMax     = 200
 	ListDefault = 50

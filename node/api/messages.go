@@ -162,8 +162,8 @@ type MessageRequest struct {
 type Why struct {
 	Subject   string         `json:"subject" doc:"the id that was asked for"`
 	State     string         `json:"state" doc:"of the message or the contact"`
-	Reason    string         `json:"reason" doc:"code, empty: it waits for nothing; for example no_answer, offline, peer_needs_update, not_established, window_full"`
-	Params    map[string]any `json:"params,omitempty"`
+	Reason    string         `json:"reason" doc:"code, empty: it waits for nothing; for example no_answer, offline, carried, peer_needs_update, not_established, window_full"`
+	Params    map[string]any `json:"params,omitempty" doc:"of the reason; couriers: how many hold a message that is carried"`
 	Path      *string        `json:"path" doc:"the way used now, null: none"`
 	LastTryAt *Time          `json:"last_try_at"`
 	LastError *string        `json:"last_error" doc:"code"`

@@ -133,6 +133,7 @@ const (
 	CodeInvalidName     Code = "invalid_name"
 	CodeInvalidTimer    Code = "invalid_timer"
 	CodeInvalidLifetime Code = "invalid_lifetime"
+	CodeInvalidTerms    Code = "invalid_terms"
 	CodeTooMany         Code = "too_many"
 
 	CodeInviteInvalid        Code = "invite_invalid"
@@ -236,6 +237,7 @@ var codeTable = map[Code]codeInfo{
 	CodeInvalidName:     {http.StatusUnprocessableEntity, "Not a valid name", false},
 	CodeInvalidTimer:    {http.StatusUnprocessableEntity, "Not a valid timer", false},
 	CodeInvalidLifetime: {http.StatusUnprocessableEntity, "The lifetime is too short or too long", false},
+	CodeInvalidTerms:    {http.StatusUnprocessableEntity, "A courier cannot help on these terms", false},
 	CodeTooMany:         {http.StatusConflict, "There are too many", true},
 
 	CodeInviteInvalid:        {http.StatusUnprocessableEntity, "Not a valid invite link", false},

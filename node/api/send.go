@@ -98,7 +98,8 @@ func (c *Client) WhyMessage(ctx context.Context, id string) (Why, error) {
 }
 
 // DeleteMessage deletes a message here. One of ours that is still queued is
-// taken back: it is never delivered.
+// taken back: it is never delivered. One that is carried is taken back as well: its
+// couriers are asked to erase it, which may be too late.
 func (c *Client) DeleteMessage(ctx context.Context, id string) error {
 	return c.delete(ctx, "/v1/messages/"+seg(id), nil)
 }

@@ -63,6 +63,8 @@ type Daemon interface {
 	// Why says what contacts, or messages of ours, wait for, all at one moment. An
 	// answer is nil if the contact is unknown. Subject is filled in by the server.
 	Why(ctx context.Context, about ...Question) ([]*api.Why, error)
+	// Couriers returns who keeps mail for whom, by contact id.
+	Couriers(ctx context.Context) ([]protocol.Help, error)
 	// Alive returns an error that tells, as a code, why the process would not
 	// take a message now, or nil: the store was written and the core stepped
 	// within the last 5 seconds. It may block up to ctx.

@@ -34,6 +34,7 @@ type testDaemon struct {
 	stops  int
 	writes int // commits
 	asked  int // calls of Why
+	helps  []protocol.Help
 }
 
 func (d *testDaemon) set(s api.State) {
@@ -205,6 +206,12 @@ func (d *testDaemon) Why(_ context.Context, about ...Question) ([]*api.Why, erro
 		}
 	}
 	return out, nil
+}
+
+func (d *testDaemon) Couriers(context.Context) ([]protocol.Help, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append(d.peer.Helps(), d.helps...), nil
 }
 
 func (d *testDaemon) Alive(context.Context) error { return d.fail }

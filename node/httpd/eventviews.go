@@ -24,6 +24,8 @@ func eventScopes(t string) []api.Scope {
 		return scopes(api.ScopeSettingsRead)
 	case api.EventTokenCreated, api.EventTokenRevoked:
 		return scopes(api.ScopeTokensManage)
+	case api.EventCourierUpdated:
+		return scopes(api.ScopeNetworkRead)
 	case api.EventSelfUpdated:
 		return nil
 	default:
@@ -128,7 +130,8 @@ func refText(e *protocol.Event) string {
 
 func (r *reader) object(e *protocol.Event) (any, error) {
 	switch string(e.Type) {
-	case api.EventMessageDeleted, api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked:
+	case api.EventMessageDeleted, api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
+		api.EventCourierUpdated:
 		return reference(e), nil
 	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
 		c, err := r.conversation(e.Conversation)

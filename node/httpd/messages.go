@@ -329,19 +329,19 @@ func (s *Server) getMessage(ctx context.Context, in *byID) (*reply[api.Message],
 // deleted here only.
 func (s *Server) deleteMessage(ctx context.Context, in *byID) (*done, error) {
 	var m store.Message
-	queued := false
+	undelivered := false
 	err := s.read(ctx, func(r *reader) error {
 		c, found, err := r.message(in.ID)
 		if err != nil {
 			return err
 		}
-		m, queued = found, found.Direction == protocol.Out && store.StatusOf(c, &found) == store.StatusQueued
+		m, undelivered = found, found.Direction == protocol.Out && waits(string(store.StatusOf(c, &found)))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if queued {
+	if undelivered {
 		err := s.change(ctx, func(ref uint64) protocol.Input {
 			return protocol.TakeBack{Ref: ref, ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence}
 		})
@@ -370,7 +370,10 @@ func (s *Server) whyMessage(ctx context.Context, in *byID) (*reply[api.Why], err
 	return ok(0, out), err
 }
 
-// whyOf says what a message waits for; only one of ours that is queued waits.
+// waits reports whether a message of ours in a state is on its way.
+func waits(state string) bool { return state == api.StateQueued || state == api.StateCarried }
+
+// whyOf says what a message waits for; only one of ours that is on its way waits.
 func (s *Server) whyOf(ctx context.Context, c *protocol.PutConversation, m *store.Message) (api.Why, error) {
 	out := api.Why{Subject: messageID(m), State: string(store.StatusOf(c, m))}
 	switch {
@@ -379,7 +382,7 @@ func (s *Server) whyOf(ctx context.Context, c *protocol.PutConversation, m *stor
 	case out.State == api.StateFailed || out.State == api.StateExpired:
 		out.Reason = m.Code
 		return out, nil
-	case out.State != api.StateQueued:
+	case !waits(out.State):
 		return out, nil
 	}
 	why, err := s.why(ctx, Question{c.Contact, &m.ID})

@@ -48,7 +48,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), courierRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -224,6 +224,18 @@ func messageRoutes() []route {
 			states: reading, register: operation((*Server).whyMessage)},
 		{method: http.MethodGet, path: "/v1/outbox", summary: "Messages of ours that are not delivered", scopes: send,
 			states: reading, register: operation((*Server).outbox)},
+	}
+}
+
+func courierRoutes() []route {
+	manage := scopes(api.ScopeNetworkManage)
+	return []route{
+		{method: http.MethodGet, path: "/v1/couriers", summary: "Contacts that keep mail for us, or we for them",
+			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).listCouriers)},
+		{method: http.MethodPost, path: "/v1/couriers", summary: "Keep mail for a contact while it is off", scopes: manage,
+			states: writing, status: http.StatusCreated, register: operation((*Server).offerCourier)},
+		{method: http.MethodDelete, path: "/v1/couriers/{id}", summary: "End a contact's and our help as couriers", scopes: manage,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).endCourier)},
 	}
 }
 

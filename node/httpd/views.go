@@ -213,6 +213,8 @@ func (r *reader) sender(out *api.Message, c *protocol.PutConversation, d protoco
 func statusView(c *protocol.PutConversation, m *store.Message) *api.MessageState {
 	out := &api.MessageState{State: string(store.StatusOf(c, m))}
 	switch {
+	case out.State == api.StateCarried:
+		out.Carriers = store.CarriedBy(c, m.Sequence)
 	case out.State == api.StateQueued, m.Direction == protocol.In && out.State == api.StateDelivered:
 		at := api.Milli(m.At)
 		out.At = &at
