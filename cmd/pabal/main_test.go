@@ -22,6 +22,9 @@ import (
 // stopWithin is what a daemon has to commit and close.
 const stopWithin = 5 * time.Second
 
+// awaitMax is how long await tries.
+const awaitMax = 2 * time.Minute
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"pabal":     func() { os.Exit(run()) },
@@ -40,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"halt":    haltDaemon,
 			"exits":   exits,
 			"keep":    keep,
+			"await":   await,
 			"same":    same,
 			"repeat":  repeat,
 			"expire":  expire,
@@ -200,6 +204,23 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("standard output is not one line: %q", out)
 	}
 	ts.Setenv(args[0], out)
+}
+
+// await runs "await TEXT program args…" again and again until its output has TEXT:
+// for what no event tells.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await TEXT program [args…]")
+	}
+	for end := time.Now().Add(awaitMax); ; {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%q never came", args[0])
+		}
+	}
 }
 
 // same runs "same FILE FILE": two files are equal. Unlike cmp it takes stdout

@@ -35,6 +35,9 @@ func whyOf(ctx context.Context, daemon *api.Client, word string) (api.Why, error
 
 func (c *cli) printWhy(w api.Why) error {
 	state := c.word("state", w.State)
+	if n, ok := w.Params["couriers"].(float64); ok { // a number of JSON
+		state = c.messageState(&api.MessageState{State: w.State, Carriers: int(n)})
+	}
 	if !strings.HasPrefix(w.Subject, "ms_") {
 		state = c.word("contact", w.State)
 	}
