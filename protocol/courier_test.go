@@ -447,3 +447,20 @@ func TestOtherCapability(t *testing.T) {
 		t.Error("a wrong capability withdraws")
 	}
 }
+
+// TestLinkOpensNoMailbox shows a courier the right capability on a connection that a link
+// of its own proved: the holder of a link is not answered.
+func TestLinkOpensNoMailbox(t *testing.T) {
+	w, a, b, c := friends(t)
+	m := a.of(b).state.Record.Mailboxes[0]
+	text := c.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	link, err := wire.ParseLink(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger(c, w.now, 900, identity.LinkHelloKey(link.Secret))
+	deposit := wire.Deposit{ID: m.ID, Write: m.Write, Item: wire.Item{Type: wire.TypeEnvelope, Body: make([]byte, 512)}}.Append(nil)
+	if out := c.step(w.now, FrameReceived{Conn: 900, Type: wire.TypeDeposit, Body: deposit}); len(out.Sends)+len(out.Writes) > 0 {
+		t.Errorf("it answers %v, writes %v", out.Sends, out.Writes)
+	}
+}

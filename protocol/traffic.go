@@ -41,6 +41,17 @@ func (p *Peer) frameReceived(now time.Time, in FrameReceived) error {
 		return p.acceptReceived(now, k, in.Body)
 	case wire.TypeUnsupported:
 		p.unsupported(k.contact)
+	}
+	if k.path() || k.proof == byMailbox {
+		return p.mailboxFrame(now, k, in)
+	}
+	return nil
+}
+
+// mailboxFrame routes what goes between couriers and others. The holder of a link says
+// none of it.
+func (p *Peer) mailboxFrame(now time.Time, k *conn, in FrameReceived) error {
+	switch in.Type {
 	case wire.TypeMailbox:
 		p.ordersReceived(k, in.Body)
 	case wire.TypeDeposit:
