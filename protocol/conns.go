@@ -149,6 +149,7 @@ func (p *Peer) detach(now time.Time, k *conn) {
 	}
 	if !k.proved { // the dial reached somebody who did not answer our hello
 		c.backoff.Failed(now, p.randomByte())
+		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
 		c.tried, c.triedAt = "no_answer", now
 		p.stir(c)
 		return
@@ -211,9 +212,10 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 		return
 	}
 	if c := p.contacts[d.contact]; c != nil && c.dialing == in.Dial {
-		c.dialing, c.wanted = 0, false
+		c.dialing = 0
 		c.tried, c.triedAt = in.Code, now
 		c.backoff.Failed(now, p.randomByte())
+		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
 		p.stir(c) // the next try is due sooner than the next scan
 	}
 }

@@ -29,7 +29,7 @@ type contact struct {
 	dialing uint64    // the Dial under way, 0 = none
 	tried   string    // code of the last failed dial
 	triedAt time.Time // when
-	wanted  bool      // tried once at the start even if nothing waits
+	wanted  bool      // tried some times at the start even if nothing waits
 
 	apartNoted   bool                         // state.Apart is on the disk
 	carryDue     time.Time                    // when carry has something to do

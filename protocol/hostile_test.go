@@ -298,3 +298,34 @@ func TestReadWhatNeverCame(t *testing.T) {
 		t.Errorf("read up to %d", got)
 	}
 }
+
+// TestTriedAgainAtTheStart has the first dials of a start fail: the contact may have
+// something for us, and its own tries are far apart by then.
+func TestTriedAgainAtTheStart(t *testing.T) {
+	a, b := meet(t)
+	now := testNow.Add(time.Minute)
+	a.step(now, Woke{})
+	b.step(now, Woke{})
+	pump(t, now, a, b) // where they are
+	part(a, b)
+	b.step(now, Reconnect{})
+	tries := 0
+	for range 100 {
+		var dial Dial
+		for _, s := range b.out.Sends {
+			if d, ok := s.(Dial); ok {
+				dial = d
+			}
+		}
+		b.out = Output{}
+		if dial.Dial != 0 {
+			tries++
+			b.step(now, DialFailed{Dial: dial.Dial, Code: "dial_failed"})
+		}
+		now = now.Add(time.Minute)
+		b.step(now, Woke{})
+	}
+	if tries != wantedTriesMax {
+		t.Errorf("%d tries", tries)
+	}
+}

@@ -31,6 +31,7 @@ const (
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
 	unconfirmedMax  = 4       // sessions with one contact that it has not shown to hold
+	wantedTriesMax  = 5       // to reach a contact for whom nothing waits, at the start
 	gapsMax         = 1024    // gaps remembered a conversation: twice the window
 	recentTagsMax   = 256     // message tags remembered a conversation (protocol)
 	pushItemsMax    = 64      // items of a mailbox on the way to one reader

@@ -18,11 +18,6 @@ type pendingJob struct {
 // askStamp has the stamp of a request to a card made, unless that is under way.
 func (p *Peer) askStamp(now time.Time, c *contact) {
 	for _, j := range p.jobs {
-		if j.contact == c.row.ID && j.request == nil {
-			return
-		}
-	}
-	for _, j := range p.jobs {
 		if j.contact == c.row.ID {
 			return // it is being made
 		}
