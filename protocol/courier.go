@@ -33,7 +33,8 @@ func (p *Peer) offerHelp(now time.Time, in OfferHelp) error {
 		return refuse(CodeInvalidTerms)
 	}
 	if p.self.state.Fixed == nil {
-		seed := p.Transport(now)
+		day := max(p.KeyDay(now), p.self.state.HighestDay) // of a clock that is behind others know nothing
+		seed := p.self.transport(day).Seed
 		p.self.state.Fixed = &seed
 		p.self.dirty = true
 		p.recordDue = now
