@@ -241,24 +241,11 @@ func (p *Peer) acknowledgeByCourier(now time.Time, c *contact, places []place) e
 		return nil
 	}
 	c.ackBy = time.Time{}
-	for _, ps := range slices.Clone(c.sessions) {
-		if !ps.ackDue || c.forked && ps == c.first() {
-			continue
-		}
-		frame, err := ps.s.Ack(now, p.random, nil, session.CourierSizeMin)
-		if errors.Is(err, session.ErrKEM) {
-			p.fork(now, c, ps)
-			continue
-		}
-		if err != nil {
-			return errRandom
-		}
-		ps.ackDue, ps.dirty = false, true
+	return p.sealAcks(now, c, session.CourierSizeMin, func(frame []byte) {
 		for _, at := range places {
 			p.deposit(at, wire.Item{Type: wire.TypeEnvelope, Body: frame})
 		}
-	}
-	return nil
+	})
 }
 
 // dialPost tries to reach a courier.

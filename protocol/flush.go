@@ -202,11 +202,18 @@ func (p *Peer) acknowledge(now time.Time, c *contact) error {
 		return nil
 	}
 	c.ackBy = time.Time{}
+	return p.sealAcks(now, c, 0, func(frame []byte) {
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+	})
+}
+
+// sealAcks seals a bare ack of at least a size in each session that owes one.
+func (p *Peer) sealAcks(now time.Time, c *contact, sizeMin int, leave func(frame []byte)) error {
 	for _, ps := range slices.Clone(c.sessions) {
 		if !ps.ackDue || c.forked && ps == c.first() {
 			continue
 		}
-		frame, err := ps.s.Ack(now, p.random, nil, 0)
+		frame, err := ps.s.Ack(now, p.random, nil, sizeMin)
 		if errors.Is(err, session.ErrKEM) {
 			p.fork(now, c, ps)
 			continue
@@ -215,7 +222,7 @@ func (p *Peer) acknowledge(now time.Time, c *contact) error {
 			return errRandom
 		}
 		ps.ackDue, ps.dirty = false, true
-		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+		leave(frame)
 	}
 	return nil
 }
