@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,7 +50,7 @@ func (t tree) fuzzAll(ctx context.Context, each time.Duration, wanted *regexp.Re
 			continue
 		}
 		ran++
-		err := t.run(ctx, "go", "test", "-run=^$", "-fuzz=^"+f.name+"$", "-fuzztime="+each.String(), f.pkg)
+		err := t.fuzzOne(ctx, f, each)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -62,6 +63,32 @@ func (t tree) fuzzAll(ctx context.Context, each time.Duration, wanted *regexp.Re
 	}
 	fmt.Fprintf(t.stdout, "%d fuzz targets, %v each, %d with a finding\n", ran, each, len(found))
 	return errors.Join(found...)
+}
+
+// fuzzTries is how often a target is run whose end Go takes for a failure.
+const fuzzTries = 3
+
+// fuzzOne fuzzes one target. Go before 1.27 now and then reports the end of
+// -fuzztime itself as a failure (https://go.dev/issue/75804): such a run found
+// nothing and shows nothing, so it is made again.
+func (t tree) fuzzOne(ctx context.Context, f target, each time.Duration) error {
+	for try := 1; ; try++ {
+		var shown bytes.Buffer
+		again := t
+		again.stdout = io.MultiWriter(t.stdout, &shown)
+		err := again.run(ctx, "go", "test", "-run=^$", "-fuzz=^"+f.name+"$", "-fuzztime="+each.String(), f.pkg)
+		if err == nil || try == fuzzTries || !onlyTimeUp(shown.String(), f.name) {
+			return err
+		}
+		fmt.Fprintf(t.stdout, "%v: Go took the end of the time for a failure (go.dev/issue/75804), again\n", f)
+	}
+}
+
+// onlyTimeUp reports whether all that a run of a target complains of is that its time is up.
+func onlyTimeUp(shown, name string) bool {
+	_, complaint, failed := strings.Cut(shown, "--- FAIL: "+name+" (")
+	_, complaint, closed := strings.Cut(complaint, ")\n")
+	return failed && closed && strings.HasPrefix(complaint, "    context deadline exceeded\nFAIL\n")
 }
 
 // targets asks the tests of every package that seems to have fuzz targets for
