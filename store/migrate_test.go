@@ -2,8 +2,10 @@ package store
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -11,12 +13,17 @@ import (
 	"pabal/protocol/wire"
 )
 
-// update writes testdata/v1 anew. Once a release has written version 1, that
-// must never be done again: the stored profile stands for those of users.
+// update writes the stored profile of the newest schema version anew. Once a release has
+// written that version, it must never be done again: the stored profile stands for those
+// of users. The profiles of older versions no code can write any more.
 var update = flag.Bool("update", false, "write the stored profile of the newest version")
 
-// storedRows is what the stored profiles hold.
-func storedRows() (Batch, []protocol.PutMessage) {
+func storedDirectory(version int64) string {
+	return filepath.Join("testdata", fmt.Sprintf("v%d", version))
+}
+
+// storedRows is what the stored profile of a version holds: all that its tables can.
+func storedRows(version int64) (Batch, []protocol.PutMessage) {
 	f := newFixture(nil, 2)
 	messages := []protocol.PutMessage{
 		f.message(0, protocol.Out, "첫 번째 메시지"), f.message(0, protocol.In, "the second message"),
@@ -36,6 +43,10 @@ func storedRows() (Batch, []protocol.PutMessage) {
 		PutToken{ID: "tk_stored", Detail: []byte("{}")}, PutSetting{"lang", []byte("ko")}, PutConsumer{"bot", Cursor{0, 1}},
 		PutIdempotency{Actor: "owner", Key: "k", Status: 201, Ref: "r"},
 	}, Events: []protocol.Event{{Type: protocol.MessageCreated, Conversation: f.convs[0].ID, First: 1, Count: 2}}}
+	if version >= 2 {
+		f.convs[0].Carried = [3][]protocol.Range{{{First: 1, Last: 1}}, nil, {{First: 3, Last: 5}, {First: 9, Last: 9}}}
+		b.Writes = append(b.Writes, storedCourier(f)...)
+	}
 	for i := range f.convs {
 		b.Writes = append(b.Writes, f.session[i], f.convs[i])
 	}
@@ -45,16 +56,25 @@ func storedRows() (Batch, []protocol.PutMessage) {
 	return b, messages
 }
 
-// TestStoredProfiles opens the profiles that earlier versions wrote, for ever.
+// storedCourier is what couriers hold for us, and we for others.
+func storedCourier(f *fixture) []protocol.Write {
+	box := protocol.PutMailbox{ID: wire.MailboxID{1}, Owner: f.convs[1].Contact, State: []byte("mailbox")}
+	return []protocol.Write{
+		protocol.PutOutbox{Contact: f.session[1].Contact, SID: f.session[1].SID, Index: 8, Envelope: []byte("carried"),
+			Contents: []protocol.OutboxContent{{Inline: []byte("inline")}},
+			Stored:   []protocol.Stored{{Mailbox: wire.MailboxID{2}, Hash: wire.ItemHash{3}}, {Mailbox: wire.MailboxID{4}, Hash: wire.ItemHash{5}}}},
+		box, protocol.PutHeld{Mailbox: box.ID, Hash: wire.ItemHash{6}, Number: 7, Expires: 8, Type: wire.TypeEnvelope, Body: []byte("held")},
+	}
+}
+
+// TestStoredProfiles opens the profiles that earlier versions wrote, for ever: each
+// version has one.
 func TestStoredProfiles(t *testing.T) {
 	if *update {
-		writeStored(t, filepath.Join("testdata", "v1"))
+		writeStored(t, storedDirectory(schemaVersion()))
 	}
-	dirs, err := filepath.Glob(filepath.Join("testdata", "v*"))
-	if err != nil || len(dirs) < 1 {
-		t.Fatalf("%d stored profiles, %v", len(dirs), err)
-	}
-	for _, stored := range dirs {
+	for version := int64(1); version <= schemaVersion(); version++ {
+		stored := storedDirectory(version)
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS(stored)); err != nil {
 			t.Fatal(err)
@@ -62,15 +82,52 @@ func TestStoredProfiles(t *testing.T) {
 		if _, err := Open(dir, Unlock{Passphrase: []byte("wrong")}); err == nil {
 			t.Fatalf("%s opens with a wrong passphrase", stored)
 		}
+		if had := storedVersion(t, dir); had != version {
+			t.Errorf("%s is of version %d", stored, had)
+		}
 		s, err := Open(dir, Unlock{Passphrase: []byte("stored profile")})
 		if err != nil {
 			t.Fatalf("%s: %v", stored, err)
 		}
-		checkStored(t, s)
+		checkStored(t, s, version)
+		if version >= 2 {
+			checkStoredCourier(t, s)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// storedVersion returns the schema version of a stored profile before it is migrated.
+func storedVersion(t *testing.T, dir string) int64 {
+	t.Helper()
+	p, err := Lock(dir, Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	h, err := readHeader(p.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := h.passphraseKey([]byte("stored profile"))
+	_, sl, err := h.open(&key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := p.registerSeal(sl.pagesKey())
+	defer seal.unregister()
+	c, err := openConn(p.databasePath(sl), seal.name, connOpen, readerCacheKiB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
 }
 
 func writeStored(t *testing.T, dir string) {
@@ -82,7 +139,7 @@ func writeStored(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _ := storedRows()
+	b, _ := storedRows(schemaVersion())
 	if _, err := s.Commit(b); err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +161,10 @@ func writeStored(t *testing.T, dir string) {
 	}
 }
 
-func checkStored(t *testing.T, s *Store) {
+func checkStored(t *testing.T, s *Store, version int64) {
 	t.Helper()
 	checkIntegrity(t, s)
-	_, messages := storedRows()
+	_, messages := storedRows(version)
 	for _, m := range messages {
 		got := view(t, s, func(v *View) (Message, error) { return v.Message(m.ID) })
 		if textOf(got.Content) != textOf(m.Content) || got.Position != m.Position || got.Direction != m.Direction {
@@ -117,7 +174,7 @@ func checkStored(t *testing.T, s *Store) {
 	state, err := s.Load()
 	if err != nil || state.Self.Name != "지우" || len(state.Contacts) != 1 || state.Contacts[0].Name != "민수" ||
 		len(state.Sessions) != 2 || len(state.Invites) != 1 || len(state.Requests) != 1 || len(state.Conversations) != 2 ||
-		len(state.Outbox) != 1 || len(state.Outbox[0].Contents) != 2 || len(state.Waiting) != 1 {
+		len(state.Outbox) < 1 || len(state.Outbox[0].Contents) != 2 || len(state.Waiting) != 1 {
 		t.Errorf("state %+v, %v", state, err)
 	}
 	if got := found(t, s, SearchQuery{Text: "번째"}); got != "첫 번째 메시지" {
@@ -140,5 +197,33 @@ func checkStored(t *testing.T, s *Store) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func checkStoredCourier(t *testing.T, s *Store) {
+	t.Helper()
+	f := newFixture(nil, 2)
+	want := storedCourier(f)
+	state, err := s.Load()
+	if err != nil || len(state.Outbox) != 2 || !reflect.DeepEqual(state.Outbox[1], want[0]) {
+		t.Errorf("outbox %+v, %v", state.Outbox, err)
+	}
+	if len(state.Mailboxes) != 1 || !reflect.DeepEqual(state.Mailboxes[0], want[1]) {
+		t.Errorf("mailboxes %+v", state.Mailboxes)
+	}
+	held := want[2].(protocol.PutHeld)
+	if len(state.Held) != 1 || state.Held[0] != (protocol.Held{Mailbox: held.Mailbox, Hash: held.Hash, Number: held.Number,
+		Expires: held.Expires, SizeBytes: len(held.Body)}) {
+		t.Errorf("held %+v", state.Held)
+	}
+	items := view(t, s, func(v *View) ([]wire.Item, error) { return v.Held(held.Mailbox, []wire.ItemHash{held.Hash}) })
+	if len(items) != 1 || items[0].Type != held.Type || string(items[0].Body) != string(held.Body) {
+		t.Errorf("items %+v", items)
+	}
+	c := view(t, s, func(v *View) (protocol.PutConversation, error) { return v.Conversation(f.convs[0].ID) })
+	for sequence, want := range map[uint64]int{1: 1, 2: 0, 3: 3, 5: 3, 9: 3} {
+		if got := CarriedBy(&c, sequence); got != want {
+			t.Errorf("message %d is carried by %d, want %d", sequence, got, want)
+		}
 	}
 }
