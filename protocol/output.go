@@ -61,7 +61,7 @@ type EventType string
 // The types of events. All but those listed in [EventType.Durable] are logged.
 const (
 	MessageCreated      EventType = "message.created"      // Conversation; First position, Count
-	MessageStatus       EventType = "message.status"       // Conversation; First own sequence, Count
+	MessageStatus       EventType = "message.status"       // Conversation; First own sequence, Count; Code a Status…
 	MessageDeleted      EventType = "message.deleted"      // Conversation, Ref
 	MessageExpiredEvent EventType = "message.expired"      // Conversation, Ref
 	ConversationCreated EventType = "conversation.created" // Conversation, Contact
@@ -85,6 +85,15 @@ const (
 	SecurityAlert       EventType = "security.alert"  // Contact, Code
 	PeerState           EventType = "peer.state"      // Contact; Code "live" or "off"; not logged
 	Typing              EventType = "typing"          // Contact; not logged
+)
+
+// The codes of MessageStatus: what the messages came to with this event. Messages that the
+// peer had acknowledged and lost are queued again.
+const (
+	StatusQueued    = "queued"
+	StatusCarried   = "carried" // by one courier more
+	StatusDelivered = "delivered"
+	StatusRead      = "read"
 )
 
 // Durable reports whether events of this type are kept in the log.

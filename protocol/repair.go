@@ -419,7 +419,7 @@ func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool) {
 		last := v.row.Delivered[len(v.row.Delivered)-1].Last
 		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
 		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
-		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held})
+		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held, Code: StatusQueued})
 		c.refetching++
 		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
 	}

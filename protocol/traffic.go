@@ -281,21 +281,21 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 		for i := range v.row.Carried {
 			v.row.Carried[i] = removeRange(v.row.Carried[i], Range{it.Sequence, it.Sequence})
 		}
-		p.statusEvent(v, it.Sequence)
+		p.statusEvent(v, it.Sequence, StatusDelivered)
 	}
 	p.touchConversation(v)
 }
 
 // statusEvent joins the event to the one before it if they are neighbours.
-func (p *Peer) statusEvent(v *conversation, sequence uint64) {
+func (p *Peer) statusEvent(v *conversation, sequence uint64, status string) {
 	if n := len(p.out.Events); n > 0 {
 		last := &p.out.Events[n-1]
-		if last.Type == MessageStatus && last.Conversation == v.row.ID && last.First+last.Count == sequence {
+		if last.Type == MessageStatus && last.Code == status && last.Conversation == v.row.ID && last.First+last.Count == sequence {
 			last.Count++
 			return
 		}
 	}
-	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: sequence, Count: 1})
+	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: sequence, Count: 1, Code: status})
 }
 
 // contentsReceived takes the contents of a body in order. A body that does not
@@ -439,7 +439,7 @@ func (p *Peer) readReceived(c *contact, content *wire.Content) {
 	first := v.row.PeerReadUpTo + 1
 	v.row.PeerReadUpTo = content.Last
 	p.touchConversation(v)
-	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: first, Count: content.Last - first + 1})
+	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: first, Count: content.Last - first + 1, Code: StatusRead})
 }
 
 func (p *Peer) profileReceived(c *contact, content *wire.Content) {

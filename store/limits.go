@@ -52,6 +52,7 @@ const (
 	trimEvery           = 1024                          // events between two looks for old rows
 	trimStepMax         = 512                           // old rows erased at once
 	eventScanMax        = 4096                          // rows of the log that one query looks at
+	statusScanMax       = 8                             // rows of the log looked at for the time of a status
 	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
 	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
 	searchScanMax       = 20_000                        // messages looked at by one search without the index

@@ -19,10 +19,10 @@ type Status string
 
 // The statuses of a message. An incoming one is delivered or read.
 const (
-	StatusQueued    Status = "queued"
-	StatusCarried   Status = "carried" // couriers hold it
-	StatusDelivered Status = "delivered"
-	StatusRead      Status = "read"
+	StatusQueued    Status = protocol.StatusQueued
+	StatusCarried   Status = protocol.StatusCarried // couriers hold it
+	StatusDelivered Status = protocol.StatusDelivered
+	StatusRead      Status = protocol.StatusRead
 	StatusExpired   Status = "expired"
 	StatusFailed    Status = "failed"
 )
@@ -51,6 +51,29 @@ func CarriedBy(c *protocol.PutConversation, sequence uint64) int {
 		}
 	}
 	return 0
+}
+
+// StatusSince returns when a message came to a status of its own, in Unix milliseconds, as
+// the event log tells it; 0 if it does not, or not any more. What is read when is not logged
+// of incoming messages. A message in note to self is delivered as it is written.
+func (v *View) StatusSince(c *protocol.PutConversation, m *Message) (int64, error) {
+	status := StatusOf(c, m)
+	switch {
+	case status == StatusQueued, status == StatusDelivered && (m.Direction == protocol.In || c.Kind == protocol.ConversationSelf):
+		return m.At, nil
+	case m.Direction == protocol.In, m.State != "":
+		return 0, nil
+	}
+	q := v.c.query(`SELECT first + count, at FROM events WHERE type = 'message.status' AND code <> '' AND conversation = ?
+		AND code = ? AND first <= ? ORDER BY first DESC LIMIT ?`)
+	q.bindBlob(c.ID[:]).bindText(string(status)).bindUint(m.Sequence).bindInt(statusScanMax)
+	since := int64(0)
+	for q.next() {
+		if end, at := q.uint(), q.int(); end > m.Sequence {
+			since = max(since, at)
+		}
+	}
+	return since, dbError("read status", q.done())
 }
 
 // contains reports whether ascending ranges hold n.

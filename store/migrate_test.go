@@ -47,6 +47,10 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		f.convs[0].Carried = [3][]protocol.Range{{{First: 1, Last: 1}}, nil, {{First: 3, Last: 5}, {First: 9, Last: 9}}}
 		b.Writes = append(b.Writes, storedCourier(f)...)
 	}
+	if version >= 3 {
+		f.convs[0].Delivered = []protocol.Range{{First: 1, Last: 1}}
+		b.Events = append(b.Events, protocol.Event{Type: protocol.MessageStatus, Conversation: f.convs[0].ID, First: 1, Count: 1, Code: protocol.StatusDelivered})
+	}
 	for i := range f.convs {
 		b.Writes = append(b.Writes, f.session[i], f.convs[i])
 	}
@@ -92,6 +96,9 @@ func TestStoredProfiles(t *testing.T) {
 		checkStored(t, s, version)
 		if version >= 2 {
 			checkStoredCourier(t, s)
+		}
+		if version >= 3 {
+			checkStoredStatus(t, s)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -180,7 +187,7 @@ func checkStored(t *testing.T, s *Store, version int64) {
 	if got := found(t, s, SearchQuery{Text: "번째"}); got != "첫 번째 메시지" {
 		t.Errorf("found %q", got)
 	}
-	page := view(t, s, func(v *View) (EventPage, error) { return v.Events(EventQuery{}) })
+	page := view(t, s, func(v *View) (EventPage, error) { return v.Events(EventQuery{Types: []string{"message.created"}}) })
 	if told(page) != "1 message.created 1+2" {
 		t.Errorf("events %q", told(page))
 	}
@@ -225,5 +232,15 @@ func checkStoredCourier(t *testing.T, s *Store) {
 		if got := CarriedBy(&c, sequence); got != want {
 			t.Errorf("message %d is carried by %d, want %d", sequence, got, want)
 		}
+	}
+}
+
+func checkStoredStatus(t *testing.T, s *Store) {
+	t.Helper()
+	b, messages := storedRows(3)
+	c := view(t, s, func(v *View) (protocol.PutConversation, error) { return v.Conversation(messages[0].Conversation) })
+	since := view(t, s, func(v *View) (int64, error) { return v.StatusSince(&c, &Message{PutMessage: messages[0]}) })
+	if since != b.Now.UnixMilli() {
+		t.Errorf("delivered since %d, want %d", since, b.Now.UnixMilli())
 	}
 }

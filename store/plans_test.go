@@ -77,6 +77,10 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 			func() error { _, err := v.Message(m.ID); return err },
 			func() error { _, err := v.LastMessage(id); return err },
 			func() error { _, err := v.OwnMessages(id, 1, 9); return err },
+			func() error {
+				_, err := v.StatusSince(&protocol.PutConversation{Delivered: []protocol.Range{{First: 1, Last: 1}}}, &Message{PutMessage: protocol.PutMessage{Sequence: 1}})
+				return err
+			},
 			func() error { _, err := v.Contents([]protocol.MessageID{m.ID}); return err },
 			func() error { _, err := v.Outbox(5); return err },
 			func() error { _, _, err := v.Unstarted(id, 5, 0); return err },

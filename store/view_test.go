@@ -151,6 +151,41 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestStatusSince asks for times of messages behind ten thousand others.
+func TestStatusSince(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	c := &f.convs[0]
+	const last = 10_000
+	c.OwnSequence = last
+	c.Delivered, c.PeerReadUpTo = []protocol.Range{{First: 1, Last: 400}, {First: 402, Last: last}}, 30
+	c.Carried[1] = []protocol.Range{{First: 401, Last: 401}}
+	for _, e := range []struct {
+		at          int64
+		code        string
+		first, last uint64
+	}{
+		{1, protocol.StatusCarried, 1, 500}, {2, protocol.StatusCarried, 401, 401}, {3, protocol.StatusDelivered, 1, 300},
+		{4, protocol.StatusRead, 1, 20}, {5, protocol.StatusQueued, 101, 300}, {6, protocol.StatusDelivered, 101, 400},
+		{7, protocol.StatusRead, 21, 30}, {8, protocol.StatusDelivered, 402, last}, {9, "", 1, last},
+	} {
+		_, err := s.Commit(Batch{Now: time.UnixMilli(e.at), Writes: []protocol.Write{*c}, Events: []protocol.Event{
+			{Type: protocol.MessageStatus, Conversation: c.ID, First: e.first, Count: e.last - e.first + 1, Code: e.code},
+			{Type: protocol.MessageStatus, Conversation: f.convs[1].ID, First: 1, Count: last, Code: e.code},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for sequence, want := range map[uint64]int64{1: 4, 20: 4, 21: 7, 30: 7, 31: 3, 100: 3, 101: 6, 400: 6, 401: 2, 402: 8, last: 8, last + 1: 77} {
+		m := &Message{}
+		m.Direction, m.Sequence, m.At = protocol.Out, sequence, 77
+		if got := view(t, s, func(v *View) (int64, error) { return v.StatusSince(c, m) }); got != want {
+			t.Errorf("message %d is %s since %d, want %d", sequence, StatusOf(c, m), got, want)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	type ranges = []protocol.Range
 	for _, tt := range []struct {

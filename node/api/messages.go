@@ -117,7 +117,7 @@ const FormatPlain = "plain"
 // other side; see [Client.WhyMessage] for what it waits for.
 type MessageState struct {
 	State    string      `json:"state" enum:"queued,carried,delivered,read,expired,failed"`
-	At       *Time       `json:"at" doc:"null where it is not recorded"`
+	At       *Time       `json:"at" doc:"since when; null where it is not recorded, or not any more"`
 	Carriers int         `json:"carriers" doc:"couriers that hold it"`
 	Error    *StateError `json:"error" doc:"of a failed message"`
 }

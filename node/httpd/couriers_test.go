@@ -93,11 +93,12 @@ func TestCarried(t *testing.T) {
 	}
 	row.Carried[0] = []protocol.Range{{First: row.OwnSequence, Last: row.OwnSequence}}
 	row.Carried[1] = row.Carried[0]
-	if err := w.d.commit(store.Batch{Now: time.Now(), Writes: []protocol.Write{row}}); err != nil {
+	event := protocol.Event{Type: protocol.MessageStatus, Conversation: id, First: row.OwnSequence, Count: 1, Code: protocol.StatusCarried}
+	if err := w.d.commit(store.Batch{Now: time.UnixMilli(5), Writes: []protocol.Write{row}, Events: []protocol.Event{event}}); err != nil {
 		t.Fatal(err)
 	}
 	w.d.must(200, call{method: "GET", path: "/v1/messages/" + *m.ID}).into(t, &m)
-	if m.Status.State != api.StateCarried || m.Status.Carriers != 2 {
+	if m.Status.State != api.StateCarried || m.Status.Carriers != 2 || m.Status.At == nil || m.Status.At.UnixMilli() != 5 {
 		t.Errorf("status %+v", m.Status)
 	}
 	var why api.Why

@@ -128,7 +128,7 @@ func TestConversationOfTwo(t *testing.T) {
 		return err == nil && c.Name == "Mina"
 	})
 	sent, err := b.SendToContact(ctx, "@A", api.MessageRequest{Text: "안녕, 반가워요 👋"}, api.SendOptions{Wait: api.StateDelivered})
-	if err != nil || sent.Status.State != api.StateDelivered {
+	if err != nil || sent.Status.State != api.StateDelivered || sent.Status.At == nil || sent.Status.At.Before(sent.CreatedAt.Time) {
 		t.Fatalf("sent %+v, %v", sent.Status, err)
 	}
 	page, err := a.Messages(ctx, *ofA.ConversationID, api.MessageQuery{})

@@ -168,10 +168,14 @@ func messageID(m *store.Message) string {
 
 func (r *reader) messageView(c *protocol.PutConversation, m *store.Message) (api.Message, error) {
 	id := messageID(m)
+	status, err := r.statusView(c, m)
+	if err != nil {
+		return api.Message{}, err
+	}
 	created, received := api.Milli(m.SentAt), api.Milli(m.At)
 	out := api.Message{
 		ID: &id, ConversationID: c.ID.String(), Position: m.Position, Kind: api.MessageText, Direction: api.DirectionOut,
-		CreatedAt: &created, Status: statusView(c, m), Trust: string(m.Verification), ExpiresAt: api.MilliOrNil(m.ExpiresAt),
+		CreatedAt: &created, Status: status, Trust: string(m.Verification), ExpiresAt: api.MilliOrNil(m.ExpiresAt),
 	}
 	if out.Trust == "" {
 		out.Trust = string(protocol.Unverified)
@@ -210,18 +214,19 @@ func (r *reader) sender(out *api.Message, c *protocol.PutConversation, d protoco
 	return nil
 }
 
-func statusView(c *protocol.PutConversation, m *store.Message) *api.MessageState {
-	out := &api.MessageState{State: string(store.StatusOf(c, m))}
-	switch {
-	case out.State == api.StateCarried:
+func (r *reader) statusView(c *protocol.PutConversation, m *store.Message) (*api.MessageState, error) {
+	since, err := r.StatusSince(c, m)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.MessageState{State: string(store.StatusOf(c, m)), At: api.MilliOrNil(since)}
+	switch out.State {
+	case api.StateCarried:
 		out.Carriers = store.CarriedBy(c, m.Sequence)
-	case out.State == api.StateQueued, m.Direction == protocol.In && out.State == api.StateDelivered:
-		at := api.Milli(m.At)
-		out.At = &at
-	case out.State == api.StateFailed:
+	case api.StateFailed:
 		out.Error = &api.StateError{Code: m.Code}
 	}
-	return out
+	return out, nil
 }
 
 // itemView shows a place in a conversation: a message or a gap.
