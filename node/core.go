@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/node/p2p"
 	"pabal/protocol"
 	"pabal/store"
@@ -36,6 +37,7 @@ type core struct {
 	machine    protocol.Config
 	host       *p2p.Host
 	arrivals   <-chan p2p.Event // of host; nil while there is none
+	ledger     *egress.Ledger   // its methods may be called by anybody
 	conns      *atomic.Uint64
 	open       map[uint64]bool   // conns that the Peer knows
 	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
@@ -92,7 +94,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 		config: config, log: config.Log, store: st, events: events, peer: peer, machine: machine,
 		requests: make(chan request, queueLen), results: make(chan finished, queueLen),
 		done: make(chan struct{}), stamps: make(chan struct{}, stampsMax),
-		conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
+		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
 	}
 	c.stepped.Store(time.Now().UnixNano())
 	c.look()

@@ -109,7 +109,7 @@ func (m *middle) event(at int, e p2p.Event) {
 		p := &passage{asked: at}
 		p.conn[at] = e.Conn
 		plays.paired[e.Conn] = p
-		other.host.Dial(p2p.Dial{ID: e.Conn, Keys: []identity.TransportKey{plays.host.Key()}, Addresses: plays.real})
+		other.host.Dial(p2p.Dial{ID: e.Conn, Keys: []identity.TransportKey{plays.host.Key()}, Addresses: plays.real, Why: forTests()})
 	case p2p.Received:
 		m.pass(at, plays.paired[e.Conn], e)
 	case p2p.Closed:
@@ -168,5 +168,5 @@ func seedInUse(t testing.TB, p *protocol.Peer, at []wire.Address) identity.Trans
 		seeds[seed.Public()] = seed
 	}
 	h := openHost(t, identity.TransportSeed{byte(len(at)), byte(at[0].Port), byte(at[0].Port >> 8)}, 0)
-	return seeds[whoIs(t, h, p2p.Dial{ID: 1, Keys: slices.Collect(maps.Keys(seeds)), Addresses: at})]
+	return seeds[whoIs(t, h, p2p.Dial{ID: 1, Keys: slices.Collect(maps.Keys(seeds)), Addresses: at, Why: forTests()})]
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/node/p2p"
 	"pabal/protocol"
 	"pabal/store"
@@ -17,7 +18,7 @@ func (c *core) openHost() error {
 	now := time.Now()
 	listen, fixed := c.listen()
 	config := p2p.Config{
-		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log,
+		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log, Ledger: c.ledger,
 	}
 	host, err := p2p.Open(config)
 	if err != nil && fixed { // somebody took our port: another one is better than none
@@ -138,7 +139,10 @@ func (c *core) sends(sends []protocol.Send) {
 		case protocol.Dial:
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial
-			c.host.Dial(p2p.Dial{ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses})
+			c.host.Dial(p2p.Dial{
+				ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses,
+				Why: egress.Reason{Rung: egress.Rung(s.Rung), Contact: s.For},
+			})
 		}
 	}
 	flush()

@@ -193,7 +193,7 @@ func randomBytes(n int) []byte {
 func nodeOf(ctx context.Context, t *testing.T, p *person, name string) visited {
 	link := must[wire.Link](t)(wire.ParseLink(*inviteOf(ctx, p, api.InviteRequest{}).URI))
 	h := openHost(t, identity.TransportSeed(randomBytes(32)), 0)
-	key := whoIs(t, h, p2p.Dial{ID: 1, Keys: link.Keys, Addresses: link.Addresses})
+	key := whoIs(t, h, p2p.Dial{ID: 1, Keys: link.Keys, Addresses: link.Addresses, Why: forTests()})
 	return visited{name: name, key: key, addresses: link.Addresses}
 }
 
@@ -229,7 +229,7 @@ func stranger(t *testing.T, i, rounds int, nodes []visited, approaches []approac
 			a := approaches[(i/2+n+round*len(approaches)/2)%len(approaches)]
 			tries[uint64(n)] = &visit{network: network, class: a.class + " at " + node.name, approach: a}
 			addresses := slices.DeleteFunc(slices.Clone(node.addresses), func(a wire.Address) bool { return a.Network != network })
-			dials[uint64(n)] = p2p.Dial{ID: uint64(n), Keys: []identity.TransportKey{node.key}, Addresses: addresses}
+			dials[uint64(n)] = p2p.Dial{ID: uint64(n), Keys: []identity.TransportKey{node.key}, Addresses: addresses, Why: forTests()}
 			h.Dial(dials[uint64(n)])
 		}
 		if !watchVisits(h, tries, dials) {

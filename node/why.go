@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/node/egress"
 	"pabal/protocol"
 	"pabal/protocol/rendezvous"
 	"pabal/protocol/wire"
@@ -52,6 +53,15 @@ func (n *Node) Network() api.Network {
 		return out
 	}
 	return seen
+}
+
+// Egress returns to whom anything was sent since the profile was unlocked.
+func (n *Node) Egress() (egress.Seen, error) {
+	c := n.running()
+	if c == nil {
+		return egress.Seen{}, api.NewProblem(api.CodeLocked)
+	}
+	return c.ledger.Seen(), nil
 }
 
 func network(p *protocol.Peer) api.Network {

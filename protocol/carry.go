@@ -94,7 +94,7 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 		switch k := p.counter(at.Courier); {
 		case len(open) == copiesMax || c.full[at.ID].After(now):
 		case k == nil:
-			p.dialPost(now, at)
+			p.dialPost(now, c, at)
 		default:
 			at.conn = k
 			open, ids = append(open, at), append(ids, at.ID)
@@ -248,8 +248,8 @@ func (p *Peer) acknowledgeByCourier(now time.Time, c *contact, places []place) e
 	})
 }
 
-// dialPost tries to reach a courier.
-func (p *Peer) dialPost(now time.Time, at place) {
+// dialPost tries to reach a courier of a contact.
+func (p *Peer) dialPost(now time.Time, c *contact, at place) {
 	t := p.posts[at.Courier]
 	if t == nil {
 		t = &post{}
@@ -270,7 +270,9 @@ func (p *Peer) dialPost(now time.Time, at place) {
 	}
 	t.dialing = p.number()
 	p.dials[t.dialing] = &dialing{courier: at.Courier, access: at.Write.Access()}
-	p.send(Dial{Dial: t.dialing, Keys: []identity.TransportKey{at.Courier}, Addresses: at.addresses})
+	p.send(Dial{
+		Dial: t.dialing, Keys: []identity.TransportKey{at.Courier}, Addresses: at.addresses, Rung: RungCourier, For: c.row.ID,
+	})
 }
 
 // postOpened says hello to a courier.

@@ -436,7 +436,11 @@ func (p *Peer) dial(now time.Time, c *contact) {
 	}
 	c.dialing = p.number()
 	p.dials[c.dialing] = &dialing{contact: c.row.ID}
-	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses})
+	rung := RungDirect
+	if c.byLink() {
+		rung = RungLink
+	}
+	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses, Rung: rung, For: c.row.ID})
 }
 
 // byLink reports whether a contact is tried by the link that we asked by: as long as

@@ -44,7 +44,19 @@ type (
 		Dial      uint64
 		Keys      []identity.TransportKey
 		Addresses []wire.Address
+		Rung      Rung      // why these addresses
+		For       ContactID // on whose behalf
 	}
+)
+
+// Rung says by which rung of the ladder a contact is tried (network.md, "The ladder").
+type Rung string
+
+// The rungs.
+const (
+	RungLink    Rung = "link"    // addresses of the link that we ask by
+	RungDirect  Rung = "direct"  // addresses that the contact told us
+	RungCourier Rung = "courier" // a courier of the contact, to leave mail for it
 )
 
 func (SendFrame) send()    {}

@@ -39,9 +39,10 @@ var mayImport = map[string][]string{
 	"protocol/sim": {"protocol/..."},
 	"store":        {"protocol/...", "store/..."},
 	"node/api":     {},
-	"node/p2p":     {"protocol/identity", "protocol/wire"},
+	"node/egress":  {},
+	"node/p2p":     {"protocol/identity", "protocol/wire", "node/egress"},
 	"node/p2p/lab": {"protocol/identity", "protocol/wire", "node/p2p"},
-	"node/httpd":   {"protocol/...", "store/...", "node/api"},
+	"node/httpd":   {"protocol/...", "store/...", "node/api", "node/egress"},
 	"node":         {"protocol/...", "store/...", "node/..."},
 	"cmd/pabal":    {"store", "node/...", "cmd/pabal/..."}, // store: the errors that run tells apart
 	"cmd/dev":      {"protocol/...", "store/...", "node/..."},

@@ -389,3 +389,8 @@ func (c *Client) Ack(ctx context.Context, in Ack) (Consumer, error) {
 	err := c.do(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/events/ack"}, in, &out)
 	return out, err
 }
+
+// Egress returns to whom the daemon has sent anything, and why.
+func (c *Client) Egress(ctx context.Context) (Egress, error) {
+	return fetch[Egress](ctx, c, "/v1/network/egress", nil)
+}

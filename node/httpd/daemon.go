@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/node/egress"
 	"pabal/protocol"
 	"pabal/protocol/identity"
 	"pabal/store"
@@ -60,6 +61,9 @@ type Daemon interface {
 	Identity(ctx context.Context) (Identity, error)
 	// Network returns our addresses and the live contacts.
 	Network() api.Network
+	// Egress returns to whom anything was sent since the profile was unlocked. Problem:
+	// locked.
+	Egress() (egress.Seen, error)
 	// Why says what contacts, or messages of ours, wait for, all at one moment. An
 	// answer is nil if the contact is unknown. Subject is filled in by the server.
 	Why(ctx context.Context, about ...Question) ([]*api.Why, error)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/node/egress"
 	"pabal/protocol"
 	"pabal/store"
 )
@@ -35,6 +36,7 @@ type testDaemon struct {
 	writes int // commits
 	asked  int // calls of Why
 	helps  []protocol.Help
+	sent   egress.Seen
 }
 
 func (d *testDaemon) set(s api.State) {
@@ -194,6 +196,12 @@ func (d *testDaemon) Identity(context.Context) (Identity, error) {
 }
 
 func (d *testDaemon) Network() api.Network { return api.Network{Reachability: api.ReachabilityOffline} }
+
+func (d *testDaemon) Egress() (egress.Seen, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sent, nil
+}
 
 func (d *testDaemon) Why(_ context.Context, about ...Question) ([]*api.Why, error) {
 	d.mu.Lock()

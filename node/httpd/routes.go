@@ -78,6 +78,8 @@ func serviceRoutes() []route {
 			scopes: scopes(api.ScopeSettingsWrite), states: writing, register: operation((*Server).patchSettings)},
 		{method: http.MethodGet, path: "/v1/network", summary: "Own addresses and live contacts",
 			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).network)},
+		{method: http.MethodGet, path: "/v1/network/egress", summary: "Whom the daemon has sent to, and why",
+			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).egress)},
 	}
 }
 

@@ -86,6 +86,7 @@ func samples(w *world) map[string]sample {
 		"GET /v1/messages/{id}/why":                        {path: "/v1/messages/" + message + "/why", status: 200},
 		"GET /v1/outbox":                                   {status: 200},
 		"GET /v1/couriers":                                 {status: 200},
+		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"DELETE /v1/couriers/{id}":                         {path: "/v1/couriers/" + contact, status: 404},
 		"GET /healthz":                                     {status: 200},

@@ -79,7 +79,7 @@ func BenchmarkDialEcho(b *testing.B) {
 			}()
 			b.ResetTimer()
 			for range b.N {
-				x.Dial(Dial{ID: 1, Keys: []identity.TransportKey{y.Key()}, Addresses: addresses(y, on)})
+				x.Dial(Dial{ID: 1, Keys: []identity.TransportKey{y.Key()}, Addresses: addresses(y, on), Why: forTests()})
 				conn := next[Opened](b, x).Conn
 				send(b, x, conn, numbered(0, 512))
 				next[Received](b, x)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/protocol/identity"
 
 	"github.com/libp2p/go-libp2p"
@@ -38,6 +39,8 @@ type Config struct {
 	// Conns numbers the conns; hosts of one process that live at the same time
 	// share it so that no number is used twice. Nil means one of its own.
 	Conns *atomic.Uint64
+	// Ledger records every address that is dialled, and why. Nil means one of its own.
+	Ledger *egress.Ledger
 	// Log gets lifecycle lines without keys or addresses. Nil discards them.
 	Log *slog.Logger
 

@@ -135,7 +135,7 @@ func TestUnknownFrameTypeIsDelivered(t *testing.T) {
 
 func TestTooMuchBeforeAuthentication(t *testing.T) {
 	a, b := loopback(t, 1), loopback(t, 2)
-	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
+	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Why: forTests()})
 	atA := next[Opened](t, a).Conn
 	send(t, a, atA, hello(1))
 	atB := next[Opened](t, b).Conn
@@ -160,8 +160,8 @@ func TestTooMuchBeforeAuthentication(t *testing.T) {
 
 func TestBothDialAtOnce(t *testing.T) {
 	a, b := loopback(t, 1), loopback(t, 2)
-	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
-	b.Dial(Dial{ID: 1, Keys: []identity.TransportKey{a.Key()}, Addresses: addresses(a, 0)})
+	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Why: forTests()})
+	b.Dial(Dial{ID: 1, Keys: []identity.TransportKey{a.Key()}, Addresses: addresses(a, 0), Why: forTests()})
 	// Both conns live, on one connection or on two.
 	seen := make(chan error)
 	for _, h := range []*Host{a, b} {
@@ -229,10 +229,10 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		a.SetActive(atA, true)
 		b.SetActive(atB, true)
 		a.Clear()
-		a.Dial(Dial{ID: 3, Keys: []identity.TransportKey{{9}}, Addresses: addresses(b, 0)})
+		a.Dial(Dial{ID: 3, Keys: []identity.TransportKey{{9}}, Addresses: addresses(b, 0), Why: forTests()})
 		a.Close()
 		b.Close()
-		a.Dial(Dial{ID: 4})
+		a.Dial(Dial{ID: 4, Why: forTests()})
 		if err := a.Send(atA, nil); !errors.Is(err, ErrNoConn) {
 			t.Fatalf("error %v", err)
 		}

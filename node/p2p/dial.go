@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 
@@ -27,7 +28,8 @@ type Dial struct {
 	ID        uint64
 	Keys      []identity.TransportKey // the likeliest first
 	Addresses []wire.Address
-	Deadline  time.Time // zero: dialTimeout after the dial starts
+	Deadline  time.Time     // zero: dialTimeout after the dial starts
+	Why       egress.Reason // goes into the ledger; without one nothing is dialled
 }
 
 // Dial starts a dial. It is answered by Opened with its ID, or by DialFailed.
@@ -98,6 +100,9 @@ type attempt struct {
 // connectAny dials the keys, each a little after the one before or as soon as that
 // one failed, and keeps the first connection.
 func (h *Host) connectAny(ctx context.Context, d Dial) (network.Conn, Code) {
+	if d.Why.Rung == "" {
+		return nil, CodeNoReason
+	}
 	keys, addresses := dialTargets(d)
 	if len(keys) == 0 || len(addresses) == 0 {
 		return nil, CodeNoAddress
@@ -116,7 +121,7 @@ func (h *Host) connectAny(ctx context.Context, d Dial) (network.Conn, Code) {
 				started++
 				pending++
 				go func() {
-					c, err := h.connect(ctx, id, addresses)
+					c, err := h.connect(ctx, id, addresses, d.Why)
 					results <- attempt{c, err}
 				}()
 				next.Reset(dialKeyStagger)
@@ -158,10 +163,10 @@ func dialTargets(d Dial) (keys []peer.ID, addresses []ma.Multiaddr) {
 }
 
 // connect dials one key. A connection that stands already is used again.
-func (h *Host) connect(ctx context.Context, id peer.ID, addresses []ma.Multiaddr) (network.Conn, error) {
-	h.gater.grant(id, addresses)
+func (h *Host) connect(ctx context.Context, id peer.ID, addresses []ma.Multiaddr, why egress.Reason) (network.Conn, error) {
+	h.gater.grant(id, addresses, why)
 	defer func() {
-		if h.gater.revoke(id, addresses) {
+		if h.gater.revoke(id, addresses, why) {
 			h.libp2p.Peerstore().ClearAddrs(id)
 		}
 	}()

@@ -10,7 +10,7 @@
 //
 //	host, err := p2p.Open(p2p.Config{Seed: seed})
 //	for event := range host.Events() { … }   // Opened, Received, Closed, …
-//	host.Dial(p2p.Dial{ID: 1, Keys: keys, Addresses: addresses})
+//	host.Dial(p2p.Dial{ID: 1, Keys: keys, Addresses: addresses, Why: reason})
 //	host.Send(conn, frames)
 //
 // One goroutine should read [Host.Events] all the time. When it does not, the

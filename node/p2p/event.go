@@ -99,4 +99,5 @@ const (
 	CodeUnreachable Code = "unreachable" // nobody answers at any address
 	CodeWrongKey    Code = "wrong_key"   // somebody answers, but holds none of the keys
 	CodeBusy        Code = "busy"        // too many dials, or too many connections
+	CodeNoReason    Code = "no_reason"   // the Dial says not why: a mistake of the program
 )

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 
+	"pabal/node/egress"
 	"pabal/node/p2p"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
@@ -25,7 +26,7 @@ func Example() {
 
 	where := (<-ben.Events()).(p2p.Addresses) // always the first event
 	<-ana.Events()
-	ana.Dial(p2p.Dial{ID: 1, Keys: []identity.TransportKey{ben.Key()}, Addresses: where.Own})
+	ana.Dial(p2p.Dial{ID: 1, Keys: []identity.TransportKey{ben.Key()}, Addresses: where.Own, Why: egress.Reason{Rung: egress.Direct}})
 	opened := (<-ana.Events()).(p2p.Opened)
 	tag := make([]byte, identity.HelloTagSize)
 	if err := ana.Send(opened.Conn, []p2p.Frame{{Type: wire.TypeHello, Body: tag}}); err != nil {

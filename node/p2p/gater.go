@@ -3,6 +3,9 @@ package p2p
 import (
 	"sync"
 
+	"pabal/node/egress"
+	"pabal/protocol/wire"
+
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -11,11 +14,13 @@ import (
 )
 
 // gater is asked by libp2p before each connection. Outbound: only what a running
-// Dial named for this very key. Inbound: Ed25519 keys only, strangers in bounded
-// number, and on the LAN profile private addresses only.
+// Dial named for this very key, and what the ledger takes the reason of. Inbound:
+// Ed25519 keys only, strangers in bounded number, and on the LAN profile private
+// addresses only.
 type gater struct {
 	lan       bool
 	strangers *strangers
+	ledger    *egress.Ledger
 
 	mu    sync.Mutex
 	dials map[peer.ID]*dialGrant
@@ -27,31 +32,38 @@ var _ connmgr.ConnectionGater = (*gater)(nil)
 // two Dials may name the same one.
 type dialGrant struct {
 	dials     int
-	addresses map[string]int // by the bytes of the multiaddr
+	addresses map[granted]int
 }
 
-// grant allows these addresses for id until revoke is called with the same ones.
-func (g *gater) grant(id peer.ID, addresses []ma.Multiaddr) {
+// granted is an address that may be dialled, and why.
+type granted struct {
+	address string // the bytes of the multiaddr
+	why     egress.Reason
+}
+
+// grant allows these addresses for id, for a reason, until revoke is called with the
+// same ones.
+func (g *gater) grant(id peer.ID, addresses []ma.Multiaddr, why egress.Reason) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	d := g.dials[id]
 	if d == nil {
-		d = &dialGrant{addresses: map[string]int{}}
+		d = &dialGrant{addresses: map[granted]int{}}
 		g.dials[id] = d
 	}
 	d.dials++
 	for _, a := range addresses {
-		d.addresses[string(a.Bytes())]++
+		d.addresses[granted{string(a.Bytes()), why}]++
 	}
 }
 
 // revoke takes a grant back and reports whether it was the last one for id.
-func (g *gater) revoke(id peer.ID, addresses []ma.Multiaddr) (last bool) {
+func (g *gater) revoke(id peer.ID, addresses []ma.Multiaddr, why egress.Reason) (last bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	d := g.dials[id]
 	for _, a := range addresses {
-		k := string(a.Bytes())
+		k := granted{string(a.Bytes()), why}
 		if d.addresses[k]--; d.addresses[k] == 0 {
 			delete(d.addresses, k)
 		}
@@ -69,13 +81,42 @@ func (g *gater) InterceptPeerDial(id peer.ID) bool {
 	return g.dials[id] != nil
 }
 
-// InterceptAddrDial allows the addresses that a Dial named for this key.
+// InterceptAddrDial allows the addresses that a Dial named for this key, and enters
+// each reason in the ledger.
 func (g *gater) InterceptAddrDial(id peer.ID, m ma.Multiaddr) bool {
+	a, ok := wireAddress(m)
+	if !ok || !g.inReach(m) {
+		return false
+	}
+	entered := false
+	for _, why := range g.reasons(id, m) {
+		entered = g.ledger.Enter(networkName(a.Network), a.AddrPort(), why) == nil || entered
+	}
+	return entered
+}
+
+// reasons returns why an address may be dialled for a key; none: it may not.
+func (g *gater) reasons(id peer.ID, m ma.Multiaddr) []egress.Reason {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	d := g.dials[id]
-	granted := d != nil && d.addresses[string(m.Bytes())] > 0
-	g.mu.Unlock()
-	return granted && g.inReach(m)
+	if d == nil {
+		return nil
+	}
+	var out []egress.Reason
+	for k := range d.addresses {
+		if k.address == string(m.Bytes()) {
+			out = append(out, k.why)
+		}
+	}
+	return out
+}
+
+func networkName(n wire.Network) egress.Network {
+	if n == wire.TCP {
+		return egress.TCP
+	}
+	return egress.QUIC
 }
 
 // InterceptAccept refuses an inbound connection before its handshake (TCP) or

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 
@@ -85,7 +86,7 @@ func Open(c Config) (*Host, error) {
 	if h.clocks == nil {
 		h.clocks = machineClocks()
 	}
-	h.gater = &gater{lan: c.Profile == LAN, strangers: h.strangers, dials: map[peer.ID]*dialGrant{}}
+	h.gater = &gater{lan: c.Profile == LAN, strangers: h.strangers, ledger: cmp.Or(c.Ledger, egress.New(nil)), dials: map[peer.ID]*dialGrant{}}
 	h.libp2p, err = newLibp2p(c, key, h.gater)
 	if err != nil {
 		return nil, fmt.Errorf("make host: %w", err)

@@ -73,7 +73,7 @@ func addresses(h *Host, network wire.Network) (list []wire.Address) {
 // It returns the numbers of the conn at a and at b.
 func connectPair(t testing.TB, a, b *Host, network wire.Network) (atA, atB uint64) {
 	t.Helper()
-	a.Dial(Dial{ID: 7, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, network)})
+	a.Dial(Dial{ID: 7, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, network), Why: forTests()})
 	opened := next[Opened](t, a)
 	if opened.Dial != 7 || opened.Inbound || opened.Remote != b.Key() || opened.Local != a.Key() || opened.Class != Loopback {
 		t.Fatalf("dialled: %+v", opened)
@@ -167,12 +167,12 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 		dial Dial
 		want Code
 	}{
-		"wrong key QUIC": {Dial{Keys: []identity.TransportKey{other}, Addresses: addresses(b, wire.QUIC)}, CodeWrongKey},
-		"wrong key TCP":  {Dial{Keys: []identity.TransportKey{other}, Addresses: addresses(b, wire.TCP)}, CodeWrongKey},
-		"closed port":    {Dial{Keys: []identity.TransportKey{other}, Addresses: []wire.Address{closed}}, CodeUnreachable},
-		"no address":     {Dial{Keys: []identity.TransportKey{other}}, CodeNoAddress},
-		"no key":         {Dial{Addresses: addresses(b, 0)}, CodeNoAddress},
-		"own key":        {Dial{Keys: []identity.TransportKey{a.Key()}, Addresses: addresses(b, 0)}, CodeNoAddress},
+		"wrong key QUIC": {Dial{Keys: []identity.TransportKey{other}, Addresses: addresses(b, wire.QUIC), Why: forTests()}, CodeWrongKey},
+		"wrong key TCP":  {Dial{Keys: []identity.TransportKey{other}, Addresses: addresses(b, wire.TCP), Why: forTests()}, CodeWrongKey},
+		"closed port":    {Dial{Keys: []identity.TransportKey{other}, Addresses: []wire.Address{closed}, Why: forTests()}, CodeUnreachable},
+		"no address":     {Dial{Keys: []identity.TransportKey{other}, Why: forTests()}, CodeNoAddress},
+		"no key":         {Dial{Addresses: addresses(b, 0), Why: forTests()}, CodeNoAddress},
+		"own key":        {Dial{Keys: []identity.TransportKey{a.Key()}, Addresses: addresses(b, 0), Why: forTests()}, CodeNoAddress},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 func TestDialFindsTheRightKeyAmongOthers(t *testing.T) {
 	a, b := loopback(t, 1), loopback(t, 2)
 	keys := []identity.TransportKey{{1, 2, 3}, identity.TransportSeed{9}.Public(), b.Key()}
-	a.Dial(Dial{ID: 1, Keys: keys, Addresses: addresses(b, 0)})
+	a.Dial(Dial{ID: 1, Keys: keys, Addresses: addresses(b, 0), Why: forTests()})
 	if got := next[Opened](t, a); got.Remote != b.Key() {
 		t.Fatal("another key answered")
 	}
@@ -205,7 +205,7 @@ func TestNewKeyOnTheOldPort(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	renewed := open(t, Config{Seed: identity.TransportSeed{3}, Listen: []string{where[0].AddrPort().String()}})
-	a.Dial(Dial{ID: 2, Keys: []identity.TransportKey{b.Key(), renewed.Key()}, Addresses: where})
+	a.Dial(Dial{ID: 2, Keys: []identity.TransportKey{b.Key(), renewed.Key()}, Addresses: where, Why: forTests()})
 	if got := next[Opened](t, a); got.Remote != renewed.Key() {
 		t.Fatal("another key answered")
 	}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/node/p2p/lab"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
@@ -128,13 +129,13 @@ func TestAddressesSurviveLibp2p(t *testing.T) {
 }
 
 func TestGaterDialsWhatWasNamedOnly(t *testing.T) {
-	g := &gater{strangers: &strangers{}, dials: map[peer.ID]*dialGrant{}}
+	g := &gater{strangers: &strangers{}, ledger: egress.New(nil), dials: map[peer.ID]*dialGrant{}}
 	x, y := ma.StringCast("/ip4/10.0.0.1/tcp/1"), ma.StringCast("/ip4/8.8.8.8/tcp/1")
 	if g.InterceptPeerDial("a") || g.InterceptAddrDial("a", x) {
 		t.Error("a dial that nobody asked for is allowed")
 	}
-	g.grant("a", []ma.Multiaddr{x, y})
-	g.grant("a", []ma.Multiaddr{x})
+	g.grant("a", []ma.Multiaddr{x, y}, forTests())
+	g.grant("a", []ma.Multiaddr{x}, forTests())
 	if !g.InterceptPeerDial("a") || !g.InterceptAddrDial("a", x) || !g.InterceptAddrDial("a", y) {
 		t.Error("a dial that was asked for is refused")
 	}
@@ -145,10 +146,10 @@ func TestGaterDialsWhatWasNamedOnly(t *testing.T) {
 	if g.InterceptAddrDial("a", y) || !g.InterceptAddrDial("a", x) {
 		t.Error("the LAN profile must stay on the LAN")
 	}
-	if g.revoke("a", []ma.Multiaddr{x, y}) || !g.InterceptAddrDial("a", x) {
+	if g.revoke("a", []ma.Multiaddr{x, y}, forTests()) || !g.InterceptAddrDial("a", x) {
 		t.Error("the other dial lost its grant")
 	}
-	if !g.revoke("a", []ma.Multiaddr{x}) || g.InterceptPeerDial("a") || len(g.dials) != 0 {
+	if !g.revoke("a", []ma.Multiaddr{x}, forTests()) || g.InterceptPeerDial("a") || len(g.dials) != 0 {
 		t.Error("a grant is left behind")
 	}
 }

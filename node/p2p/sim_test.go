@@ -79,7 +79,7 @@ func TestPartitionIsNoticedAndHealed(t *testing.T) {
 		if got := next[Closed](t, b); got.Conn != atB { // by libp2p: b was not active
 			t.Fatalf("%+v", got)
 		}
-		a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Deadline: time.Now().Add(3 * time.Second)})
+		a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Deadline: time.Now().Add(3 * time.Second), Why: forTests()})
 		if got := next[DialFailed](t, a); got.Code != CodeTimeout {
 			t.Fatalf("%+v", got)
 		}
@@ -96,7 +96,7 @@ func TestPartitionIsNoticedAndHealed(t *testing.T) {
 // connectSimulated is connectPair without its assumption of loopback.
 func connectSimulated(t *testing.T, a, b *Host) (atA, atB uint64) {
 	t.Helper()
-	a.Dial(Dial{ID: 7, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, wire.QUIC)})
+	a.Dial(Dial{ID: 7, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, wire.QUIC), Why: forTests()})
 	atA = next[Opened](t, a).Conn
 	send(t, a, atA, hello(1))
 	atB = next[Opened](t, b).Conn
@@ -194,7 +194,7 @@ func TestNoAnswerIsNoticed(t *testing.T) {
 		defer w.Close()
 		defer a.Close()
 		defer b.Close()
-		a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
+		a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Why: forTests()})
 		opened := next[Opened](t, a)
 		send(t, a, opened.Conn, hello(1))
 		start := time.Now()

@@ -152,7 +152,7 @@ func compareTreatments(t *testing.T, h *Host, network wire.Network, says map[str
 
 func TestAnswerWaitsForAuthentication(t *testing.T) {
 	a, b := loopback(t, 1), loopback(t, 2)
-	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0)})
+	a.Dial(Dial{ID: 1, Keys: []identity.TransportKey{b.Key()}, Addresses: addresses(b, 0), Why: forTests()})
 	atA := next[Opened](t, a).Conn
 	send(t, a, atA, hello(1))
 	atB := next[Opened](t, b).Conn

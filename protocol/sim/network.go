@@ -132,6 +132,9 @@ func (n *network) dial(m *machine, d protocol.Dial) {
 	if len(d.Keys) == 0 || len(d.Addresses) == 0 {
 		n.w.fail("%v: dials nothing", m)
 	}
+	if d.Rung == "" || d.For == (protocol.ContactID{}) {
+		n.w.fail("%v: dials for no reason", m)
+	}
 	n.w.log("%v > dial %d", m, d.Dial)
 	m.after(n.w.between(20*time.Millisecond, 2*time.Second), func() {
 		for _, key := range d.Keys {

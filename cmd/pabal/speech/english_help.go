@@ -52,6 +52,7 @@ var englishHelp = map[Key]string{
 	"help.me qr":               "print the own QR code as SVG",
 	"help.network":             "look at the network",
 	"help.network status":      "show addresses and connections",
+	"help.who-knows":           "show whom this daemon has sent to, why, and what they could learn",
 	"help.settings":            "show and change settings",
 	"help.settings get":        "show all settings or one",
 	"help.settings set":        "change a setting",

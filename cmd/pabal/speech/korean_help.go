@@ -52,6 +52,7 @@ var koreanHelp = map[Key]string{
 	"help.me qr":               "내 QR 코드를 SVG로 출력합니다",
 	"help.network":             "네트워크를 살펴봅니다",
 	"help.network status":      "주소와 연결을 보여 줍니다",
+	"help.who-knows":           "이 데몬이 어디로 왜 보냈고 그곳에서 무엇을 알 수 있는지 보여 줍니다",
 	"help.settings":            "설정을 보고 바꿉니다",
 	"help.settings get":        "설정을 보여 줍니다",
 	"help.settings set":        "설정을 바꿉니다",
