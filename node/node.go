@@ -150,38 +150,37 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	n.change.Lock()
 	defer n.change.Unlock()
 	defer clear(in.Passphrase)
-	st, err := n.profile.Create(store.Options{Passphrase: in.Passphrase})
+	machine := peerConfig()
+	peer, first, err := found(machine, in)
+	if err != nil {
+		return err
+	}
+	st, err := n.profile.Create(store.Options{Passphrase: in.Passphrase, First: first})
 	if errors.Is(err, store.ErrExists) {
 		return api.NewProblem(api.CodeAlreadyInitialised)
 	}
 	if err != nil {
 		return err
 	}
-	machine := peerConfig()
-	peer, err := found(st, machine, in)
-	if err != nil { // nothing half made stays: the next try begins anew
-		return errors.Join(err, st.Close(), n.profile.Wipe())
-	}
 	return n.start(st, peer, machine)
 }
 
-// found makes the account of a new profile and commits it.
-func found(st *store.Store, machine protocol.Config, in httpd.Setup) (*protocol.Peer, error) {
+// found makes an account, and what a new profile holds first: that account.
+func found(machine protocol.Config, in httpd.Setup) (*protocol.Peer, store.Batch, error) {
 	now := time.Now()
 	peer, out, err := protocol.Create(randomness{}, machine, now, in.DisplayName)
 	if err != nil {
-		return nil, err
+		return nil, store.Batch{}, err
 	}
 	if _, err := peer.Step(now, protocol.SetDefaultTimer{Timer: timer(in.Disappearing)}); err != nil {
-		return nil, err
+		return nil, store.Batch{}, err
 	}
 	rest, err := peer.Step(now, protocol.Flush{})
 	if err != nil {
-		return nil, err
+		return nil, store.Batch{}, err
 	}
 	rows := []store.Row{httpd.DisappearingSetting(in.Disappearing)}
-	_, err = st.Commit(store.Batch{Now: now, Writes: append(out.Writes, rest.Writes...), Rows: rows})
-	return peer, err
+	return peer, store.Batch{Now: now, Writes: append(out.Writes, rest.Writes...), Rows: rows}, nil
 }
 
 func (n *Node) unlock(passphrase []byte) error {

@@ -10,8 +10,8 @@ import (
 	"pabal/store"
 )
 
-// TestSetupLeavesNothingHalfMade refuses a profile after its files were made: the
-// next try must find none.
+// TestSetupLeavesNothingHalfMade refuses a profile whose name is none: the next try
+// must find none.
 func TestSetupLeavesNothingHalfMade(t *testing.T) {
 	mina := newPerson(t, "Mina")
 	mina.end()
@@ -26,8 +26,8 @@ func TestSetupLeavesNothingHalfMade(t *testing.T) {
 	mina.start()
 }
 
-// TestUnlockOfDamagedProfile opens a profile without an account, which a killed
-// setup leaves: that is said, and the daemon stays locked.
+// TestUnlockOfDamagedProfile opens a profile without an account, which no setup
+// leaves: that is said, and the daemon stays locked.
 func TestUnlockOfDamagedProfile(t *testing.T) {
 	ctx := t.Context()
 	mina := newPerson(t, "Mina")

@@ -2,11 +2,13 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -236,4 +238,70 @@ func killOnce(t *testing.T, dir string, after time.Duration, have, gone uint64) 
 	}
 	child.Wait()
 	return have, gone
+}
+
+// TestCreateKilled makes a profile and looks, before each change of a file, at what a kill
+// would leave there: no profile, over which one can be made, or the whole of it.
+func TestCreateKilled(t *testing.T) {
+	dir, d := t.TempDir(), newDisk()
+	p, err := Lock(dir, Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.base = d
+	kills, whole := 0, 0
+	look := func() {
+		kills++
+		_, err := os.Lstat(filepath.Join(dir, headerName))
+		if err == nil || kills%16 == 1 { // without a header all look alike
+			whole += leftOf(t, dir)
+		}
+	}
+	d.watch = look
+	f := newFixture(t, 1)
+	first := Batch{Now: f.tick(), Writes: []protocol.Write{protocol.PutSelf{Name: "지우", State: []byte("self")}}, Rows: []Row{PutSetting{"lang", []byte("ko")}}}
+	s, err := p.Create(Options{First: first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look()
+	if _, err := s.Commit(Batch{Now: f.tick(), Rows: []Row{PutSetting{"more", nil}}}); err != nil {
+		t.Fatal(err)
+	}
+	d.watch = nil
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if whole == 0 || kills < 20 {
+		t.Errorf("%d kills, %d left a whole profile", kills, whole)
+	}
+	t.Logf("%d kills, %d left a whole profile", kills, whole)
+}
+
+// leftOf opens a copy of a profile's files as they are now. It returns 1 for a whole
+// profile and 0 for none, over which it makes one.
+func leftOf(t *testing.T, dir string) int {
+	t.Helper()
+	copied := t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(copied, Unlock{})
+	whole := 1
+	if errors.Is(err, ErrNoProfile) {
+		whole = 0
+		if err := os.WriteFile(filepath.Join(copied, headerTempName), make([]byte, 100), 0o600); err != nil { // killed in the header itself
+			t.Fatal(err)
+		}
+		s, err = Create(copied, Options{First: Batch{Now: time.Now(), Writes: []protocol.Write{protocol.PutSelf{Name: "지우"}}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if state, err := s.Load(); err != nil || state.Self.Name != "지우" {
+		t.Fatalf("a profile without an account is left: %v", err)
+	}
+	return whole
 }

@@ -32,6 +32,7 @@ type disk struct {
 	base  map[string][]byte
 	track bool
 	sick  bool        // syncs fail
+	watch func()      // called before each change of a file; may be nil
 	index func() bool // reports that there is no room for the log's index
 }
 
@@ -100,6 +101,7 @@ func (f *diskFile) grow(end int64) error {
 }
 
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
+	f.disk.changes()
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	if err := f.grow(off + int64(len(p))); err != nil {
@@ -117,6 +119,7 @@ func (f *diskFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *diskFile) Truncate(size int64) error {
+	f.disk.changes()
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	f.disk.sizes[f.path] = size
@@ -138,6 +141,13 @@ func (f *diskFile) SizeHint(size int64) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	return f.grow(size)
+}
+
+// changes tells whoever watches that a file is about to change.
+func (d *disk) changes() {
+	if d.watch != nil {
+		d.watch()
+	}
 }
 
 func (f *diskFile) note(op diskOp) {

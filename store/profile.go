@@ -43,6 +43,9 @@ type Options struct {
 	Passphrase []byte
 	// Argon is the cost of guessing the passphrase; zero is the default.
 	Argon Argon
+	// First is what the profile holds from its first moment on: one that was cut short
+	// on the way there is none. It is committed as [Store.Commit] does, unless it is empty.
+	First Batch
 }
 
 // Unlock says what opens a profile. The zero value is the keyfile.
@@ -120,8 +123,8 @@ func (p *Profile) Exists() (exists, keyfile bool, err error) {
 	return true, true, nil
 }
 
-// Create makes a new profile and opens it. The header is written last: before
-// it there is no profile.
+// Create makes a new profile, with what it holds first, and opens it. The header is
+// written last: before it there is no profile, and the next Create begins anew.
 func (p *Profile) Create(o Options) (*Store, error) {
 	exists, _, err := p.Exists()
 	if err != nil {
@@ -152,11 +155,29 @@ func (p *Profile) Create(o Options) (*Store, error) {
 	defer clear(key[:])
 	var at [1]byte
 	rand.Read(at[:])
-	h.seal(int(at[0]%slots), &key, ours)
-	if err := writeHeader(p.root, h); err != nil {
+	index := int(at[0] % slots)
+	h.seal(index, &key, ours)
+	s, err := p.openSlot(index, &key, ours)
+	if err != nil {
 		return nil, err
 	}
-	return p.openSlot(int(at[0]%slots), &key, ours)
+	if err := s.begin(o.First, h); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// begin commits what a new profile holds first, and only then writes the header.
+func (s *Store) begin(first Batch, h *header) error {
+	if len(first.Writes)+len(first.Rows)+len(first.Events) > 0 {
+		if _, err := s.Commit(first); err != nil {
+			return err
+		}
+	}
+	if err := syncDirectory(s.profile.root, s.slot.directoryName()); err != nil { // the log's name
+		return err
+	}
+	return writeHeader(s.profile.root, h)
 }
 
 // Open opens the profile with a passphrase or its keyfile. It returns

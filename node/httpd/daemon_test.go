@@ -55,10 +55,6 @@ func (d *testDaemon) State() State {
 }
 
 func (d *testDaemon) Setup(_ context.Context, in Setup) error {
-	st, err := d.profile.Create(store.Options{Passphrase: in.Passphrase, Argon: cheapArgon()})
-	if err != nil {
-		return err
-	}
 	peer, out, err := protocol.Create(rand.Reader, protocol.Config{}, time.Now(), in.DisplayName)
 	if err != nil {
 		return err
@@ -74,10 +70,10 @@ func (d *testDaemon) Setup(_ context.Context, in Setup) error {
 	if err != nil {
 		return err
 	}
-	_, err = st.Commit(store.Batch{
+	st, err := d.profile.Create(store.Options{Passphrase: in.Passphrase, Argon: cheapArgon(), First: store.Batch{
 		Now: time.Now(), Writes: append(out.Writes, flushed.Writes...), Events: append(out.Events, flushed.Events...),
 		Rows: []store.Row{DisappearingSetting(in.Disappearing)},
-	})
+	}})
 	if err != nil {
 		return err
 	}
