@@ -43,6 +43,8 @@ const (
 	LabelReply         Label = "reply"          // slot an accept is left in
 	LabelAccess        Label = "access"         // what a courier keeps of a capability
 	LabelMailboxHello  Label = "mailbox hello"  // hello key of a capability's holder
+	LabelBundleFile    Label = "bundle file"    // tag and key of a bundle file
+	LabelSealedFile    Label = "sealed file"    // bound data of a bundle file
 	LabelAcceptKey     Label = "accept key"     // key of an accept
 	LabelAccept        Label = "accept"         // bound data of an accept
 	LabelSession       Label = "session"        // session id
@@ -74,7 +76,7 @@ func Labels() []Label {
 		LabelDevice, LabelListSignature, LabelList, LabelBundle, LabelPin,
 		LabelBundleKey, LabelSealedBundle, LabelRequestTag, LabelFetch, LabelDeposit,
 		LabelBundleHash, LabelRepair, LabelRequestKey, LabelRequest, LabelRequestHash,
-		LabelReply, LabelAccess, LabelMailboxHello, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
+		LabelReply, LabelAccess, LabelMailboxHello, LabelBundleFile, LabelSealedFile, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,

@@ -88,6 +88,15 @@ const (
 	MailboxOrdersMax = 128
 )
 
+// Limits of bundle files, which the protocol fixes.
+const (
+	// BundleFileBytesMax is the size of the largest bundle file.
+	BundleFileBytesMax = 36 << 20
+	// BundleFileEnvelopesMax bounds the envelopes in one: a window, and the acks and sync
+	// frames of some sessions.
+	BundleFileEnvelopesMax = 544
+)
+
 // Limits of contents, which the protocol fixes.
 const (
 	// TextBytesMax bounds a text message, in bytes of UTF-8.

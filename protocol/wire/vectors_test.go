@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"pabal/protocol/identity"
 )
 
 var update = flag.Bool("update", false, "rewrite the test vectors")
@@ -144,4 +146,24 @@ func TestFrameVectors(t *testing.T) {
 		out = append(out, vector{typ.Name(), typ, least, most, AppendFrame(nil, typ, make([]byte, least))[:FrameHeaderSize]})
 	}
 	checkVectors(t, "frames.json", out)
+}
+
+func TestBundleFileVectors(t *testing.T) {
+	secret, maker, salt := [32]byte{1, 2, 3}, identity.AccountPublic{4, 5, 6}, [32]byte{7, 8, 9}
+	file := sampleBundleFile()
+	b := mustSealFile(t, file, secret, maker, salt)
+	hash := identity.Hash(b)
+	checkVectors(t, "bundlefile.json", struct {
+		Recovery  hexBytes   `json:"recovery"`
+		Maker     hexBytes   `json:"maker"`
+		Salt      hexBytes   `json:"salt"`
+		At        uint32     `json:"at"`
+		Envelopes []hexBytes `json:"envelopes"`
+		Bytes     int        `json:"file_bytes"`
+		Begin     hexBytes   `json:"file_begins_with"`
+		Hash      hexBytes   `json:"file_sha256"`
+	}{
+		secret[:], maker[:], salt[:], file.At, []hexBytes{file.Envelopes[0], file.Envelopes[1], file.Envelopes[2]},
+		len(b), b[:64], hash[:],
+	})
 }
