@@ -234,6 +234,14 @@ func (p *Peer) deposit(at place, item wire.Item) {
 	p.send(SendFrame{Conn: at.conn.id, Type: wire.TypeDeposit, Body: wire.Deposit{ID: at.ID, Write: at.Write, Item: item}.Append(nil)})
 }
 
+// acknowledgeLater has what came past a live connection acknowledged by courier, after a
+// random while.
+func (p *Peer) acknowledgeLater(now time.Time, c *contact, ps *pairSession) {
+	if ps.ackDue && c.ackBy.IsZero() {
+		c.ackBy = now.Add(ackByCourierMin + time.Duration(p.randomByte())*(ackByCourierMax-ackByCourierMin)/256)
+	}
+}
+
 // acknowledgeByCourier leaves a bare ack for what came by courier, after a random while:
 // prompt ones would tell the courier who answers whom.
 func (p *Peer) acknowledgeByCourier(now time.Time, c *contact, places []place) error {
@@ -394,9 +402,8 @@ func (p *Peer) carriedEnvelope(now time.Time, c *contact, frame []byte) error {
 			if err := p.opened(now, c, ps, opened); err != nil {
 				return err
 			}
-			if ps.ackDue && c.ackBy.IsZero() {
-				c.ackBy = now.Add(ackByCourierMin + time.Duration(p.randomByte())*(ackByCourierMax-ackByCourierMin)/256)
-			}
+			p.agreed(c, ps, opened)
+			p.acknowledgeLater(now, c, ps)
 			return nil
 		case errors.Is(err, session.ErrFork):
 			p.fork(now, c, ps)

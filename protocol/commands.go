@@ -330,6 +330,7 @@ func (p *Peer) removeContact(in RemoveContact) error {
 	if c == nil {
 		return refuse(CodeNotFound)
 	}
+	p.endExport(c, refuse(CodeNotFound))
 	p.dropConns(c)
 	if c.conv != nil {
 		p.eraseConversation(c.conv)

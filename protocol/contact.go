@@ -37,6 +37,7 @@ type contact struct {
 	ackBy        time.Time                    // a bare ack goes by courier then
 	recordDue    bool                         // our mailboxes for it changed
 	full         map[wire.MailboxID]time.Time // its mailboxes that took no more, until when they are left alone
+	export       *export                      // a file under way
 	voidsChanged bool                         // the queue does not hold state.Voids as they are
 
 	dirty       bool      // the row must be written
@@ -80,6 +81,7 @@ type contactState struct {
 	Declined     bool                `cbor:"28,keyasint,omitempty"` // but we do not let it
 	Boxes        []box               `cbor:"29,keyasint,omitempty"` // where it leaves mail for us
 	Withdraw     []Stored            `cbor:"31,keyasint,omitempty"` // what couriers are to erase of what we left for it
+	Exported     []exported          `cbor:"33,keyasint,omitempty"` // what the last file holds
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
 }
 

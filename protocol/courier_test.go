@@ -19,18 +19,20 @@ type town struct {
 	off  map[*side]bool
 	ends map[ConnID][2]*side // dialer, listener
 	held map[*side]map[wire.MailboxID][]PutHeld
+	rows map[*side]*rows
 	last ConnID
 }
 
 func newTown(t *testing.T, names ...string) (*town, []*side) {
 	w := &town{
 		t: t, now: testNow, off: make(map[*side]bool), ends: make(map[ConnID][2]*side),
-		held: make(map[*side]map[wire.MailboxID][]PutHeld),
+		held: make(map[*side]map[wire.MailboxID][]PutHeld), rows: make(map[*side]*rows),
 	}
 	for i, name := range names {
 		s := newSide(t, name, uint16(1001+i), w.now)
 		w.all = append(w.all, s)
 		w.held[s] = make(map[wire.MailboxID][]PutHeld)
+		w.rows[s] = newRows()
 	}
 	return w, w.all
 }
@@ -141,6 +143,7 @@ func (w *town) do(s *side, send Send) {
 }
 
 func (w *town) keep(s *side, write Write) {
+	w.rows[s].keep(write)
 	switch r := write.(type) {
 	case PutMessage:
 		s.history = append(s.history, r)
@@ -186,6 +189,14 @@ func (w *town) work(s *side, job Job) {
 				if m.ID == id {
 					in.Contents[id] = m.Content
 				}
+			}
+		}
+		s.step(w.now, in)
+	case FetchSequences:
+		in := SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last}
+		for _, m := range w.rows[s].own {
+			if m.Conversation == j.Conversation && m.Sequence >= j.First && m.Sequence <= j.Last {
+				in.Messages = append(in.Messages, Waiting{ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence, SizeBytes: len(m.Content)})
 			}
 		}
 		s.step(w.now, in)

@@ -34,6 +34,9 @@ func (p *Peer) flush(now time.Time) error {
 		if err := p.carry(now, c); err != nil {
 			return err
 		}
+		if err := p.exporting(now, c); err != nil {
+			return err
+		}
 		p.dial(now, c)
 		p.dueBy(c.nextDue(now))
 	}
@@ -261,6 +264,9 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 			continue // the row is damaged: the message stays queued and `why` tells
 		}
 		c.queue.Rebuilt(w.Entry, frame)
+		if c.export != nil {
+			c.export.frames[w.Entry] = frame
+		}
 		if k := c.live(); k != nil {
 			p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
 		} else {

@@ -137,6 +137,19 @@ type (
 		Ref     uint64
 		Contact ContactID
 	}
+	// ExportBundle asks for a file with all that the contact has not acknowledged, and
+	// what it needs to know of us. Answer: BundleExported, or a *Problem, in some later
+	// Output, as contents may have to be read.
+	ExportBundle struct {
+		Ref     uint64
+		Contact ContactID
+	}
+	// ImportBundle takes what is in a file of a contact. The same file again has no
+	// effect. Answer: BundleImported. File belongs to the Peer from then on.
+	ImportBundle struct {
+		Ref  uint64
+		File []byte
+	}
 	// Reconnect clears all back-offs: the machine woke up, the user asks.
 	Reconnect struct{ Ref uint64 }
 )
@@ -209,6 +222,8 @@ type (
 func (CreateInvite) input()     {}
 func (OfferHelp) input()        {}
 func (EndHelp) input()          {}
+func (ExportBundle) input()     {}
+func (ImportBundle) input()     {}
 func (HeldFetched) input()      {}
 func (RevokeInvite) input()     {}
 func (AddContact) input()       {}

@@ -37,6 +37,7 @@ const (
 	pushItemsMax    = 64      // items of a mailbox on the way to one reader
 	pushBytesMax    = 4 << 20 // of these
 	depositsMax     = 64      // envelopes on the way into one mailbox
+	exportFetchMax  = 16      // envelopes whose contents are read at once for a file
 	quotaBytesMax   = 1 << 40 // that we offer to keep for one contact
 	copiesMax       = 2       // couriers that hold an envelope (protocol)
 	boxRenewDays    = 30      // a mailbox is renewed (protocol)

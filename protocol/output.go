@@ -127,7 +127,7 @@ type Event struct {
 // replies: they are the error of Step.
 type Reply struct {
 	Ref    uint64
-	Result any // one of the …Done types below, or nil
+	Result any // one of the types below, or nil; a *Problem if what was begun cannot be finished
 }
 
 type (
@@ -145,6 +145,20 @@ type (
 	}
 	// Answered answers AnswerRequest.
 	Answered struct{ Contact ContactID }
+	// BundleExported answers ExportBundle.
+	BundleExported struct {
+		File     []byte
+		Messages int // of ours in the file
+		Waiting  int // of ours that are not: too much is unacknowledged already
+	}
+	// BundleImported answers ImportBundle.
+	BundleImported struct {
+		Contact   ContactID
+		At        int64 // Unix seconds, by the clock of whoever made the file
+		Messages  int   // that had not come before
+		Delivered int   // messages of ours that the file acknowledges for the first time
+		Renewal   bool  // the session must be renewed, which needs a connection
+	}
 	// Opened answers OpenConversation.
 	Opened struct{ Conversation ConversationID }
 	// Sent answers SendText.

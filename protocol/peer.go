@@ -193,6 +193,10 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.offerHelp(now, in)
 	case EndHelp:
 		return p.endHelp(in)
+	case ExportBundle:
+		return p.exportBundle(in)
+	case ImportBundle:
+		return p.importBundle(now, in)
 	case OpenConversation:
 		return p.openCommand(now, in)
 	}

@@ -46,6 +46,8 @@ func (s *side) step(now time.Time, in Input) Output {
 	out.Writes = append(out.Writes, rest.Writes...)
 	out.Sends = append(out.Sends, rest.Sends...)
 	out.Events = append(out.Events, rest.Events...)
+	out.Replies = append(out.Replies, rest.Replies...)
+	s.out.Replies = append(s.out.Replies, out.Replies...)
 	s.jobs = append(append(s.jobs, out.Jobs...), rest.Jobs...)
 	s.out.Sends = append(s.out.Sends, out.Sends...)
 	s.out.Events = append(s.out.Events, out.Events...)

@@ -142,6 +142,13 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 // the contact.
 func (p *Peer) openedOn(now time.Time, k *conn, c *contact, ps *pairSession, o session.Opened) error {
 	err := p.opened(now, c, ps, o)
+	if err == nil {
+		p.agreed(c, ps, o)
+	}
+	if err == nil && o.Kind == session.KindSync {
+		p.resend(now, c)
+		p.stray(now, c, ps)
+	}
 	if old := o.Kind == session.KindDuplicate || o.Kind == session.KindStale; err == nil && !old && !k.path() {
 		p.attach(now, c, k)
 	}
@@ -161,15 +168,27 @@ func (p *Peer) sendSync(now time.Time, c *contact, k *conn) {
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
 }
 
-// opened takes the effects of an envelope: what it acknowledges, what it says.
+// agreed takes note of what an envelope proves that is of our days: both sides agree, and
+// the contact speaks in the session.
+func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
+	if o.Kind == session.KindDuplicate || o.Kind == session.KindStale {
+		return
+	}
+	if c.state.Apart != 0 {
+		c.state.Apart = 0
+		p.touchContact(c)
+	}
+	if ps == c.first() {
+		c.strayAt = time.Time{}
+	}
+}
+
+// opened takes the effects of an envelope, by whatever path and however old: what it
+// acknowledges, what it says.
 func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Opened) error {
 	ps.dirty = true
 	p.stir(c)
 	c.unsupported = false
-	if c.state.Apart != 0 && o.Kind != session.KindDuplicate && o.Kind != session.KindStale {
-		c.state.Apart = 0
-		p.touchContact(c)
-	}
 	if !ps.confirmed {
 		ps.confirmed = true
 		p.confirmSession(now, c, ps)
@@ -178,9 +197,6 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 		if err := p.establish(now, c); err != nil {
 			return err
 		}
-	}
-	if ps == c.first() && o.Kind != session.KindDuplicate && o.Kind != session.KindStale {
-		c.strayAt = time.Time{}
 	}
 	p.acknowledged(c, ps, o)
 	if o.Behind && now.Sub(c.syncedAt) >= syncEvery {
@@ -195,9 +211,6 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 	case session.KindMessage:
 		ps.ackDue = true
 		return p.contentsReceived(now, c, ps, o.Contents)
-	case session.KindSync:
-		p.resend(now, c)
-		p.stray(now, c, ps)
 	}
 	return nil
 }

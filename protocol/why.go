@@ -16,6 +16,8 @@ type Why struct {
 	LastError string // of the last dial
 	NextTry   time.Time
 	Carried   int // couriers that hold the message
+	// ExportedAt is when the last file was made that holds the message; zero is never.
+	ExportedAt time.Time
 }
 
 // Reasons of a Why.
@@ -45,6 +47,11 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 		why.NextTry = later(c.backoff.Next(), now)
 	}
 	why.Reason = c.waitsFor(message)
+	if message != nil {
+		if e, ok := c.queue.Carrying(*message); ok {
+			why.ExportedAt = c.exportedAt(e)
+		}
+	}
 	if message != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
 		if e, ok := c.queue.Carrying(*message); ok && e.Carried() > 0 {
 			why.Reason, why.Carried = WhyCarried, e.Carried()

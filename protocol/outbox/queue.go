@@ -36,6 +36,18 @@ type Entry struct {
 // Acknowledged reports whether the peer has the envelope, beyond a gap.
 func (e *Entry) Acknowledged() bool { return e.acked }
 
+// Messages returns how many of its contents are messages of the history.
+func (e *Entry) Messages() int { return messages(e.Items) }
+
+func messages(items []Item) (n int) {
+	for _, it := range items {
+		if !it.Inline() {
+			n++
+		}
+	}
+	return n
+}
+
 // Queue is the outbox of one contact.
 type Queue struct {
 	waiting     []Item
@@ -49,6 +61,9 @@ func (q *Queue) Empty() bool { return len(q.waiting) == 0 && len(q.sealed) == 0 
 
 // WaitingLen returns how many contents no envelope carries yet.
 func (q *Queue) WaitingLen() int { return len(q.waiting) }
+
+// WaitingMessages returns how many messages no envelope carries yet.
+func (q *Queue) WaitingMessages() int { return messages(q.waiting) }
 
 // SealedLen returns how many envelopes are not acknowledged.
 func (q *Queue) SealedLen() int { return len(q.sealed) }
@@ -145,6 +160,12 @@ func (q *Queue) keepFrame(e *Entry, frame []byte) {
 
 // Restore records an envelope that was stored in an earlier run.
 func (q *Queue) Restore(e *Entry) { q.sealed = append(q.sealed, e) }
+
+// Unacknowledged returns the envelopes that the peer has not acknowledged, in the order of
+// sealing. The slice is the caller's.
+func (q *Queue) Unacknowledged() []*Entry {
+	return slices.DeleteFunc(slices.Clone(q.sealed), func(e *Entry) bool { return e.acked })
+}
 
 // Remove takes out the envelope with this index of this session.
 func (q *Queue) Remove(session [32]byte, index uint32) (*Entry, bool) {

@@ -27,6 +27,8 @@ const (
 	// rotateSpread is how far from midnight UTC a transport key may change, as in
 	// package node.
 	rotateSpread = 3 * time.Hour
+	// sticksMax is how many bundle files are about.
+	sticksMax = 32
 	// deleteBatchMax is how many messages whose timers ran out go in one batch.
 	deleteBatchMax = 4
 	// strangerLifetime is how long a connection without authentication lives.

@@ -536,6 +536,10 @@ func refOf(in protocol.Input) uint64 {
 		return in.Ref
 	case protocol.DeleteMessage:
 		return in.Ref
+	case protocol.ExportBundle:
+		return in.Ref
+	case protocol.ImportBundle:
+		return in.Ref
 	}
 	return 0
 }

@@ -32,6 +32,7 @@ func (w *World) beginPeople() {
 		w.repeat(w.plan.Talk, func() { w.talk(m) })
 		w.repeat(w.plan.Act, func() { w.act(m) })
 		w.repeat(w.plan.Help, func() { w.help(m) })
+		w.repeat(w.plan.Files, func() { w.carryFile(m) })
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
 	}
 }

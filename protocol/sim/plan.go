@@ -28,6 +28,7 @@ type Plan struct {
 	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
 	SlowDisk  bool
 	Help      time.Duration // between the times that one person offers a contact to carry mail, or ends it
+	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
 	Wake time.Duration // how often a machine wakes at the least; 0 = wakeEvery
@@ -135,6 +136,9 @@ func NewPlan(seed uint64) Plan {
 	}
 	if p.Peers > 2 && r.IntN(2) == 0 {
 		p.Help = p.Life / time.Duration(4+r.IntN(16))
+	}
+	if r.IntN(3) == 0 {
+		p.Files = p.Life / time.Duration(4+r.IntN(30))
 	}
 	return p
 }

@@ -51,7 +51,8 @@ type World struct {
 	machines []*machine
 	network  *network
 	truth    *truth
-	healing  bool // nothing fails and nobody does anything any more
+	sticks   []stick // bundle files that are about, the newest last
+	healing  bool    // nothing fails and nobody does anything any more
 	healedAt time.Time
 
 	digest  hash.Hash
