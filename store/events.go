@@ -251,21 +251,23 @@ func (q *EventQuery) matches(e *protocol.Event) bool {
 // Consumer is a named reader of the log whose place is kept for it.
 type Consumer struct {
 	Name   string
+	Owner  string // the token that made it; "" = the user
 	Cursor Cursor
 	At     int64 // of the last acknowledgement
 }
 
 // PutConsumer makes a consumer or moves it; key Name. Cursor.Epoch must be the
-// log's.
+// log's. Who moves it does not become its Owner.
 type PutConsumer struct {
 	Name   string
+	Owner  string
 	Cursor Cursor
 }
 
 func (r PutConsumer) put(w *writer, now int64) error {
-	return w.c.query(`INSERT INTO consumers(name, seq, at) VALUES (?, ?, ?)
+	return w.c.query(`INSERT INTO consumers(name, owner, seq, at) VALUES (?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at`).
-		bindText(r.Name).bindUint(r.Cursor.Sequence).bindInt(now).run()
+		bindText(r.Name).bindText(r.Owner).bindUint(r.Cursor.Sequence).bindInt(now).run()
 }
 
 // EraseConsumer forgets a consumer.
@@ -282,9 +284,9 @@ func (v *View) Consumers() ([]Consumer, error) {
 		return nil, err
 	}
 	var all []Consumer
-	q := v.c.query(`SELECT name, seq, at FROM consumers ORDER BY name`)
+	q := v.c.query(`SELECT name, owner, seq, at FROM consumers ORDER BY name`)
 	for q.next() {
-		all = append(all, Consumer{Name: q.text(), Cursor: Cursor{uint64(epoch), q.uint()}, At: q.int()})
+		all = append(all, Consumer{Name: q.text(), Owner: q.text(), Cursor: Cursor{uint64(epoch), q.uint()}, At: q.int()})
 	}
 	if err := q.done(); err != nil {
 		return nil, fmt.Errorf("read consumers: %w", err)

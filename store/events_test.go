@@ -134,7 +134,7 @@ func TestRetention(t *testing.T) {
 	if oldest() != 0 {
 		t.Fatal("events of 6 days are gone")
 	}
-	if _, err := s.Commit(Batch{Now: f.now, Rows: []Row{PutConsumer{"bot", Cursor{first.Epoch, 0}}}}); err != nil {
+	if _, err := s.Commit(Batch{Now: f.now, Rows: []Row{PutConsumer{Name: "bot", Cursor: Cursor{first.Epoch, 0}}}}); err != nil {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(2 * 24 * time.Hour)
@@ -142,7 +142,7 @@ func TestRetention(t *testing.T) {
 	if oldest() != 0 {
 		t.Fatal("events that a consumer wants are gone")
 	}
-	if _, err := s.Commit(Batch{Now: f.now, Rows: []Row{PutConsumer{"bot", first}}}); err != nil {
+	if _, err := s.Commit(Batch{Now: f.now, Rows: []Row{PutConsumer{Name: "bot", Cursor: first}}}); err != nil {
 		t.Fatal(err)
 	}
 	fill()

@@ -40,7 +40,7 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		protocol.PutOutbox{Contact: f.session[0].Contact, SID: f.session[0].SID, Index: 7, Envelope: []byte("envelope"),
 			Contents: []protocol.OutboxContent{{Message: messages[0].ID}, {Inline: []byte("inline")}}},
 	}, Rows: []Row{
-		PutToken{ID: "tk_stored", Detail: []byte("{}")}, PutSetting{"lang", []byte("ko")}, PutConsumer{"bot", Cursor{0, 1}},
+		PutToken{ID: "tk_stored", Detail: []byte("{}")}, PutSetting{"lang", []byte("ko")}, PutConsumer{Name: "bot", Cursor: Cursor{0, 1}},
 		PutIdempotency{Actor: "owner", Key: "k", Status: 201, Ref: "r"},
 	}, Events: []protocol.Event{{Type: protocol.MessageCreated, Conversation: f.convs[0].ID, First: 1, Count: 2}}}
 	if version >= 2 {
@@ -48,6 +48,7 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		b.Writes = append(b.Writes, storedCourier(f)...)
 	}
 	if version >= 3 {
+		b.Rows = append(b.Rows, PutConsumer{"of-token", "tk_stored", Cursor{0, 2}})
 		f.convs[0].Delivered = []protocol.Range{{First: 1, Last: 1}}
 		b.Events = append(b.Events, protocol.Event{Type: protocol.MessageStatus, Conversation: f.convs[0].ID, First: 1, Count: 1, Code: protocol.StatusDelivered})
 	}
@@ -98,7 +99,7 @@ func TestStoredProfiles(t *testing.T) {
 			checkStoredCourier(t, s)
 		}
 		if version >= 3 {
-			checkStoredStatus(t, s)
+			checkStored3(t, s)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -235,9 +236,13 @@ func checkStoredCourier(t *testing.T, s *Store) {
 	}
 }
 
-func checkStoredStatus(t *testing.T, s *Store) {
+func checkStored3(t *testing.T, s *Store) {
 	t.Helper()
 	b, messages := storedRows(3)
+	consumers := view(t, s, (*View).Consumers)
+	if len(consumers) != 2 || consumers[0].Owner != "" || consumers[1].Owner != "tk_stored" {
+		t.Errorf("consumers %+v", consumers)
+	}
 	c := view(t, s, func(v *View) (protocol.PutConversation, error) { return v.Conversation(messages[0].Conversation) })
 	since := view(t, s, func(v *View) (int64, error) { return v.StatusSince(&c, &Message{PutMessage: messages[0]}) })
 	if since != b.Now.UnixMilli() {

@@ -11,7 +11,7 @@ import (
 // profile of every version is opened by a test. What drops a column must end
 // in a rotation, since the old values stay in free pages of copies.
 func migrations() []func(*conn) error {
-	return []func(*conn) error{createSchema, addCouriers, addStatusIndex}
+	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners}
 }
 
 // schemaVersion is the user_version that this release writes.
@@ -177,11 +177,13 @@ CREATE UNIQUE INDEX held_item ON held(mailbox, hash);
 
 func addCouriers(c *conn) error { return c.db.Exec(schema2) }
 
-// schema3 is what version 3 adds: since when a message is where it is. The rows of one status
+// schema3 is what version 3 adds: since when a message is where it is, and whose a consumer
+// is. The rows of one status
 // of one conversation do not overlap, but where a peer lost what it had; those of earlier
 // versions have no code and are left out.
 const schema3 = `
 CREATE INDEX events_status ON events(conversation, code, first) WHERE type = 'message.status' AND code <> '';
+ALTER TABLE consumers ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 `
 
-func addStatusIndex(c *conn) error { return c.db.Exec(schema3) }
+func addTimesAndOwners(c *conn) error { return c.db.Exec(schema3) }

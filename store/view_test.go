@@ -315,7 +315,7 @@ func TestDaemonRows(t *testing.T) {
 	}
 	once := PutIdempotency{Actor: "owner", Key: "k", Fingerprint: print, Status: 201, Ref: "ms_x"}
 	rows := []Row{token, other, once, PutSetting{"lang", []byte("ko")}, PutSetting{"gone", nil},
-		PutConsumer{"bot", Cursor{1, 5}}, PutConsumer{"gone", Cursor{}}}
+		PutConsumer{Name: "bot", Cursor: Cursor{1, 5}}, PutConsumer{Name: "gone", Cursor: Cursor{}}}
 	for _, rows := range [][]Row{rows, {EraseToken{"tk_b"}, EraseSetting{"gone"}, EraseConsumer{"gone"}}} {
 		if _, err := s.Commit(Batch{Now: f.tick(), Rows: rows}); err != nil {
 			t.Fatal(err)

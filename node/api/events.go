@@ -136,8 +136,9 @@ type ConsumerRequest struct {
 // Consumer is a named durable position in the event log. Events after the
 // slowest one are kept longer than others.
 type Consumer struct {
-	Name      string `json:"name"`
-	Cursor    string `json:"cursor"`
-	Lag       uint64 `json:"lag" doc:"events after it"`
-	LastAckAt Time   `json:"last_ack_at"`
+	Name      string  `json:"name"`
+	TokenID   *string `json:"token_id" doc:"whose it is: nobody else's, but for the owner, may read, move or forget it. null = the owner's"`
+	Cursor    string  `json:"cursor"`
+	Lag       uint64  `json:"lag" doc:"events after it"`
+	LastAckAt Time    `json:"last_ack_at"`
 }

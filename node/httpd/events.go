@@ -190,8 +190,18 @@ func eventFormatOf(accept string) eventFormat {
 	return formatPage
 }
 
-func (r *reader) consumer(name string) (store.Consumer, error) {
+// mayUse reports whether the actor may read, move and forget a consumer: whoever made it,
+// and the user.
+func (a *actor) mayUse(c store.Consumer) bool { return a.has(api.ScopeOwner) || c.Owner == a.id }
+
+// ownConsumers returns the consumers that the actor may use, by name.
+func (r *reader) ownConsumers() ([]store.Consumer, error) {
 	all, err := r.Consumers()
+	return slices.DeleteFunc(all, func(c store.Consumer) bool { return !r.actor.mayUse(c) }), err
+}
+
+func (r *reader) consumer(name string) (store.Consumer, error) {
+	all, err := r.ownConsumers()
 	if err != nil {
 		return store.Consumer{}, err
 	}
@@ -205,7 +215,7 @@ func (r *reader) consumer(name string) (store.Consumer, error) {
 
 func consumerView(c store.Consumer, newest store.Cursor) api.Consumer {
 	return api.Consumer{
-		Name: c.Name, Cursor: c.Cursor.String(), Lag: newest.Sequence - min(c.Cursor.Sequence, newest.Sequence),
+		Name: c.Name, TokenID: textOrNil(c.Owner), Cursor: c.Cursor.String(), Lag: newest.Sequence - min(c.Cursor.Sequence, newest.Sequence),
 		LastAckAt: api.Milli(c.At),
 	}
 }
@@ -217,7 +227,7 @@ func (s *Server) listConsumers(ctx context.Context, _ *none) (*reply[list[api.Co
 		if err != nil {
 			return err
 		}
-		rows, err := r.Consumers()
+		rows, err := r.ownConsumers()
 		out.Items = make([]api.Consumer, 0, len(rows))
 		for _, c := range rows {
 			out.Items = append(out.Items, consumerView(c, newest))
@@ -240,6 +250,20 @@ func (r *reader) placeOf(text string) (store.Cursor, error) {
 	return c, nil
 }
 
+// roomFor says why a new consumer cannot have this name, or returns nil.
+func (r *reader) roomFor(name string) error {
+	all, err := r.Consumers()
+	switch {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(all, func(c store.Consumer) bool { return c.Name == name }): // another token's
+		return api.NewProblem(api.CodeConflict)
+	case len(all) >= consumersMax:
+		return api.NewProblem(api.CodeTooMany)
+	}
+	return nil
+}
+
 // moveConsumer puts a consumer at a place. With forward it must exist and only
 // moves ahead; a repeated or late ack changes nothing.
 func (s *Server) moveConsumer(ctx context.Context, name, cursor string, forward bool) (*reply[api.Consumer], error) {
@@ -257,11 +281,7 @@ func (s *Server) moveConsumer(ctx context.Context, name, cursor string, forward 
 		c, err := r.consumer(name)
 		switch {
 		case isNotFound(err) && !forward:
-			all, err := r.Consumers()
-			if err == nil && len(all) >= consumersMax {
-				err = api.NewProblem(api.CodeTooMany)
-			}
-			return err
+			return r.roomFor(name)
 		case err != nil:
 			return err
 		}
@@ -272,7 +292,7 @@ func (s *Server) moveConsumer(ctx context.Context, name, cursor string, forward 
 		return nil, err
 	}
 	if move {
-		row := store.PutConsumer{Name: name, Cursor: to}
+		row := store.PutConsumer{Name: name, Owner: requestOf(ctx).actor.id, Cursor: to}
 		if err := s.write(ctx, []store.Row{row}); err != nil {
 			return nil, err
 		}

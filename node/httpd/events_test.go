@@ -303,6 +303,46 @@ func TestConsumers(t *testing.T) {
 	w.d.must(404, call{method: "DELETE", path: "/v1/consumers/bot"})
 }
 
+// TestConsumersOfTokens: a consumer is its token's and the owner's, and nobody else's.
+func TestConsumersOfTokens(t *testing.T) {
+	w := newWorld(t)
+	one, other := w.d.token(api.TokenRequest{Preset: api.PresetBot}), w.d.token(api.TokenRequest{Preset: api.PresetBot})
+	var mine, owners api.Consumer
+	w.d.must(200, call{method: "PUT", path: "/v1/consumers/bot", body: `{}`, token: one}).into(t, &mine)
+	w.d.must(200, call{method: "PUT", path: "/v1/consumers/own", body: `{}`}).into(t, &owners)
+	if mine.TokenID == nil || *mine.TokenID != api.TokenID(one) || owners.TokenID != nil {
+		t.Errorf("consumers %+v and %+v", mine, owners)
+	}
+	w.newMessage()
+	for _, name := range []string{"bot", "own"} {
+		for method, path := range map[string]string{"GET": "/v1/events?consumer=" + name, "DELETE": "/v1/consumers/" + name} {
+			w.d.must(404, call{method: method, path: path, token: other})
+		}
+		w.d.must(404, call{method: "POST", path: "/v1/events/ack", body: `{"consumer":"` + name + `","cursor":"` + mine.Cursor + `"}`, token: other})
+		w.d.must(409, call{method: "PUT", path: "/v1/consumers/" + name, body: `{}`, token: other})
+	}
+	names := func(token string) string {
+		var all list[api.Consumer]
+		w.d.must(200, call{method: "GET", path: "/v1/consumers", token: token}).into(t, &all)
+		var b strings.Builder
+		for _, c := range all.Items {
+			b.WriteString(c.Name + " ")
+		}
+		return b.String()
+	}
+	if a, b, c := names(one), names(other), names(""); a != "bot " || b != "" || c != "bot c1 own " {
+		t.Errorf("the tokens see %q and %q, the owner %q", a, b, c)
+	}
+	w.d.must(200, call{method: "POST", path: "/v1/events/ack", body: `{"consumer":"bot","cursor":"` + mine.Cursor + `"}`}).into(t, &mine)
+	if mine.TokenID == nil {
+		t.Error("the owner took the consumer by moving it")
+	}
+	w.d.must(204, call{method: "DELETE", path: "/v1/tokens/" + api.TokenID(one)})
+	if left := names(""); left != "c1 own " {
+		t.Errorf("after the token was revoked: %q", left)
+	}
+}
+
 func TestRevokedTokenEndsItsStream(t *testing.T) {
 	w := newWorld(t)
 	token := w.d.token(api.TokenRequest{Preset: api.PresetBot})
