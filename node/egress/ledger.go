@@ -23,6 +23,8 @@ type Rung string
 const (
 	Link    Rung = "link"    // an address in a link that the user follows
 	Direct  Rung = "direct"  // an address that the contact told us
+	Relay   Rung = "relay"   // a courier of a contact, to be connected with it
+	Punch   Rung = "punch"   // an address at which a contact is seen from outside, as it says
 	LAN     Rung = "lan"     // an address at which a contact's beacon was heard
 	Courier Rung = "courier" // a courier of a contact, to leave mail for it
 	Beacon  Rung = "beacon"  // everybody on a local network

@@ -12,9 +12,9 @@ import (
 // what is sent there by a rung.
 func learns(by egress.Rung) []string {
 	switch by {
-	case egress.Link, egress.Courier:
+	case egress.Link, egress.Courier, egress.Relay:
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsVolume, api.LearnsKey}
-	case egress.Direct, egress.LAN:
+	case egress.Direct, egress.LAN, egress.Punch:
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsVolume, api.LearnsKey, api.LearnsIdentity}
 	case egress.Beacon:
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsProgram}

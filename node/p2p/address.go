@@ -96,6 +96,20 @@ func wireAddress(m ma.Multiaddr) (wire.Address, bool) {
 	return a, true
 }
 
+// pathAddress is where a connection leads at first: for a circuit to its relay, for any
+// other to its end.
+func pathAddress(m ma.Multiaddr) (a wire.Address, relayed, ok bool) {
+	direct, rest := ma.SplitFunc(m, func(c ma.Component) bool { return c.Protocol().Code == ma.P_P2P || c.Protocol().Code == ma.P_CIRCUIT })
+	if len(rest) > 0 {
+		_, err := m.ValueForProtocol(ma.P_CIRCUIT)
+		if relayed = err == nil; !relayed {
+			return wire.Address{}, false, false
+		}
+	}
+	a, ok = wireAddress(direct)
+	return a, relayed, ok
+}
+
 // classOf says what kind of address ip is.
 func classOf(ip netip.Addr) Class {
 	m, err := manet.FromIP(ip.AsSlice())

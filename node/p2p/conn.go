@@ -272,7 +272,7 @@ func (c *conn) open() bool {
 		done = nil
 	}
 	ok := c.host.emit(Opened{Conn: c.id, Local: c.host.key, Remote: c.link.remote, Inbound: c.inbound,
-		Dial: c.dial, Network: c.link.address.Network, Class: classOf(c.link.address.IP)}, done)
+		Dial: c.dial, Network: c.link.address.Network, Class: classOf(c.link.address.IP), Relayed: c.link.relayed}, done)
 	c.mu.Lock()
 	c.reported = ok
 	c.mu.Unlock()

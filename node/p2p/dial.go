@@ -28,6 +28,7 @@ type Dial struct {
 	ID        uint64
 	Keys      []identity.TransportKey // the likeliest first
 	Addresses []wire.Address
+	Relays    []uint64      // conns to relays through which the keys are dialled, too
 	Deadline  time.Time     // zero: dialTimeout after the dial starts
 	Why       egress.Reason // goes into the ledger; without one nothing is dialled
 }
@@ -62,7 +63,7 @@ func (h *Host) dialAndOpen(d Dial) Code {
 	if d.Deadline.IsZero() {
 		d.Deadline = time.Now().Add(dialTimeout)
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), d.Deadline)
+	ctx, cancel := context.WithDeadline(network.WithAllowLimitedConn(context.Background(), "message"), d.Deadline)
 	defer cancel()
 	h.spawn(func() { h.cancelWhenClosing(ctx, cancel) })
 
@@ -70,6 +71,12 @@ func (h *Host) dialAndOpen(d Dial) Code {
 	if code != "" {
 		return code
 	}
+	return h.openOn(ctx, connection, d.ID)
+}
+
+// openOn opens the stream of a conn on a connection, and reports Opened as the answer to
+// a dial. An empty code means that it did.
+func (h *Host) openOn(ctx context.Context, connection network.Conn, dial uint64) Code {
 	s, err := connection.NewStream(ctx)
 	if err == nil {
 		err = s.SetProtocol(messageProtocol)
@@ -78,7 +85,7 @@ func (h *Host) dialAndOpen(d Dial) Code {
 		h.release(connection)
 		return codeOfDial(err)
 	}
-	c, ok := h.register(s, msmux.NewMSSelect(s, messageProtocol), d.ID)
+	c, ok := h.register(s, msmux.NewMSSelect(s, messageProtocol), dial)
 	if !ok {
 		s.Reset()
 		return CodeUnreachable
@@ -104,6 +111,7 @@ func (h *Host) connectAny(ctx context.Context, d Dial) (network.Conn, Code) {
 		return nil, CodeNoReason
 	}
 	keys, addresses := dialTargets(d)
+	addresses = append(addresses, h.circuitsThrough(d.Relays)...)
 	if len(keys) == 0 || len(addresses) == 0 {
 		return nil, CodeNoAddress
 	}

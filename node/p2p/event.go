@@ -33,6 +33,7 @@ type (
 		Dial          uint64 // the ID of the Dial that it answers; 0 if inbound
 		Network       wire.Network
 		Class         Class
+		Relayed       bool // by a relay; Network and Class are those of the way to it
 	}
 	// Received carries the next frames of a conn, at least one, in order.
 	Received struct {

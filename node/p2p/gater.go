@@ -84,7 +84,7 @@ func (g *gater) InterceptPeerDial(id peer.ID) bool {
 // InterceptAddrDial allows the addresses that a Dial named for this key, and enters
 // each reason in the ledger.
 func (g *gater) InterceptAddrDial(id peer.ID, m ma.Multiaddr) bool {
-	a, ok := wireAddress(m)
+	a, _, ok := pathAddress(m)
 	if !ok || !g.inReach(m) {
 		return false
 	}
@@ -122,7 +122,7 @@ func networkName(n wire.Network) egress.Network {
 // InterceptAccept refuses an inbound connection before its handshake (TCP) or
 // just after it (QUIC).
 func (g *gater) InterceptAccept(c network.ConnMultiaddrs) bool {
-	a, ok := wireAddress(c.RemoteMultiaddr())
+	a, _, ok := pathAddress(c.RemoteMultiaddr())
 	return ok && g.inReach(c.RemoteMultiaddr()) && g.strangers.room(a.IP)
 }
 
@@ -141,7 +141,9 @@ func (g *gater) InterceptUpgraded(c network.Conn) (bool, control.DisconnectReaso
 	return g.InterceptAccept(c), 0
 }
 
+// inReach reports whether the profile lets us go to an address; for a circuit its relay's
+// counts.
 func (g *gater) inReach(m ma.Multiaddr) bool {
-	a, ok := wireAddress(m)
+	a, _, ok := pathAddress(m)
 	return ok && (!g.lan || classOf(a.IP) != Global)
 }

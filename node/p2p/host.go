@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -22,6 +23,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -31,6 +33,7 @@ type Host struct {
 	key    identity.TransportKey
 	log    *slog.Logger
 	libp2p host.Host
+	relay  *relay.Relay
 	swarm  *swarm.Swarm
 	gater  *gater
 	ids    *atomic.Uint64
@@ -95,13 +98,32 @@ func Open(c Config) (*Host, error) {
 	h.swarm.Notify(&network.NotifyBundle{ConnectedF: h.connected, DisconnectedF: h.disconnected})
 	h.libp2p.SetStreamHandler(messageProtocol, h.accept)
 	h.libp2p.SetStreamHandler(livenessProtocol, h.answerPings)
-	if err := h.listen(ports, optional, c.Simulation != nil); err != nil {
-		h.libp2p.Close()
+	if err := h.start(c, key, ports, optional); err != nil {
+		h.Close()
 		return nil, err
 	}
 	h.spawn(h.watch)
 	h.log.Info("network open", "addresses", len(h.listed))
 	return h, nil
+}
+
+// start begins to listen, and what connections are made of and for.
+func (h *Host) start(c Config, key crypto.PrivKey, ports []netip.AddrPort, optional bool) error {
+	if err := h.startRelaying(key); err != nil {
+		return fmt.Errorf("start relaying: %w", err)
+	}
+	if err := h.startPunching(); err != nil {
+		return fmt.Errorf("start punching: %w", err)
+	}
+	return h.listen(ports, optional, c.Simulation != nil)
+}
+
+// end closes what libp2p has.
+func (h *Host) end() error {
+	if h.relay == nil {
+		return h.libp2p.Close()
+	}
+	return errors.Join(h.relay.Close(), h.libp2p.Close())
 }
 
 // listen listens on every address for QUIC and for TCP.
@@ -268,7 +290,7 @@ func (h *Host) Close() error {
 	h.closed = true
 	close(h.closing)
 	h.mu.Unlock()
-	err := h.libp2p.Close()
+	err := h.end()
 	h.running.Wait()
 	close(h.events)
 	h.log.Info("network closed")

@@ -60,6 +60,35 @@ const (
 	dialKeysMax      = 8
 	dialAddressesMax = 32
 
+	// dialRelaysMax bounds the relays of one Dial; what is above is ignored.
+	dialRelaysMax = 4
+
+	// The relay: how long and how much a circuit carries (each way), how many there are of
+	// one peer, how many may be reached through us, and for how long they ask.
+	circuitLifetime     = time.Hour
+	circuitBytesMax     = 32 << 20
+	circuitsPerPeerMax  = 16
+	circuitBufferBytes  = 16 << 10
+	reservationLifetime = time.Hour
+	reservationsMax     = 256
+	admittedMax         = 64
+	// reserveTimeout is how long one request for a reservation may take. A refused one is
+	// repeated after reserveRetryMin, then twice as long each time up to reserveRetryMax.
+	reserveTimeout  = 20 * time.Second
+	reserveRetryMin = time.Second
+	reserveRetryMax = time.Minute
+	// keptMin is how long a connection stays at least that has no conn any more, or none yet.
+	keptMin = 15 * time.Second
+
+	// A hole punch: tries, the time of each and of all, and what either side tells.
+	punchTries        = 3
+	punchTryTimeout   = 5 * time.Second
+	punchTimeout      = 20 * time.Second
+	punchAddressesMax = 8
+	punchBytesMax     = 256
+	// observedQueued is how many of libp2p's reports wait for us; more make it wait.
+	observedQueued = 64
+
 	// watchInterval is how often the interfaces and the clock are looked at.
 	watchInterval = 5 * time.Second
 	// wakeJump is the difference between wall clock and monotonic clock, over one
@@ -77,7 +106,8 @@ const (
 	connsMax         = 512
 	connsInboundMax  = 320
 	connsPeerMax     = 8
-	streamsPeerMax   = 24
+	connsNetworkMax  = 64 // of one IPv4 address or IPv6 /56: circuits count as from their relay
+	streamsPeerMax   = 24 + circuitsPerPeerMax
 	streamsMax       = 2048
 	memoryBytesMax   = 192 << 20
 	memoryPeerMax    = 32 << 20

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pabal/node/egress"
 	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 
@@ -21,7 +22,8 @@ import (
 type link struct {
 	connection network.Conn
 	remote     identity.TransportKey
-	address    wire.Address
+	address    wire.Address // a circuit's is its relay's
+	relayed    bool
 	born       time.Time
 	received   atomic.Uint64 // batches read on any conn; tells the pinger of life
 	liveness   liveness
@@ -33,6 +35,13 @@ type link struct {
 	conns   map[uint64]*conn
 	active  int           // conns that are to be pinged
 	stop    chan struct{} // ends the pinger; nil if there is none
+
+	kept      time.Time          // since when it may live without a conn; zero: it may not
+	observed  wire.Address       // where the other side sees us, as it says
+	reserving chan struct{}      // ends the reservation there; nil if there is none
+	punch     egress.Reason      // why we dial when the other side punches; none: we do not
+	helped    RelayName          // who may be reached over it by our relay
+	admitted  map[RelayName]bool // whom it may be connected to by our relay
 }
 
 // strangers counts the links that are not trusted.
@@ -63,8 +72,8 @@ func (s *strangers) add(ip netip.Addr, n int) {
 // connected is called by libp2p for each new connection, before any stream on it.
 func (h *Host) connected(_ network.Network, connection network.Conn) {
 	remote, ok := transportKey(connection.RemotePeer())
-	address, isIP := wireAddress(connection.RemoteMultiaddr())
-	l := &link{connection: connection, remote: remote, address: address, born: time.Now(),
+	address, relayed, isIP := pathAddress(connection.RemoteMultiaddr())
+	l := &link{connection: connection, remote: remote, address: address, relayed: relayed, born: time.Now(),
 		trusted: connection.Stat().Direction == network.DirOutbound, conns: map[uint64]*conn{}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -93,6 +102,7 @@ func (h *Host) disconnected(_ network.Network, connection network.Conn) {
 		close(l.stop)
 		l.stop = nil
 	}
+	l.stopReserving()
 }
 
 // cutOff ends a link whose time as a stranger is over.
@@ -137,7 +147,8 @@ func (h *Host) breakLink(l *link, code Code) {
 	l.connection.Close()
 }
 
-// leave takes a conn off its link and closes the link when it was the last one.
+// leave takes a conn off its link and closes the link when it was the last one and no
+// circuit runs over it.
 // A stranger's link is left alone: it ends when its time has come.
 func (h *Host) leave(c *conn) {
 	h.mu.Lock()
@@ -145,8 +156,16 @@ func (h *Host) leave(c *conn) {
 	delete(c.link.conns, c.id)
 	h.setActive(c, false)
 	idle := len(c.link.conns) == 0 && c.link.trusted
-	h.mu.Unlock()
 	if idle {
+		c.link.stopReserving()
+		c.link.helped, c.link.admitted = RelayName{}, nil
+	}
+	h.mu.Unlock()
+	switch {
+	case !idle:
+	case carriesCircuits(c.link.connection):
+		h.keep(c.link.connection)
+	default:
 		c.link.connection.Close()
 	}
 }

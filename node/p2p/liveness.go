@@ -77,7 +77,7 @@ func (p *liveness) reset() {
 func (p *liveness) exchange(connection network.Conn) error {
 	deadline := time.Now().Add(pingTimeout)
 	if p.stream == nil {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		ctx, cancel := context.WithDeadline(network.WithAllowLimitedConn(context.Background(), "liveness"), deadline)
 		defer cancel()
 		s, err := connection.NewStream(ctx)
 		if err != nil {

@@ -35,8 +35,8 @@ const (
 
 // newLibp2p makes a libp2p host that does not listen yet. What every profile has
 // in common is here:
-//   - QUIC, and TCP with Noise only; no relay, no port mapping, no mDNS, no DNS,
-//     no AutoNAT: a new network is not trusted, and each of these talks to it.
+//   - QUIC, and TCP with Noise only; no relay of libp2p's own choice, no port mapping, no mDNS,
+//     no DNS, no AutoNAT: a new network is not trusted, and each of these talks to it.
 //   - identify tells nobody an address: AddrsFactory is the only thing that stops
 //     it, and contacts get our addresses in sealed records.
 //   - the black-hole detectors are off: most dials of a messenger fail because
@@ -116,8 +116,8 @@ func newResources() (network.ResourceManager, error) {
 	return rcmgr.NewResourceManager(limiter,
 		rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 2 * connsPeerMax}},
-			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 2 * connsPeerMax}}),
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: connsNetworkMax}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connsNetworkMax}}),
 		rcmgr.WithConnRateLimiters(&rate.Limiter{
 			NetworkPrefixLimits: []rate.PrefixLimit{
 				{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}},

@@ -101,9 +101,10 @@ func TestIdentifyMessage(t *testing.T) {
 		told = append(told, fields)
 	}
 	want := map[uint64][]string{
-		fieldProtocols: {string(identify.ID), string(identify.IDPush), string(messageProtocol), string(livenessProtocol)},
-		fieldVersion:   {""},
-		fieldAgent:     {agentName},
+		fieldProtocols: {string(identify.ID), string(identify.IDPush), string(circuitProtocol), string(punchProtocol),
+			string(messageProtocol), string(livenessProtocol), string(relayProtocol)},
+		fieldVersion: {""},
+		fieldAgent:   {agentName},
 	}
 	for _, fields := range told {
 		if fmt.Sprint(fields) != fmt.Sprint(want) {

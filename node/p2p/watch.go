@@ -25,6 +25,7 @@ func (h *Host) watch() {
 			return
 		case <-ticker.C:
 		}
+		h.sweep()
 		now := h.clocks()
 		if jump := now.since(last); jump.Abs() > wakeJump && !h.emit(Woke{Jump: jump}, nil) {
 			return

@@ -248,6 +248,8 @@ var englishWords = map[Key]string{
 	"rung.link":                  "an address in a link",
 	"rung.direct":                "the contact's own address",
 	"rung.courier":               "to leave mail at a courier",
+	"rung.relay":                 "to be connected with the contact by a courier",
+	"rung.punch":                 "where the contact is seen from outside",
 	"learns.ip_address":          "your IP address",
 	"learns.times":               "when you are on",
 	"learns.volume":              "how much is sent",

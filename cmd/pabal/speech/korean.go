@@ -248,6 +248,8 @@ var koreanWords = map[Key]string{
 	"rung.link":                  "링크에 있던 주소",
 	"rung.direct":                "연락처가 알려 준 주소",
 	"rung.courier":               "전달자에게 편지를 맡기러",
+	"rung.relay":                 "전달자를 거쳐 연락처에 연결하러",
+	"rung.punch":                 "밖에서 보이는 연락처의 주소",
 	"learns.ip_address":          "내 IP 주소",
 	"learns.times":               "켜져 있는 때",
 	"learns.volume":              "주고받은 양",

@@ -18,6 +18,8 @@ const (
 	worldPort = 8000
 	// worldBitsPerSecond is the rate of each host's link, up and down.
 	worldBitsPerSecond = 50_000_000
+	// holeOpen is how long a firewall lets in what comes from where something went.
+	holeOpen = 3 * time.Minute
 	// lost is a delay that no test waits for.
 	lost = 100_000 * time.Hour
 )
@@ -38,6 +40,10 @@ type World struct {
 	mu  sync.Mutex
 	cut map[netip.Addr]bool // hosts that hear nobody
 	all bool                // everybody is cut off
+
+	walls map[netip.Addr]bool             // hosts behind a firewall
+	apart map[[2]netip.Addr]bool          // hosts of which one never hears the other
+	went  map[[2]netip.AddrPort]time.Time // when something last went from one to the other
 }
 
 // Place is where one host of a World lives.
@@ -50,7 +56,8 @@ type Place struct {
 // NewWorld makes a world in which nobody is cut off.
 func NewWorld() *World {
 	rate := simnet.LinkSettings{BitsPerSecond: worldBitsPerSecond}
-	w := &World{link: simnet.NodeBiDiLinkSettings{Downlink: rate, Uplink: rate}, cut: map[netip.Addr]bool{}}
+	w := &World{link: simnet.NodeBiDiLinkSettings{Downlink: rate, Uplink: rate}, cut: map[netip.Addr]bool{},
+		walls: map[netip.Addr]bool{}, apart: map[[2]netip.Addr]bool{}, went: map[[2]netip.AddrPort]time.Time{}}
 	w.net = &simnet.Simnet{LatencyFunc: w.delay}
 	return w
 }
@@ -85,23 +92,44 @@ func (w *World) Cut(n byte, cut bool) {
 	w.cut[worldAddress(n)] = cut
 }
 
+// Firewall puts host number n behind a firewall: only what answers comes in.
+func (w *World) Firewall(n byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.walls[worldAddress(n)] = true
+}
+
+// Part loses every packet between hosts number a and b from now on.
+func (w *World) Part(a, b byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.apart[[2]netip.Addr{worldAddress(a), worldAddress(b)}] = true
+	w.apart[[2]netip.Addr{worldAddress(b), worldAddress(a)}] = true
+}
+
 // delay is how long a packet takes. Packets under way arrive even if their sender
 // is cut off in the meantime.
 func (w *World) delay(p *simnet.Packet) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.all || w.cut[hostOf(p.From)] || w.cut[hostOf(p.To)] {
+	from, to := placeOf(p.From), placeOf(p.To)
+	if w.all || w.cut[from.Addr()] || w.cut[to.Addr()] || w.apart[[2]netip.Addr{from.Addr(), to.Addr()}] {
+		return lost
+	}
+	now := time.Now()
+	w.went[[2]netip.AddrPort{from, to}] = now
+	if answers, ok := w.went[[2]netip.AddrPort{to, from}]; w.walls[to.Addr()] && (!ok || now.Sub(answers) > holeOpen) {
 		return lost
 	}
 	return OneWay
 }
 
-func hostOf(at fmt.Stringer) netip.Addr {
+func placeOf(at fmt.Stringer) netip.AddrPort {
 	ap, err := netip.ParseAddrPort(at.String())
 	if err != nil {
-		return netip.Addr{}
+		return netip.AddrPort{}
 	}
-	return ap.Addr().Unmap()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
 // worldAddress is a public address: libp2p treats private ones differently.
