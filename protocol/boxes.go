@@ -22,13 +22,80 @@ type box struct {
 	Opened   uint32          `cbor:"5,keyasint"` // day
 	Standing bool            `cbor:"6,keyasint,omitempty"`
 	Refused  bool            `cbor:"7,keyasint,omitempty"` // the courier has no room; asked again each day
+
+	Kind  wire.MailboxKind `cbor:"8,keyasint,omitempty"` // 0 = queue
+	Until uint32           `cbor:"9,keyasint,omitempty"` // the day on which it closes, 0 = as those of contacts do
 }
 
-func (b *box) closesDay() uint32 { return b.Opened + boxRenewDays + boxKeptDays }
+// holder is whom a mailbox of ours is for: exactly one of them.
+type holder struct {
+	contact *contact    // leaves mail in it
+	invite  *invitation // its bundle lies there, or requests to it come
+	request *request    // its accept lies there
+}
+
+// boxes returns all our mailboxes, with whom they are for.
+func (p *Peer) boxes() iter.Seq2[holder, *box] {
+	return func(yield func(holder, *box) bool) {
+		for h, boxes := range p.boxLists() {
+			for i := range *boxes {
+				if !yield(h, &(*boxes)[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (p *Peer) boxLists() iter.Seq2[holder, *[]box] {
+	return func(yield func(holder, *[]box) bool) {
+		for _, c := range p.contactsInOrder() {
+			if !yield(holder{contact: c}, &c.state.Boxes) {
+				return
+			}
+		}
+		for _, v := range p.invitesInOrder() {
+			if !yield(holder{invite: v}, &v.state.Boxes) {
+				return
+			}
+		}
+		for _, r := range p.requestsInOrder() {
+			if !yield(holder{request: r}, &r.state.Boxes) {
+				return
+			}
+		}
+	}
+}
+
+// touchHolder has the row written that a mailbox is in.
+func (p *Peer) touchHolder(h holder) {
+	switch {
+	case h.contact != nil:
+		p.touchContact(h.contact)
+	case h.invite != nil:
+		p.touchInvite(h.invite)
+	default:
+		p.touchRequest(h.request)
+	}
+}
+
+func (b *box) closesDay() uint32 {
+	if b.Until > 0 {
+		return b.Until
+	}
+	return b.Opened + boxRenewDays + boxKeptDays
+}
+
+func (b *box) kind() wire.MailboxKind {
+	if b.Kind == 0 {
+		return wire.MailboxQueue
+	}
+	return b.Kind
+}
 
 func (b *box) order(terms *mailbox.Terms) wire.MailboxOrder {
 	return wire.MailboxOrder{
-		ID: b.ID, Kind: wire.MailboxQueue, Write: b.Write.Access(), Read: b.Read.Access(),
+		ID: b.ID, Kind: b.kind(), Write: b.Write.Access(), Read: b.Read.Access(),
 		ClosesDay: b.closesDay(), ExpiresDay: b.closesDay() + terms.LifetimeDays,
 	}
 }
@@ -68,17 +135,15 @@ func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
 
 // leaveCourier forgets our mailboxes at a courier; it is told when it is reached.
 func (p *Peer) leaveCourier(courier *contact) {
-	for _, c := range p.contactsInOrder() {
-		n := len(c.state.Boxes)
-		c.state.Boxes = slices.DeleteFunc(c.state.Boxes, func(b box) bool {
-			if b.Courier != courier.row.ID {
-				return false
-			}
-			courier.state.Closing = append(courier.state.Closing, b.ID)
-			return true
-		})
-		if len(c.state.Boxes) < n {
-			p.changedBoxes(c)
+	for h, boxes := range p.boxLists() {
+		n := len(*boxes)
+		*boxes = p.closeBoxes(*boxes, func(b *box) bool { return b.Courier == courier.row.ID })
+		if len(*boxes) == n {
+			continue
+		}
+		p.touchHolder(h)
+		if h.contact != nil {
+			p.changedBoxes(h.contact)
 		}
 	}
 	p.furnishDue = true
@@ -123,15 +188,8 @@ func (p *Peer) furnish(now time.Time) {
 			continue
 		}
 		p.forgetBoxes(c, today)
-		have := 0
-		for _, courier := range couriers {
-			if courier == c || have == copiesMax {
-				continue
-			}
-			if c.currentBox(courier.row.ID, today) == nil && !p.newBox(c, courier, today) {
-				return // the random source failed: the next scan tries again
-			}
-			have++
+		if !p.furnishContact(c, couriers, today) {
+			return // the random source failed: the next scan tries again
 		}
 	}
 	for _, courier := range couriers {
@@ -139,6 +197,22 @@ func (p *Peer) furnish(now time.Time) {
 			p.greetCourier(courier, k)
 		}
 	}
+}
+
+// furnishContact makes the mailboxes that a contact lacks. It reports false if the random
+// source failed.
+func (p *Peer) furnishContact(c *contact, couriers []*contact, today uint32) bool {
+	have := 0
+	for _, courier := range couriers {
+		if courier == c || have == copiesMax {
+			continue
+		}
+		if c.currentBox(courier.row.ID, today) == nil && !p.newBox(c, courier, today) {
+			return false
+		}
+		have++
+	}
+	return true
 }
 
 // forgetBoxes drops mailboxes in which nothing can lie any more.
@@ -181,16 +255,14 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 		}
 	}
 	if courier.courier() {
-		for _, c := range p.contactsInOrder() {
-			for i := range c.state.Boxes {
-				b := &c.state.Boxes[i]
-				switch {
-				case b.Courier != courier.row.ID:
-				case b.Standing && !k.collecting[b.ID]:
-					keys = append(keys, p.collects(k, b))
-				case !b.Standing && !k.ordered[b.ID]:
-					orders = append(orders, b.order(courier.state.Courier))
-				}
+		for h, b := range p.boxes() {
+			again := h.contact == nil // they are few, and the courier may have forgotten them
+			switch {
+			case b.Courier != courier.row.ID:
+			case (!b.Standing || again) && !k.ordered[b.ID]:
+				orders = append(orders, b.order(courier.state.Courier))
+			case b.Standing && !again && !k.collecting[b.ID]:
+				keys = append(keys, p.collects(k, b))
 			}
 		}
 	}
@@ -216,16 +288,17 @@ func (p *Peer) collects(k *conn, b *box) wire.Key {
 	return wire.Key{ID: b.ID, Capability: b.Read}
 }
 
-// boxOf finds a mailbox of ours, and whose deposits it is for.
-func (p *Peer) boxOf(id wire.MailboxID) (*contact, *box) {
-	for _, c := range p.contacts {
-		for i := range c.state.Boxes {
-			if c.state.Boxes[i].ID == id {
-				return c, &c.state.Boxes[i]
-			}
+// boxOf finds a mailbox of ours at a courier, and whom it is for.
+func (p *Peer) boxOf(id wire.MailboxID, courier *contact) (holder, *box) {
+	if courier == nil {
+		return holder{}, nil
+	}
+	for h, b := range p.boxes() {
+		if b.ID == id && b.Courier == courier.row.ID {
+			return h, b
 		}
 	}
-	return nil, nil
+	return holder{}, nil
 }
 
 // courierSaid takes what a courier of ours says of a mailbox.
@@ -234,22 +307,36 @@ func (p *Peer) courierSaid(courier *contact, k *conn, a wire.Acknowledge) {
 		courier.state.Closing = slices.DeleteFunc(courier.state.Closing, func(id wire.MailboxID) bool { return id == a.ID })
 		p.touchContact(courier)
 	}
-	c, b := p.boxOf(a.ID)
-	if b == nil || b.Courier != courier.row.ID {
+	h, b := p.boxOf(a.ID, courier)
+	if b == nil {
 		return
 	}
 	switch a.Word {
 	case wire.MailboxOpened:
 		if !b.Standing {
 			b.Standing, b.Refused = true, false
-			p.changedBoxes(c)
+			p.touchHolder(h)
+			if h.contact != nil {
+				p.changedBoxes(h.contact)
+			}
 			p.event(Event{Type: CourierUpdated, Contact: courier.row.ID})
+		}
+		if b.kind() == wire.MailboxBoard {
+			p.post(k, h, b)
+			return
 		}
 		key := p.collects(k, b)
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeCollect, Body: wire.AppendCollect(nil, []wire.Key{key})})
 	case wire.MailboxRefused:
 		b.Refused = true
-		p.touchContact(c)
+		p.touchHolder(h)
+	case wire.MailboxClosed:
+		if b.Standing && k.collecting[b.ID] { // it has forgotten that it opened it
+			b.Standing = false
+			delete(k.collecting, b.ID)
+			p.touchHolder(h)
+			p.furnishDue = true
+		}
 	}
 }
 
@@ -258,15 +345,23 @@ func (p *Peer) courierSaid(courier *contact, k *conn, a wire.Acknowledge) {
 // until we acknowledge it.
 func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 	in, err := wire.ParsePush(body)
-	if err != nil || k.contact == nil {
+	if err != nil {
 		return nil
 	}
-	c, b := p.boxOf(in.ID)
-	if b == nil || b.Courier != k.contact.row.ID {
-		return nil
-	}
-	if !c.row.Blocked && in.Item.Type == wire.TypeEnvelope {
-		if err := p.carriedEnvelope(now, c, in.Item.Body); err != nil {
+	switch h, b := p.boxOf(in.ID, k.contact); {
+	case b == nil:
+		if !k.collecting[in.ID] {
+			return nil // we have asked for nothing there
+		}
+		if err := p.slotPushed(now, k, in); err != nil {
+			return err
+		}
+	case h.contact != nil && !h.contact.row.Blocked && in.Item.Type == wire.TypeEnvelope:
+		if err := p.carriedEnvelope(now, h.contact, in.Item.Body); err != nil {
+			return err
+		}
+	case h.invite != nil && in.Item.Type == wire.TypeRequest:
+		if taken, err := p.requestLeft(now, h.invite, k.remote, in.Item.Body); !taken || err != nil {
 			return err
 		}
 	}
@@ -280,14 +375,17 @@ func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressR
 	for i := len(c.state.Boxes) - 1; i >= 0 && len(record.Mailboxes) < wire.RecordMailboxesMax; i-- {
 		b := &c.state.Boxes[i]
 		courier := p.contacts[b.Courier]
-		if courier == nil || !courier.courier() || !b.Standing || today > b.closesDay() {
+		if courier == nil || !courier.courier() || today > b.closesDay() {
 			continue
+		}
+		if !b.Standing && (c.row.Phase == ContactEstablished || b.Refused) {
+			continue // in an accept they are named: its reader finds them when it finds the accept
 		}
 		r := courier.state.Record
 		if r == nil || len(r.Keys) != 1 || slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == r.Keys[0] }) {
 			continue // no courier yet, or an older mailbox there
 		}
-		places := p.retold(courier, c)
+		places := p.retold(courier, p.pairTag(c))
 		for _, a := range places[:min(len(places), courierAddressesMax)] {
 			if len(record.Couriers) < wire.RecordCouriersMax {
 				record.Couriers = append(record.Couriers, wire.Courier{Key: r.Keys[0], Address: a})
@@ -299,16 +397,16 @@ func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressR
 	}
 }
 
-// retold returns the addresses of a courier as another contact gets them from us: the
-// loopback ones only if it runs on our machine, with our tag for that contact.
-func (p *Peer) retold(courier, to *contact) []wire.Address {
+// retold returns the addresses of a courier as somebody else gets them from us: the
+// loopback ones only if it runs on our machine, with our tag for that one.
+func (p *Peer) retold(courier *contact, to [8]byte) []wire.Address {
 	var out []wire.Address
 	for _, a := range courier.state.Record.Addresses {
 		if a.IP.IsLoopback() {
 			if tag := p.pairTag(courier); a.HostTag != tag || tag == [8]byte{} {
 				continue
 			}
-			a.HostTag = p.pairTag(to)
+			a.HostTag = to
 		}
 		out = append(out, a)
 	}

@@ -323,6 +323,12 @@ func (p *Peer) counterClosed(now time.Time, k *conn) {
 			}
 		}
 	}
+	for _, c := range p.contactsInOrder() {
+		if c.asksAt(k.remote) && k.proved { // the answer is a person's matter
+			c.asks.Failed(now, p.randomByte())
+			p.dueBy(c.asks.Next())
+		}
+	}
 	p.stirCarried(k.remote)
 }
 
@@ -339,7 +345,8 @@ func (p *Peer) postProved(now time.Time, k *conn) {
 // stirCarried looks again at the contacts whose mail goes to a courier.
 func (p *Peer) stirCarried(key identity.TransportKey) {
 	for _, c := range p.contactsInOrder() {
-		if r := c.state.Record; r != nil && slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }) {
+		r := c.state.Record
+		if c.asksAt(key) || r != nil && slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }) {
 			p.stir(c)
 		}
 	}

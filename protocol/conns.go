@@ -27,6 +27,8 @@ type conn struct {
 	watching   map[wire.MailboxID]*watch // of ours that the other side collects
 	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
 	ordered    map[wire.MailboxID]bool   // to be opened or closed there, and not answered
+	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
+	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
@@ -430,7 +432,9 @@ func (p *Peer) dial(now time.Time, c *contact) {
 	keys, addresses := p.reach(now, c)
 	if len(keys) == 0 || len(addresses) == 0 {
 		c.wanted = false
-		c.tried, c.triedAt = "no_path", now
+		if !c.asksByCourier() {
+			c.tried, c.triedAt = WhyNoPath, now
+		}
 		c.backoff.Failed(now, p.randomByte())
 		return
 	}

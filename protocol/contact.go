@@ -26,10 +26,11 @@ type contact struct {
 	conns   []*conn // proved, the newest last
 	heard   hearing // of repairs
 	backoff rendezvous.Backoff
-	dialing uint64    // the Dial under way, 0 = none
-	tried   string    // code of the last failed dial
-	triedAt time.Time // when
-	wanted  bool      // tried some times at the start even if nothing waits
+	dialing uint64             // the Dial under way, 0 = none
+	tried   string             // code of the last failed dial
+	triedAt time.Time          // when
+	asks    rendezvous.Backoff // of the couriers that a link names, behind connections that brought no accept
+	wanted  bool               // tried some times at the start even if nothing waits
 
 	apartNoted   bool                         // state.Apart is on the disk
 	carryDue     time.Time                    // when carry has something to do

@@ -101,6 +101,7 @@ func (p *Peer) ordersReceived(k *conn, body []byte) {
 			}
 		} else if p.shelves.Open(mailbox.Owner(c.row.ID), o) {
 			word = wire.MailboxOpened
+			p.beginWanted(o.ID)
 			p.write(PutMailbox{ID: o.ID, Owner: c.row.ID, State: wire.AppendMailboxOrders(nil, []wire.MailboxOrder{o})})
 		} else {
 			word = wire.MailboxRefused
@@ -167,13 +168,36 @@ func (p *Peer) collectReceived(k *conn, body []byte) {
 	for _, key := range keys {
 		box := p.shelves.Reader(key)
 		if box == nil {
+			if k.path() && k.contact.state.Helping != nil && p.shelves.Box(key.ID) == nil {
+				p.say(k, wire.Acknowledge{ID: key.ID, Word: wire.MailboxClosed})
+			} else if len(k.wanting) < wire.CollectKeysMax {
+				k.wanting = append(k.wanting, key)
+			}
 			continue
 		}
-		if k.watching == nil {
-			k.watching = make(map[wire.MailboxID]*watch)
+		p.watch(k, box)
+	}
+}
+
+func (p *Peer) watch(k *conn, box *mailbox.Box) {
+	if k.watching == nil {
+		k.watching = make(map[wire.MailboxID]*watch)
+	}
+	k.watching[box.Order.ID] = &watch{pushed: make(map[wire.ItemHash]int)}
+	p.push(k, box)
+}
+
+// beginWanted begins to push from a mailbox that somebody wanted before it stood.
+func (p *Peer) beginWanted(id wire.MailboxID) {
+	for _, k := range p.connsInOrder() {
+		i := slices.IndexFunc(k.wanting, func(key wire.Key) bool { return key.ID == id })
+		if i < 0 {
+			continue
 		}
-		k.watching[key.ID] = &watch{pushed: make(map[wire.ItemHash]int)}
-		p.push(k, box)
+		if box := p.shelves.Reader(k.wanting[i]); box != nil {
+			k.wanting = slices.Delete(k.wanting, i, i+1)
+			p.watch(k, box)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		p.dropInline(c, wire.ContentAddressRecord)
 		p.pushRecord(now, c)
 	}
-	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 {
+	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 || c.asksByCourier() {
 		p.stir(c) // it may be time to leave mail
 	}
 	p.closeIdle(now, c)

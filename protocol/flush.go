@@ -37,6 +37,7 @@ func (p *Peer) flush(now time.Time) error {
 		if err := p.exporting(now, c); err != nil {
 			return err
 		}
+		p.askByCourier(now, c)
 		p.dial(now, c)
 		p.dueBy(c.nextDue(now))
 	}

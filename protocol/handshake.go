@@ -177,10 +177,15 @@ func (p *Peer) ask(now time.Time, c *contact, k *conn) {
 
 // bundleAnswered makes the request to the inviter behind a bundle.
 func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
-	c := k.contact
-	if c == nil || c.state.Asking == nil || c.state.Asking.Request != nil {
-		return nil
+	if c := k.contact; c != nil && c.state.Asking != nil && c.state.Asking.Request == nil {
+		return p.bundleArrived(now, c, k, body)
 	}
+	return nil
+}
+
+// bundleArrived makes the request to the inviter behind a bundle that came on a
+// connection: with whoever holds the link, or with a courier.
+func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) error {
 	a := c.state.Asking
 	bundle, err := invite.OpenBundle(a.Link, body, uint32(now.Unix()))
 	switch {
@@ -218,7 +223,11 @@ func (p *Peer) bundleAnswered(now time.Time, k *conn, body []byte) error {
 	}
 	c.row.Account, c.state.List = bundle.Entry.Account, bundle.Entry.List
 	p.touchContact(c)
-	p.ask(now, c, k)
+	if k.contact == c {
+		p.ask(now, c, k)
+	} else {
+		p.askByCourier(now, c)
+	}
 	return nil
 }
 
@@ -243,8 +252,8 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 	return nil
 }
 
-// accepted takes the accept of a request of ours. It reports false if the accept
-// is not one: then the request goes on waiting.
+// accepted takes the accept of a request of ours, on a connection or by courier. It
+// reports false if the accept is not one: then the request goes on waiting.
 func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken bool, err error) {
 	a := c.state.Asking.Request
 	answered, err := a.OpenAccept(p.ourself(), body)
@@ -261,7 +270,9 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	default:
 		p.merge(now, other, c)
 		c = other
-		k.contact = other
+		if k != nil {
+			k.contact = other
+		}
 	}
 	p.takeDevice(c, a.Peer.Device)
 	c.row.Account = a.Peer.Account
@@ -312,12 +323,30 @@ func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.H
 	}
 }
 
-// accept turns a waiting request into a contact.
+// accept turns a waiting request into a contact. If the same account has asked more than
+// once, because its user has removed us and followed the link again, all are accepted:
+// only one of them is remembered there.
 func (p *Peer) accept(now time.Time, r *request) error {
 	v := p.invites[r.row.Invite]
 	if v == nil || r.state.Incoming == nil {
 		return refuse(CodeNotFound)
 	}
+	account := r.state.Incoming.Payload.Entry.Account
+	if err := p.acceptOne(now, v, r); err != nil {
+		return err
+	}
+	for _, again := range p.requestsInOrder() {
+		if again.row.Invite == v.row.ID && again.row.Phase == RequestWaiting && again.state.Incoming.Payload.Entry.Account.Equal(account) {
+			if err := p.acceptOne(now, v, again); err != nil {
+				return err
+			}
+		}
+	}
+	p.useInvite(v)
+	return nil
+}
+
+func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	in := r.state.Incoming
 	c := p.contactOf(in.Payload.Entry.Account, nil)
 	if c == nil {
@@ -329,6 +358,10 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	}
 	before := c.row.Account
 	c.row.Account = in.Payload.Entry.Account
+	if c.row.Phase != ContactEstablished && !p.furnishContact(c, p.couriers(), dayOf(now)) {
+		c.row.Account = before
+		return errRandom
+	}
 	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.reached()}
 	if len(c.sessions) > 0 { // they ask anew: they have forgotten us, or asked before they knew
 		payload.Generation = c.highestGeneration() + 1
@@ -357,12 +390,11 @@ func (p *Peer) accept(now time.Time, r *request) error {
 	r.state.Incoming, r.state.Accept, r.state.SID = nil, done.Accept, done.Root.SID
 	p.touchRequest(r)
 	p.event(Event{Type: RequestResolved, Ref: r.row.ID})
-	p.useInvite(v)
 	if k := r.conn; k != nil && p.conns[k.id] == k {
 		p.sendAccept(r, k)
 		c.backoff.Hold(now.Add(acceptAnswered))
 	}
-	return nil
+	return p.answerByCourier(now, r)
 }
 
 // takeDevice notes the device of a contact that a handshake proved. A verified contact

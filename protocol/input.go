@@ -22,6 +22,7 @@ type (
 		Uses     int           // 0 = 1 for one-time invites, unlimited for cards
 		Ask      bool
 		Note     string
+		Direct   bool // the link says where we are although couriers take requests
 	}
 	// RevokeInvite makes a link useless; to its holders we look like off.
 	RevokeInvite struct {

@@ -6,6 +6,7 @@ import (
 
 	"pabal/protocol/identity"
 	"pabal/protocol/invite"
+	"pabal/protocol/rendezvous"
 	"pabal/protocol/wire"
 )
 
@@ -25,6 +26,7 @@ type invitationState struct {
 	Hello   [32]byte                  `cbor:"3,keyasint"`
 	Seen    [][32]byte                `cbor:"4,keyasint,omitempty"` // hashes of the bytes of requests that were taken
 	Renewed int64                     `cbor:"5,keyasint,omitempty"` // of a card: Unix seconds
+	Boxes   []box                     `cbor:"6,keyasint,omitempty"` // at the couriers that the link names
 }
 
 // Codes of links.
@@ -60,7 +62,12 @@ func (p *Peer) ourself() invite.Self {
 }
 
 func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
-	expires, err := p.checkInvite(now, &in)
+	couriers, _ := p.linkCouriers([8]byte{1})
+	lifetimeMax := linkLifetime
+	if len(couriers) > 0 {
+		lifetimeMax = linkCourierLifetime
+	}
+	expires, err := p.checkInvite(now, &in, lifetimeMax)
 	if err != nil {
 		return err
 	}
@@ -77,11 +84,8 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 		return errRandom
 	}
 	trace := offer.Trace()
-	own := p.net.Advertised(linkAddressesMax, p.hostTag(trace.Hello))
-	_, keys := p.transportKeys(now, linkTransportDays)
-	link, err := offer.Link(p.ourself(), invite.Places{
-		Keys: keys, Addresses: own,
-	})
+	couriers, at := p.invitePlaces(now, p.hostTag(trace.Hello), in.Direct)
+	link, err := offer.Link(p.ourself(), at)
 	if err != nil {
 		return refuse(CodeInviteInvalid)
 	}
@@ -92,20 +96,35 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 		},
 		state: invitationState{Offer: offer, Tag: trace.Tag, Hello: trace.Hello, Renewed: now.Unix()},
 	}
+	if err := p.furnishInvite(now, v, couriers); err != nil {
+		return err
+	}
 	p.invites[v.row.ID] = v
 	p.touchInvite(v)
 	p.dueBy(expires)
 	created := InviteCreated{ID: v.row.ID, Link: link, ExpiresAt: v.row.ExpiresAt}
-	if !p.net.Public() {
+	if !slices.ContainsFunc(at.Couriers, func(c wire.Courier) bool { return rendezvous.Public(c.Address) }) && !slices.ContainsFunc(at.Addresses, rendezvous.Public) {
 		created.Warnings = []string{WarningNoPublicPath}
 	}
 	p.reply(in.Ref, created)
 	return nil
 }
 
+// invitePlaces returns what a link says of where we are: our couriers, or, if there are
+// none or the user wants it, ourselves. A link that leaks then leads to no address of ours.
+func (p *Peer) invitePlaces(now time.Time, tag [8]byte, direct bool) ([]*contact, invite.Places) {
+	couriers, named := p.linkCouriers(tag)
+	at := invite.Places{Couriers: named}
+	if direct || len(named) == 0 {
+		_, at.Keys = p.transportKeys(now, linkTransportDays)
+		at.Addresses = p.net.Advertised(linkAddressesMax, tag)
+	}
+	return couriers, at
+}
+
 // checkInvite fills in the defaults of a command and refuses what is out of
 // bounds; it returns when the invite expires.
-func (p *Peer) checkInvite(now time.Time, in *CreateInvite) (time.Time, error) {
+func (p *Peer) checkInvite(now time.Time, in *CreateInvite, lifetimeMax time.Duration) (time.Time, error) {
 	open := 0
 	for _, v := range p.invites {
 		if v.open(now) {
@@ -128,9 +147,9 @@ func (p *Peer) checkInvite(now time.Time, in *CreateInvite) (time.Time, error) {
 		return time.Time{}, refuse(CodeInviteInvalid)
 	}
 	if in.Lifetime == 0 {
-		in.Lifetime = linkLifetime
+		in.Lifetime = lifetimeMax
 	}
-	if in.Lifetime < time.Minute || in.Lifetime > linkLifetime {
+	if in.Lifetime < time.Minute || in.Lifetime > lifetimeMax {
 		return time.Time{}, refuse(CodeInvalidLifetime)
 	}
 	return now.Add(in.Lifetime).Truncate(time.Second), nil
@@ -144,6 +163,7 @@ func (p *Peer) revokeInvite(now time.Time, in RevokeInvite) error {
 	if v.row.RevokedAt == 0 {
 		v.row.RevokedAt = now.UnixMilli()
 		p.closeInvite(v)
+		v.state.Boxes = p.closeBoxes(v.state.Boxes, anyBox)
 	}
 	p.reply(in.Ref, nil)
 	return nil
@@ -163,6 +183,7 @@ func (p *Peer) closeInvite(v *invitation) {
 
 func (p *Peer) eraseOffer(v *invitation) {
 	v.state.Offer = nil
+	v.state.Boxes = p.closeBoxes(v.state.Boxes, isBoard)
 	v.row.Link, v.row.UsesLeft = "", 0
 	p.touchInvite(v)
 }
@@ -174,6 +195,7 @@ func (p *Peer) scanInvites(now time.Time) {
 		expires := time.UnixMilli(v.row.ExpiresAt)
 		switch {
 		case now.After(expires.Add(usedInviteKept)):
+			p.closeBoxes(v.state.Boxes, anyBox)
 			delete(p.invites, v.row.ID)
 			delete(p.dirtyInvites, v.row.ID)
 			p.write(EraseInvite{ID: v.row.ID})
@@ -184,7 +206,7 @@ func (p *Peer) scanInvites(now time.Time) {
 		case v.state.Offer != nil && v.row.Kind == InviteCard && now.Sub(time.Unix(v.state.Renewed, 0)) > cardRenewal:
 			if v.state.Offer.Renew(p.random, uint32(expires.Unix()), p.self.state.Account, p.ourself()) == nil {
 				v.state.Renewed = now.Unix()
-				p.touchInvite(v)
+				p.repost(v)
 			}
 		}
 		if v.state.Offer != nil {
@@ -249,6 +271,10 @@ type requestState struct {
 	Accept   []byte           `cbor:"3,keyasint,omitempty"` // until the first frame
 	Reply    wire.ReplyPath   `cbor:"4,keyasint"`
 	SID      [32]byte         `cbor:"5,keyasint"` // of the session that Accept begins
+
+	ByCourier bool     `cbor:"6,keyasint,omitempty"` // its accept is left with couriers, too
+	Slot      [32]byte `cbor:"7,keyasint"`           // that its boards are derived from
+	Boxes     []box    `cbor:"8,keyasint,omitempty"`
 }
 
 func (p *Peer) requestsInOrder() []*request {
@@ -271,6 +297,7 @@ func (p *Peer) unanswered(c *contact) *request {
 }
 
 func (p *Peer) eraseRequest(r *request) {
+	p.closeBoxes(r.state.Boxes, anyBox)
 	delete(p.requests, r.row.ID)
 	delete(p.dirtyRequests, r.row.ID)
 	p.write(EraseRequest{ID: r.row.ID})
@@ -301,29 +328,55 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 	if !ok || v == nil {
 		return p.repairRequested(now, k, d.Request[:])
 	}
+	_, err = p.takeRequest(now, v, arrival{node: k.local, conn: k}, d)
+	return err
+}
+
+// arrival is how a request came to us.
+type arrival struct {
+	node      identity.TransportKey // at which it was left: ours, or a courier's
+	conn      *conn                 // to who made it, nil by courier
+	byCourier bool
+}
+
+// takeRequest takes a request to an invite. It reports false if there is no room for it
+// now: whoever has it keeps it.
+func (p *Peer) takeRequest(now time.Time, v *invitation, from arrival, d *wire.DepositedRequest) (taken bool, err error) {
 	print := identity.Hash(d.Request[:])
 	if r := p.requestBy(v, print); r != nil {
-		r.conn = k
-		if len(r.state.Accept) > 0 {
-			p.sendAccept(r, k)
-		}
-		return nil
+		return true, p.requestAgain(now, r, from)
 	}
 	if slices.Contains(v.state.Seen, print) {
-		return nil
+		return true, nil
 	}
 	if !v.open(now) {
 		p.secondUse(now, v)
-		return nil
+		return true, nil
 	}
-	if d.Capability != invite.DepositCapability(v.state.Offer.Secret, k.local) || p.full(v) {
-		return nil
+	if d.Capability != invite.DepositCapability(v.state.Offer.Secret, from.node) {
+		return true, nil
+	}
+	if p.full(v) {
+		return false, nil
 	}
 	if v.state.Offer.StampBits > 0 {
-		p.askStampCheck(now, k, v, d)
+		return p.askStampCheck(now, from, v, d), nil
+	}
+	return true, p.openRequest(now, from, v, d.Request[:])
+}
+
+// requestAgain answers a request that we have with the accept, if it is made.
+func (p *Peer) requestAgain(now time.Time, r *request, from arrival) error {
+	if from.conn != nil {
+		r.conn = from.conn
+		if len(r.state.Accept) > 0 {
+			p.sendAccept(r, from.conn)
+		}
 		return nil
 	}
-	return p.openRequest(now, k, v, d.Request[:])
+	r.state.ByCourier = true
+	p.touchRequest(r)
+	return p.answerByCourier(now, r)
 }
 
 // inviteOf returns the invite whose requests carry a tag, or nil.
@@ -361,7 +414,7 @@ func (p *Peer) full(v *invitation) bool {
 }
 
 // openRequest opens a request and stores it, or accepts it at once.
-func (p *Peer) openRequest(now time.Time, k *conn, v *invitation, bytes []byte) error {
+func (p *Peer) openRequest(now time.Time, from arrival, v *invitation, bytes []byte) error {
 	in, err := v.state.Offer.OpenRequest(p.ourself(), bytes)
 	if err != nil {
 		return nil // whoever made it cannot be told more than that we look off
@@ -381,9 +434,9 @@ func (p *Peer) openRequest(now time.Time, k *conn, v *invitation, bytes []byte) 
 		},
 		state: requestState{
 			Incoming: in, Print: identity.Hash(bytes),
-			Reply: in.Payload.Reply,
+			Reply: in.Payload.Reply, ByCourier: from.byCourier, Slot: in.Slot(),
 		},
-		conn: k,
+		conn: from.conn,
 	}
 	v.state.Seen = append(v.state.Seen, r.state.Print)
 	if over := len(v.state.Seen) - seenMax; over > 0 {

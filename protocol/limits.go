@@ -45,6 +45,7 @@ const (
 	neverReadMax    = 30 * 24 * time.Hour
 
 	linkLifetime        = 2 * 24 * time.Hour  // without a courier: a link names our keys of three days (protocol)
+	linkCourierLifetime = 7 * 24 * time.Hour  // with couriers (protocol)
 	usedInviteKept      = 60 * 24 * time.Hour // request tag and link hello, behind expiry (protocol)
 	requestKept         = 30 * 24 * time.Hour // an answer is waited for, behind expiry (protocol)
 	reseedEvery         = 30 * 24 * time.Hour

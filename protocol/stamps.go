@@ -11,7 +11,7 @@ import (
 type pendingJob struct {
 	contact ContactID // whose request gets a stamp, or
 	invite  InviteID  // whose card was asked,
-	conn    ConnID    // on which connection,
+	from    arrival   // how it came,
 	request []byte    // with which request
 }
 
@@ -46,37 +46,43 @@ func (p *Peer) stampMade(now time.Time, in StampMade) error {
 	p.touchContact(c)
 	if k := c.live(); k != nil {
 		p.ask(now, c, k)
+	} else {
+		p.askByCourier(now, c)
 	}
 	return nil
 }
 
 // askStampCheck has the stamp of a request to a card of ours checked, one at a
-// time and before anything is stored. A request that comes meanwhile is dropped:
-// it is sent again at the next connection.
-func (p *Peer) askStampCheck(now time.Time, k *conn, v *invitation, d *wire.DepositedRequest) {
+// time and before anything is stored. A request that comes meanwhile is not taken: it
+// comes again at the next connection.
+func (p *Peer) askStampCheck(now time.Time, from arrival, v *invitation, d *wire.DepositedRequest) (taken bool) {
 	for _, j := range p.jobs {
 		if j.request != nil {
-			return
+			return false
 		}
 	}
+	today := dayOf(now)
+	if from.byCourier && d.Stamp.Day < today && d.Stamp.Day+wire.CourierDaysMax >= today {
+		today = d.Stamp.Day // it was made when the request was left
+	}
 	job := p.number()
-	p.jobs[job] = pendingJob{invite: v.row.ID, conn: k.id, request: d.Request[:]}
+	p.jobs[job] = pendingJob{invite: v.row.ID, from: from, request: d.Request[:]}
 	p.out.Jobs = append(p.out.Jobs, CheckStamp{
-		Job: job, Stamp: d.Stamp, Tag: v.state.Tag, Today: dayOf(now),
+		Job: job, Stamp: d.Stamp, Tag: v.state.Tag, Today: today,
 		Request: d.Request[:], Bits: v.state.Offer.StampBits,
 	})
+	return true
 }
 
 func (p *Peer) stampChecked(now time.Time, in StampChecked) error {
 	job, ok := p.jobs[in.Job]
 	delete(p.jobs, in.Job)
 	v := p.invites[job.invite]
-	k := p.conns[job.conn]
-	if ok && !in.OK && k != nil { // it costs us more than its sender
+	if k := job.from.conn; ok && !in.OK && k != nil && p.conns[k.id] == k { // it costs us more than its sender
 		p.hangup(k)
 	}
 	if !ok || !in.OK || v == nil || !v.open(now) || p.full(v) {
 		return nil
 	}
-	return p.openRequest(now, k, v, job.request)
+	return p.openRequest(now, job.from, v, job.request)
 }

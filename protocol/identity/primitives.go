@@ -42,6 +42,7 @@ const (
 	LabelRequestHash   Label = "request hash"   // hash of a request
 	LabelReply         Label = "reply"          // slot an accept is left in
 	LabelAccess        Label = "access"         // what a courier keeps of a capability
+	LabelMailboxID     Label = "mailbox id"     // mailbox that is found by a capability alone
 	LabelMailboxHello  Label = "mailbox hello"  // hello key of a capability's holder
 	LabelBundleFile    Label = "bundle file"    // tag and key of a bundle file
 	LabelSealedFile    Label = "sealed file"    // bound data of a bundle file
@@ -76,7 +77,7 @@ func Labels() []Label {
 		LabelDevice, LabelListSignature, LabelList, LabelBundle, LabelPin,
 		LabelBundleKey, LabelSealedBundle, LabelRequestTag, LabelFetch, LabelDeposit,
 		LabelBundleHash, LabelRepair, LabelRequestKey, LabelRequest, LabelRequestHash,
-		LabelReply, LabelAccess, LabelMailboxHello, LabelBundleFile, LabelSealedFile, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
+		LabelReply, LabelAccess, LabelMailboxID, LabelMailboxHello, LabelBundleFile, LabelSealedFile, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,

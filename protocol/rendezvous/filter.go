@@ -120,8 +120,12 @@ func (n Network) Advertised(limit int, tag [8]byte) []wire.Address {
 // Public reports whether one of our addresses is reachable from the internet at
 // large, as far as this machine can tell.
 func (n Network) Public() bool {
-	return slices.ContainsFunc(n.Own, func(a wire.Address) bool { return global(a.IP.Unmap()) })
+	return slices.ContainsFunc(n.Own, Public)
 }
+
+// Public reports whether an address is reachable from the internet at large, as far as
+// it shows.
+func Public(a wire.Address) bool { return global(a.IP.Unmap()) }
 
 // keepLoopback cuts a sorted list to limit but lets one loopback address in,
 // if there is any: two profiles on one machine without a network must meet.

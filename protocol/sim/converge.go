@@ -11,6 +11,7 @@ import (
 	"pabal/protocol/identity"
 	"pabal/protocol/invite"
 	"pabal/protocol/rendezvous"
+	"pabal/protocol/wire"
 )
 
 // converge waits until everything has arrived, or fails.
@@ -127,6 +128,9 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	if print, asked := requestPrint(c); asked && taken(v, print) {
 		return unsettledTaken(m, i, print)
 	}
+	if byCourierOnly(c) && !atCouriers(v) {
+		return "" // the inviter has left the couriers that the link names
+	}
 	if !i.by.offers[i.id] || v.Kind == protocol.InviteOnce && v.Used > 0 {
 		return "" // it closed before they found each other
 	}
@@ -165,6 +169,24 @@ func requestPrint(c protocol.PutContact) (print [32]byte, asked bool) {
 		return print, false
 	}
 	return identity.Hash(st.Asking.Request.Request), true
+}
+
+// byCourierOnly reports whether the link that a contact was asked by leads to couriers only.
+func byCourierOnly(c protocol.PutContact) bool {
+	var st struct {
+		Asking *struct {
+			Link wire.Link `cbor:"1,keyasint"`
+		} `cbor:"8,keyasint"`
+	}
+	return cbor.Unmarshal(c.State, &st) == nil && st.Asking != nil && len(st.Asking.Link.Couriers) > 0 && len(st.Asking.Link.Addresses) == 0
+}
+
+// atCouriers reports whether couriers take requests to an invite.
+func atCouriers(v protocol.PutInvite) bool {
+	var st struct {
+		Boxes []cbor.RawMessage `cbor:"6,keyasint"`
+	}
+	return cbor.Unmarshal(v.State, &st) == nil && len(st.Boxes) > 0
 }
 
 // taken reports whether an invite has taken a request.

@@ -32,6 +32,13 @@ func (a Access) HelloKey(day uint32) [32]byte {
 	return identity.ExpandKey(a, identity.LabelMailboxHello.Join(identity.Uint32(day)))
 }
 
+// MailboxID names the mailbox that the holder of one capability finds without being told
+// an id: those of an invite.
+func (a Access) MailboxID() MailboxID {
+	id := identity.LabelMailboxID.Hash(a[:])
+	return MailboxID(id[:])
+}
+
 // MailboxKind says how a mailbox is emptied.
 type MailboxKind uint8
 
