@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"pabal/protocol/identity"
@@ -77,7 +78,15 @@ func (p *Peer) checkLink(now time.Time, link wire.Link) error {
 			return refuse(CodeInviteOwn)
 		}
 	}
+	if len(link.Couriers) > 0 && !slices.ContainsFunc(link.Couriers, func(at wire.Courier) bool { return !p.isOurs(at.Key) }) {
+		return refuse(CodeAlreadyContact) // we are its courier
+	}
 	return nil
+}
+
+// isOurs reports whether a transport key is the one that we keep as a courier.
+func (p *Peer) isOurs(key identity.TransportKey) bool {
+	return p.self.state.Fixed != nil && p.self.state.Fixed.Public() == key
 }
 
 func linkProblem(err error) error {

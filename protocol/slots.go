@@ -174,7 +174,7 @@ func (p *Peer) askByCourier(now time.Time, c *contact) {
 	}
 	var asked []identity.TransportKey
 	for _, at := range c.state.Asking.Link.Couriers {
-		if slices.Contains(asked, at.Key) {
+		if slices.Contains(asked, at.Key) || p.isOurs(at.Key) {
 			continue
 		}
 		asked = append(asked, at.Key)

@@ -128,8 +128,8 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	if print, asked := requestPrint(c); asked && taken(v, print) {
 		return unsettledTaken(m, i, print)
 	}
-	if byCourierOnly(c) && !atCouriers(v) {
-		return "" // the inviter has left the couriers that the link names
+	if byCourierOnly(c) && !w.atCouriers(m, i.by, v) {
+		return "" // the inviter and the couriers that the link names have parted
 	}
 	if !i.by.offers[i.id] || v.Kind == protocol.InviteOnce && v.Used > 0 {
 		return "" // it closed before they found each other
@@ -181,12 +181,40 @@ func byCourierOnly(c protocol.PutContact) bool {
 	return cbor.Unmarshal(c.State, &st) == nil && st.Asking != nil && len(st.Asking.Link.Couriers) > 0 && len(st.Asking.Link.Addresses) == 0
 }
 
-// atCouriers reports whether couriers take requests to an invite.
-func atCouriers(v protocol.PutInvite) bool {
+// atCouriers reports whether a courier, not the one that asks, that the link of an invite
+// names still helps whoever made it, and both know it.
+func (w *World) atCouriers(asking, by *machine, v protocol.PutInvite) bool {
 	var st struct {
-		Boxes []cbor.RawMessage `cbor:"6,keyasint"`
+		Boxes []struct {
+			Courier protocol.ContactID `cbor:"1,keyasint"`
+		} `cbor:"6,keyasint"`
 	}
-	return cbor.Unmarshal(v.State, &st) == nil && len(st.Boxes) > 0
+	if cbor.Unmarshal(v.State, &st) != nil {
+		return false
+	}
+	for _, b := range st.Boxes {
+		courier := by.disk.contacts[b.Courier]
+		other := w.truth.accounts[courier.Account]
+		if other == nil || other == asking {
+			continue
+		}
+		theirs := other.contactWith(by)
+		if theirs == nil || theirs.Blocked || !helping(*theirs) || !knowsWay(courier, other) {
+			continue
+		}
+		if sameSession(by, courier, other, *theirs) {
+			return true
+		}
+	}
+	return false
+}
+
+// helping reports whether whoever has a contact keeps mail for it.
+func helping(c protocol.PutContact) bool {
+	var st struct {
+		Helping cbor.RawMessage `cbor:"32,keyasint"`
+	}
+	return cbor.Unmarshal(c.State, &st) == nil && len(st.Helping) > 0
 }
 
 // taken reports whether an invite has taken a request.
