@@ -44,6 +44,7 @@ func (c *cli) inviteCreate() *cobra.Command {
 	f.Var(&expires, "expires", "")
 	f.StringVar(&request.Note, "note", "", "")
 	f.BoolVar(&qr, "qr", false, "")
+	f.BoolVar(&request.Direct, "direct", false, "")
 	return withExample(cmd, `  pabal invite create
   pabal invite create --card --ask --note "on my web page"`)
 }

@@ -32,6 +32,7 @@ type InviteRequest struct {
 	ExpiresIn int64  `json:"expires_in,omitempty" minimum:"60" doc:"seconds; default by what can be reached"`
 	Note      string `json:"note,omitempty" doc:"for oneself, never sent"`
 	Ask       bool   `json:"ask,omitempty" doc:"requests wait for an answer instead of being accepted at once"`
+	Direct    bool   `json:"direct,omitempty" doc:"the link says where this machine is although couriers take requests to it"`
 }
 
 // Invite is an invite of ours.

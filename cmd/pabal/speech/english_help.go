@@ -88,6 +88,7 @@ var englishHelp = map[Key]string{
 	"flag.--log":               "lowest level of the log: debug, info, warn, error",
 	"flag.--ask":               "requests wait for your answer",
 	"flag.--card":              "a reusable link instead of one for one person",
+	"flag.--direct":            "the link also says where you are, although couriers take requests",
 	"flag.--uses":              "how many may be accepted by a card",
 	"flag.--expires":           "how long it lasts, as in 24h or 7d",
 	"flag.--quota":             "how much to keep at most, as in 32MiB",

@@ -88,6 +88,7 @@ var koreanHelp = map[Key]string{
 	"flag.--log":               "로그 최저 단계: debug, info, warn, error",
 	"flag.--ask":               "요청이 내 대답을 기다림",
 	"flag.--card":              "여러 사람이 쓸 수 있는 링크",
+	"flag.--direct":            "요청을 맡아 줄 사람이 있어도 내 주소를 링크에 넣습니다",
 	"flag.--uses":              "명함으로 수락할 사람 수",
 	"flag.--expires":           "쓸 수 있는 기간. 예: 24h, 7d",
 	"flag.--quota":             "맡을 수 있는 최대 용량. 예: 32MiB",
