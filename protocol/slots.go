@@ -193,7 +193,7 @@ func (p *Peer) askByCourier(now time.Time, c *contact) {
 				received = append(received, other.Address)
 			}
 		}
-		p.dialPost(now, place{
+		p.dialPost(now, c, place{
 			Mailbox:   wire.Mailbox{Courier: at.Key, ID: slotID(deposit), Write: deposit},
 			addresses: p.net.Dialable(received, p.hostTag(c.state.Hello)),
 		})
