@@ -60,6 +60,7 @@ const (
 	LabelRepairHello   Label = "repair hello"   // hello key of a repair
 	LabelLinkHello     Label = "link hello"     // hello key of a link
 	LabelReseed        Label = "reseed"         // new start of a pair chain
+	LabelBeacon        Label = "beacon"         // tag of a beacon on a local network
 	LabelFingerprint   Label = "fingerprint"    // fingerprint of an account
 	LabelHost          Label = "host"           // host tag of two contacts
 	LabelPair          Label = "pair"           // secret of two members of a group
@@ -79,7 +80,7 @@ func Labels() []Label {
 		LabelBundleHash, LabelRepair, LabelRequestKey, LabelRequest, LabelRequestHash,
 		LabelReply, LabelAccess, LabelMailboxID, LabelMailboxHello, LabelBundleFile, LabelSealedFile, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
-		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed,
+		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
 		LabelPost, LabelGroup,
 	}
