@@ -30,6 +30,7 @@ type conn struct {
 	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
+	rung    Rung        // by which we dialled; empty if inbound
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
 	proof   proof       // by what
@@ -48,6 +49,7 @@ const (
 // dialing is a Dial under way.
 type dialing struct {
 	contact ContactID
+	rung    Rung
 	courier identity.TransportKey // or a courier of others,
 	access  wire.Access           // to which we have this
 }
@@ -83,7 +85,8 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 		p.hangup(k)
 		return nil
 	}
-	c.dialing = 0
+	c.endDial(in.Dial)
+	k.rung = d.rung
 	key, by := p.helloKey(now, c)
 	if by == 0 {
 		p.hangup(k)
@@ -152,7 +155,7 @@ func (p *Peer) detach(now time.Time, k *conn) {
 	if !k.proved { // the dial reached somebody who did not answer our hello
 		c.backoff.Failed(now, p.randomByte())
 		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
-		c.tried, c.triedAt = "no_answer", now
+		c.tried, c.triedBy, c.triedAt = "no_answer", k.rung, now
 		p.stir(c)
 		return
 	}
@@ -213,13 +216,29 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 		p.postEnded(now, d.courier, in.Code)
 		return
 	}
-	if c := p.contacts[d.contact]; c != nil && c.dialing == in.Dial {
-		c.dialing = 0
-		c.tried, c.triedAt = in.Code, now
+	c := p.contacts[d.contact]
+	if c == nil || !c.endDial(in.Dial) {
+		return
+	}
+	c.tried, c.triedBy, c.triedAt = in.Code, d.rung, now
+	if d.rung != RungLAN { // which is tried beside the others, when the contact is heard
 		c.backoff.Failed(now, p.randomByte())
 		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
 		p.stir(c) // the next try is due sooner than the next scan
 	}
+}
+
+// endDial notes that a dial is over, and reports whether it was this contact's.
+func (c *contact) endDial(number uint64) bool {
+	switch number {
+	case c.dialing:
+		c.dialing = 0
+	case c.seen.dialing:
+		c.seen.dialing = 0
+	default:
+		return false
+	}
+	return true
 }
 
 // hello handles the first frame each way. A tag that nobody has looks like no
@@ -385,6 +404,9 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 		p.recordDue = now.Add(recordDebounce)
 		p.dueBy(p.recordDue)
 	}
+	if len(p.near.places) > 0 {
+		p.callOut(now)
+	}
 	p.reconnect(now)
 }
 
@@ -429,21 +451,22 @@ func (p *Peer) dial(now time.Time, c *contact) {
 	if c.dialing != 0 || !c.needsPath(now) || c.backoff.Next().After(now) {
 		return
 	}
-	keys, addresses := p.reach(now, c)
+	p.dialNear(now, c)
+	keys, addresses := p.keysOf(now, c), p.addressesOf(c)
 	if len(keys) == 0 || len(addresses) == 0 {
 		c.wanted = false
-		if !c.asksByCourier() {
-			c.tried, c.triedAt = WhyNoPath, now
+		if !c.asksByCourier() && c.seen.dialing == 0 {
+			c.tried, c.triedBy, c.triedAt = WhyNoPath, "", now
 		}
 		c.backoff.Failed(now, p.randomByte())
 		return
 	}
 	c.dialing = p.number()
-	p.dials[c.dialing] = &dialing{contact: c.row.ID}
 	rung := RungDirect
 	if c.byLink() {
 		rung = RungLink
 	}
+	p.dials[c.dialing] = &dialing{contact: c.row.ID, rung: rung}
 	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses, Rung: rung, For: c.row.ID})
 }
 
@@ -454,19 +477,27 @@ func (c *contact) byLink() bool {
 	return c.state.Asking != nil && !c.confirmed() && (len(c.sessions) == 0 || c.backoff.Tries()%3 != 1)
 }
 
-// reach returns where and as whom a contact may be found: by the link while we
-// ask, else by the record, of which a request's reply path is the first.
-func (p *Peer) reach(now time.Time, c *contact) ([]identity.TransportKey, []wire.Address) {
-	today := dayOf(now)
-	if c.byLink() {
-		a := c.state.Asking
-		return a.Link.Keys, p.net.Dialable(a.Link.Addresses, p.hostTag(c.state.Hello))
+// keysOf returns as whom a contact may be found: by the link while we ask, else by the
+// record, of which a request's reply path is the first.
+func (p *Peer) keysOf(now time.Time, c *contact) []identity.TransportKey {
+	switch r := c.state.Record; {
+	case c.byLink():
+		return c.state.Asking.Link.Keys
+	case r != nil:
+		return keysInTurn(r.FirstDay, r.Keys, dayOf(now), c.backoff.Tries())
 	}
-	if c.state.Record != nil {
-		return keysInTurn(c.state.Record.FirstDay, c.state.Record.Keys, today, c.backoff.Tries()),
-			p.net.Dialable(slices.Concat(c.state.Record.Addresses, c.state.Record.Candidates), p.pairTag(c))
+	return nil
+}
+
+// addressesOf returns where a contact may be found, by the same.
+func (p *Peer) addressesOf(c *contact) []wire.Address {
+	switch r := c.state.Record; {
+	case c.byLink():
+		return p.net.Dialable(c.state.Asking.Link.Addresses, p.hostTag(c.state.Hello))
+	case r != nil:
+		return p.net.Dialable(slices.Concat(r.Addresses, r.Candidates), p.pairTag(c))
 	}
-	return nil, nil
+	return nil
 }
 
 // keysInTurn returns the keys for a dial after a number of tries that failed. Every other

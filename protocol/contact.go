@@ -27,7 +27,9 @@ type contact struct {
 	heard   hearing // of repairs
 	backoff rendezvous.Backoff
 	dialing uint64             // the Dial under way, 0 = none
+	seen    sighting           // on a local network
 	tried   string             // code of the last failed dial
+	triedBy Rung               // by which rung
 	triedAt time.Time          // when
 	asks    rendezvous.Backoff // of the couriers that a link names, behind connections that brought no accept
 	wanted  bool               // tried some times at the start even if nothing waits

@@ -33,6 +33,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 	if !p.recordDue.IsZero() {
 		p.recordDue = now
 	}
+	p.near.calls.Begin(now)
 	for _, k := range p.conns {
 		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
 	}
@@ -40,6 +41,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.backoff.Clear()
 		c.queue.Reconnected()
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
+		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
 	}
 }
@@ -64,6 +66,7 @@ func (p *Peer) scan(now time.Time) error {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
 	}
+	p.callNear(now)
 	p.scanShelves(now)
 	p.furnishDue = true
 	p.scanStrangers(now)

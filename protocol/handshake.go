@@ -205,7 +205,7 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		p.failContact(c, CodeInviteUnsupported)
 		return nil
 	case err != nil: // whoever answers holds the link but is not the inviter
-		c.tried, c.triedAt = "bundle_invalid", now
+		c.tried, c.triedBy, c.triedAt = "bundle_invalid", k.rung, now
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "bundle_invalid"})
 		p.hangup(k)
 		return nil

@@ -21,6 +21,7 @@ type (
 		Lifetime time.Duration // 0 = the default of the kind
 		Uses     int           // 0 = 1 for one-time invites, unlimited for cards
 		Ask      bool
+		LAN      bool // while it is open, its holders may hear us on any local network
 		Note     string
 		Direct   bool // the link says where we are although couriers take requests
 	}
@@ -182,6 +183,13 @@ type (
 		Own     []wire.Address
 		Subnets []netip.Prefix
 	}
+	// NearChanged tells our own addresses on local networks. None is assumed before.
+	NearChanged struct{ Near []Near }
+	// BeaconHeard is a datagram that came by multicast, whoever sent it.
+	BeaconHeard struct {
+		From     netip.Addr
+		Datagram []byte
+	}
 	// Woke says that the time asked for in Output.Wake has come.
 	Woke struct{}
 	// Flush ends a batch: what waits is sealed, changed rows are written, Wake is set.
@@ -247,6 +255,8 @@ func (ConnClosed) input()       {}
 func (FrameReceived) input()    {}
 func (DialFailed) input()       {}
 func (NetworkChanged) input()   {}
+func (NearChanged) input()      {}
+func (BeaconHeard) input()      {}
 func (Woke) input()             {}
 func (Flush) input()            {}
 func (ContentsFetched) input()  {}

@@ -27,6 +27,7 @@ type invitationState struct {
 	Seen    [][32]byte                `cbor:"4,keyasint,omitempty"` // hashes of the bytes of requests that were taken
 	Renewed int64                     `cbor:"5,keyasint,omitempty"` // of a card: Unix seconds
 	Boxes   []box                     `cbor:"6,keyasint,omitempty"` // at the couriers that the link names
+	LAN     bool                      `cbor:"7,keyasint,omitempty"` // made to be heard of on local networks
 }
 
 // Codes of links.
@@ -84,7 +85,7 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 		return errRandom
 	}
 	trace := offer.Trace()
-	couriers, at := p.invitePlaces(now, p.hostTag(trace.Hello), in.Direct)
+	couriers, at := p.invitePlaces(now, p.hostTag(trace.Hello), in.Direct || in.LAN)
 	link, err := offer.Link(p.ourself(), at)
 	if err != nil {
 		return refuse(CodeInviteInvalid)
@@ -94,7 +95,7 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 			ID: InviteID(id), Kind: in.Kind, Note: in.Note, Ask: in.Ask, UsesLeft: in.Uses, Link: link,
 			CreatedAt: now.UnixMilli(), ExpiresAt: expires.UnixMilli(),
 		},
-		state: invitationState{Offer: offer, Tag: trace.Tag, Hello: trace.Hello, Renewed: now.Unix()},
+		state: invitationState{Offer: offer, Tag: trace.Tag, Hello: trace.Hello, Renewed: now.Unix(), LAN: in.LAN},
 	}
 	if err := p.furnishInvite(now, v, couriers); err != nil {
 		return err
@@ -102,6 +103,9 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 	p.invites[v.row.ID] = v
 	p.touchInvite(v)
 	p.dueBy(expires)
+	if in.LAN {
+		p.callOut(now)
+	}
 	created := InviteCreated{ID: v.row.ID, Link: link, ExpiresAt: v.row.ExpiresAt}
 	if !slices.ContainsFunc(at.Couriers, func(c wire.Courier) bool { return rendezvous.Public(c.Address) }) && !slices.ContainsFunc(at.Addresses, rendezvous.Public) {
 		created.Warnings = []string{WarningNoPublicPath}

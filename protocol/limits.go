@@ -30,6 +30,7 @@ const (
 	sequenceMax     = 1 << 62
 	sequenceJumpMax = 1 << 20 // a larger gap is absurd
 	seenMax         = 256     // hashes of requests remembered an invite
+	linkMarksMax    = 16      // invites that a beacon names
 	unconfirmedMax  = 4       // sessions with one contact that it has not shown to hold
 	wantedTriesMax  = 5       // to reach a contact for whom nothing waits, at the start
 	gapsMax         = 1024    // gaps remembered a conversation: twice the window
@@ -51,6 +52,8 @@ const (
 	reseedEvery         = 30 * 24 * time.Hour
 	cardRenewal         = 7 * 24 * time.Hour
 	acceptKept          = 60 * 24 * time.Hour
+	sightingKept        = time.Hour        // where a contact's beacon was heard
+	sightingDialEvery   = 10 * time.Second // there
 	linkIdleMax         = 2 * time.Minute
 	connIdleMax         = 10 * time.Minute
 	recordDebounce      = 2 * time.Second

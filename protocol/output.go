@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"net/netip"
 	"time"
 
 	"pabal/protocol/identity"
@@ -47,6 +48,13 @@ type (
 		Rung      Rung      // why these addresses
 		For       ContactID // on whose behalf
 	}
+	// Beacon sends a datagram to everybody on a local network, from our address there,
+	// unless we are in another network by now.
+	Beacon struct {
+		From     netip.Addr
+		Network  [16]byte // as in Near
+		Datagram []byte
+	}
 )
 
 // Rung says by which rung of the ladder a contact is tried (network.md, "The ladder").
@@ -56,6 +64,7 @@ type Rung string
 const (
 	RungLink    Rung = "link"    // addresses of the link that we ask by
 	RungDirect  Rung = "direct"  // addresses that the contact told us
+	RungLAN     Rung = "lan"     // where the contact's beacon was heard
 	RungCourier Rung = "courier" // a courier of the contact, to leave mail for it
 )
 
@@ -63,6 +72,7 @@ func (SendFrame) send()    {}
 func (Authenticate) send() {}
 func (Hangup) send()       {}
 func (Dial) send()         {}
+func (Beacon) send()       {}
 
 // ConnID names a connection; the network layer never uses one twice in a run.
 type ConnID uint64

@@ -35,6 +35,7 @@ type Peer struct {
 
 	self          self
 	net           rendezvous.Network
+	near          nearby
 	contacts      map[ContactID]*contact
 	invites       map[InviteID]*invitation
 	requests      map[RequestID]*request
@@ -136,6 +137,10 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.dialFailed(now, in)
 	case NetworkChanged:
 		p.networkChanged(now, in)
+	case NearChanged:
+		p.nearChanged(now, in)
+	case BeaconHeard:
+		p.beaconHeard(now, in)
 	case Woke:
 		p.woke(now)
 	case Reconnect:

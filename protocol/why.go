@@ -13,7 +13,9 @@ type Why struct {
 	Reason    string // empty: it waits for nothing
 	Live      bool   // there is an authenticated connection
 	LastTry   time.Time
+	Path      Rung   // by which the connection was dialled; empty if the contact dialled
 	LastError string // of the last dial
+	LastRung  Rung   // by which it was tried
 	NextTry   time.Time
 	Carried   int // couriers that hold the message
 	// ExportedAt is when the last file was made that holds the message; zero is never.
@@ -42,7 +44,10 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 	if c == nil {
 		return Why{}, false
 	}
-	why = Why{Phase: c.row.Phase, Live: c.live() != nil, LastTry: c.triedAt, LastError: c.tried}
+	why = Why{Phase: c.row.Phase, Live: c.live() != nil, LastTry: c.triedAt, LastError: c.tried, LastRung: c.triedBy}
+	if k := c.live(); k != nil {
+		why.Path = k.rung
+	}
 	if c.needsPath(now) && c.dialing == 0 {
 		why.NextTry = later(c.backoff.Next(), now)
 	}
@@ -102,6 +107,7 @@ func (c *contact) waitsFor(message *MessageID) string {
 // LivePeer is a contact with an authenticated connection.
 type LivePeer struct {
 	Contact ContactID
+	Path    Rung // by which we dialled; empty if the contact did
 	Since   time.Time
 }
 
@@ -110,7 +116,7 @@ func (p *Peer) Live() []LivePeer {
 	var out []LivePeer
 	for _, c := range p.contactsInOrder() {
 		if k := c.live(); k != nil {
-			out = append(out, LivePeer{Contact: c.row.ID, Since: k.opened})
+			out = append(out, LivePeer{Contact: c.row.ID, Path: k.rung, Since: k.opened})
 		}
 	}
 	return out

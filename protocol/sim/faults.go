@@ -57,7 +57,7 @@ func (w *World) move(m *machine) {
 		w.network.closeEnd(e, w.between(0, 30*time.Second))
 	}
 	if m.on {
-		m.after(w.between(0, 5*time.Second), func() { m.push(m.networkChanged()) })
+		m.after(w.between(0, 5*time.Second), m.tellPlace)
 	}
 }
 
@@ -140,7 +140,7 @@ func (w *World) heal() {
 		m.setClock(0)
 		m.awake()
 		m.restart()
-		m.push(m.networkChanged())
+		m.tellPlace()
 		m.offers = make(map[protocol.InviteID]bool)
 		for _, v := range m.disk.invites {
 			m.offers[v.ID] = v.UsesLeft > 0 && time.UnixMilli(v.ExpiresAt).Sub(w.now) > answeredWithin

@@ -28,15 +28,37 @@ func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	if len(s.Body) > s.Type.BodyBytesMax() {
 		w.fail("%v: %s of %d bytes", m, s.Type.Name(), len(s.Body))
 	}
-	if bytes.Contains(s.Body, []byte(marker)) {
-		w.fail("%v: a text or a name is readable in %s", m, s.Type.Name())
+	w.checkOpaque(m, s.Type.Name(), s.Body)
+}
+
+// checkOpaque checks that nothing is readable in what a machine sends.
+func (w *World) checkOpaque(m *machine, what string, sent []byte) {
+	if bytes.Contains(sent, []byte(marker)) {
+		w.fail("%v: a text or a name is readable in %s", m, what)
 	}
 	for _, o := range w.machines {
 		for _, secret := range o.secrets {
-			if bytes.Contains(s.Body, secret[:16]) {
-				w.fail("%v: a key of %v is readable in %s", m, o, s.Type.Name())
+			if bytes.Contains(sent, secret[:16]) {
+				w.fail("%v: a key of %v is readable in %s", m, o, what)
 			}
 		}
+	}
+}
+
+// checkBeacon checks a datagram that a machine sends to everybody near: it is like every
+// other in size, and like none in what is in it.
+func (w *World) checkBeacon(m *machine, datagram []byte) {
+	b, err := wire.ParseBeacon(datagram)
+	if err != nil {
+		w.fail("%v: %v", m, err)
+		return
+	}
+	w.checkOpaque(m, "a beacon", datagram)
+	for _, part := range [][8]byte{[8]byte(b.Nonce[:]), [8]byte(b.Nonce[8:]), b.Marks[0].Tag, b.Marks[1].Tag, b.Marks[wire.BeaconMarksMax-1].Tag} {
+		if w.truth.marks[part] {
+			w.fail("%v: two beacons have something in common", m)
+		}
+		w.truth.marks[part] = true
 	}
 }
 

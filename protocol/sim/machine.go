@@ -63,6 +63,8 @@ type machine struct {
 	hostKey  identity.TransportKey
 
 	addresses []wire.Address
+	lan       int  // the local network that it is on, 0 = none
+	heard     bool // the person trusts it
 	account   identity.AccountPublic
 	secrets   [][]byte // what must never be seen on the wire
 
@@ -124,12 +126,12 @@ func (m *machine) start() {
 	m.on, m.asleep = true, false
 	m.life++
 	m.openHost()
-	m.push(m.networkChanged())
+	m.tellPlace()
 	m.setWake(m.clock())
 }
 
 func (m *machine) networkChanged() protocol.NetworkChanged {
-	return protocol.NetworkChanged{Own: m.addresses}
+	return protocol.NetworkChanged{Own: m.addresses, Subnets: m.subnets()}
 }
 
 func (m *machine) openHost() {

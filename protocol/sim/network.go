@@ -78,13 +78,17 @@ func (n *network) move(m *machine) {
 	}
 	m.addresses = []wire.Address{a}
 	n.owners[a.AddrPort()] = append(n.owners[a.AddrPort()], m)
+	m.lan, m.heard = 0, false
+	if n.w.plan.LAN && n.w.chance(80) {
+		n.enter(m, 1+n.w.random.IntN(2), n.w.chance(70))
+	}
 }
 
 // used returns the addresses that others have left.
 func (n *network) used(m *machine) []netip.AddrPort {
 	var out []netip.AddrPort
 	for a, owners := range n.owners {
-		if len(owners) == 1 && owners[0] != m && owners[0].addresses[0].AddrPort() != a {
+		if !a.Addr().IsPrivate() && len(owners) == 1 && owners[0] != m && owners[0].addresses[0].AddrPort() != a {
 			out = append(out, a)
 		}
 	}
@@ -98,7 +102,7 @@ func (n *network) at(a wire.Address) []*machine {
 	if n.w.healing {
 		return owners
 	}
-	return slices.DeleteFunc(slices.Clone(owners), func(m *machine) bool { return m.addresses[0].AddrPort() != a.AddrPort() })
+	return slices.DeleteFunc(slices.Clone(owners), func(m *machine) bool { return !slices.Contains(m.addresses, a) })
 }
 
 // reach reports whether packets go from one machine to the other.
@@ -123,6 +127,8 @@ func (n *network) send(m *machine, s protocol.Send) {
 		}
 	case protocol.Dial:
 		n.dial(m, s)
+	case protocol.Beacon:
+		n.beacon(m, s)
 	default:
 		n.w.fail("%v: send %T", m, s)
 	}
@@ -140,7 +146,7 @@ func (n *network) dial(m *machine, d protocol.Dial) {
 		for _, key := range d.Keys {
 			for _, a := range d.Addresses {
 				for _, target := range n.at(a) {
-					if target != m && n.reach(m, target) && target.hostKey == key {
+					if target != m && n.reach(m, target) && n.inReach(m, target, a) && target.hostKey == key {
 						n.connect(m, target, d.Dial)
 						return
 					}

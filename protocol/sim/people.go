@@ -61,6 +61,7 @@ func (w *World) invite(by, to *machine) {
 		in.Kind = protocol.InviteCard
 	}
 	in.Ask = w.chance(25)
+	in.LAN = w.plan.LAN && w.chance(30)
 	in.Lifetime = 48 * time.Hour
 	if w.chance(20) {
 		in.Lifetime = w.between(10*time.Minute, 24*time.Hour)

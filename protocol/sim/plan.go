@@ -27,6 +27,7 @@ type Plan struct {
 	Strangers time.Duration // in all
 	Disturb   int           // frames of a hundred that are repeated, and as many damaged, and old ones
 	SlowDisk  bool
+	LAN       bool          // machines are on local networks, and some let themselves be heard there
 	Help      time.Duration // between the times that one person offers a contact to carry mail, or ends it
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
@@ -134,6 +135,7 @@ func NewPlan(seed uint64) Plan {
 	case r.IntN(6) == 0:
 		p.old(r)
 	}
+	p.LAN = p.Wake == 0 && rand.New(newSource(seed, 1<<33)).IntN(3) == 0 // not in months: beacons come every two minutes
 	if p.Peers > 2 && r.IntN(2) == 0 {
 		p.Help = p.Life / time.Duration(4+r.IntN(16))
 	}

@@ -47,6 +47,7 @@ type truth struct {
 	asked    map[asking]invitation
 	seals    map[seal][16]byte     // body tags
 	keys     map[[32]byte][16]byte // body tags by body key
+	marks    map[[8]byte]bool      // that beacons had
 
 	erasing  map[erasure]bool    // messages that somebody asked to delete
 	removing map[asking]bool     // contacts that somebody asked to remove
@@ -73,7 +74,7 @@ type seal struct {
 func newTruth(w *World) *truth {
 	return &truth{
 		w: w, accounts: make(map[identity.AccountPublic]*machine), letters: make(map[[16]byte]*letter),
-		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte),
+		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte), marks: make(map[[8]byte]bool),
 		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
 	}
 }
