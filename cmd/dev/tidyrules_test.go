@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"store":        {"protocol/...", "store/..."},
 	"node/api":     {},
 	"node/egress":  {},
+	"node/lan":     {"protocol/rendezvous", "protocol/wire", "node/egress"},
 	"node/p2p":     {"protocol/identity", "protocol/rendezvous", "protocol/wire", "node/egress"},
 	"node/p2p/lab": {"protocol/identity", "protocol/wire", "node/p2p"},
 	"node/httpd":   {"protocol/...", "store/...", "node/api", "node/egress"},
