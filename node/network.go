@@ -77,7 +77,7 @@ func (c *core) network(b *batch, e p2p.Event) {
 		}
 		c.open[e.Conn] = true
 		c.step(b, protocol.ConnOpened{
-			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: dial,
+			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: dial, Relayed: e.Relayed,
 		})
 	case p2p.Closed:
 		if c.open[e.Conn] {
@@ -136,16 +136,35 @@ func (c *core) sends(sends []protocol.Send) {
 		case protocol.Hangup:
 			delete(c.open, uint64(s.Conn))
 			c.host.Hangup(uint64(s.Conn))
+		case protocol.RelayHelp:
+			c.host.Help(uint64(s.Conn), p2p.RelayName(s.Name))
+		case protocol.RelayAdmit:
+			c.host.Admit(uint64(s.Conn), p2p.RelayName(s.Name))
+		case protocol.RelayReserve:
+			c.host.Reserve(uint64(s.Conn), s.On)
+		case protocol.LetPunch:
+			c.host.LetPunch(uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
+		case protocol.Punch:
+			c.lastDial++
+			c.dials[c.lastDial] = s.Dial
+			c.host.Punch(c.lastDial, uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
 		case protocol.Dial:
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial
 			c.host.Dial(p2p.Dial{
-				ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses,
+				ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses, Relays: relays(s.Relays),
 				Why: egress.Reason{Rung: egress.Rung(s.Rung), Contact: s.For},
 			})
 		}
 	}
 	flush()
+}
+
+func relays(conns []protocol.ConnID) (out []uint64) {
+	for _, conn := range conns {
+		out = append(out, uint64(conn))
+	}
+	return out
 }
 
 // bootID tells this boot of this machine, and this network namespace, from all

@@ -129,6 +129,7 @@ func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
 		c.state.Declined = false
 		p.furnishDue = true
 	}
+	p.greetRelays(c)
 	p.touchContact(c)
 	p.event(Event{Type: CourierUpdated, Contact: c.row.ID})
 }

@@ -347,6 +347,7 @@ func (p *Peer) stirCarried(key identity.TransportKey) {
 	for _, c := range p.contactsInOrder() {
 		r := c.state.Record
 		if c.asksAt(key) || r != nil && slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }) {
+			c.relay.hold = time.Time{}
 			p.stir(c)
 		}
 	}
@@ -367,6 +368,8 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 					p.carriedTo(c, e)
 				}
 			}
+		case wire.MailboxReachable, wire.MailboxAway:
+			p.reachAnswered(now, c, k, a)
 		case wire.MailboxWithdrawn:
 			c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool {
 				return s.Mailbox == a.ID && slices.Contains(a.Items, s.Hash)

@@ -16,6 +16,7 @@ type conn struct {
 	id            ConnID
 	local, remote identity.TransportKey
 	inbound       bool
+	relayed       bool
 	opened        time.Time
 	used          time.Time // last frame that was not ours
 
@@ -26,11 +27,15 @@ type conn struct {
 
 	watching   map[wire.MailboxID]*watch // of ours that the other side collects
 	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
+	reaching   map[wire.MailboxID]bool   // whose owners it was asked to connect us with, and has not answered
 	ordered    map[wire.MailboxID]bool   // to be opened or closed there, and not answered
 	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
-	rung    Rung        // by which we dialled; empty if inbound
+	helped   ContactID // the name that it has at our relay
+	reserved bool      // we are to be reached through it
+
+	rung    Rung        // by which we dialled, or the other side did by a relay; empty if inbound
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
 	invite  *invitation // of ours, whose link the other side holds
 	proof   proof       // by what
@@ -46,7 +51,7 @@ const (
 	byMailbox                   // a capability of a mailbox
 )
 
-// dialing is a Dial under way.
+// dialing is a Dial or Punch under way.
 type dialing struct {
 	contact ContactID
 	rung    Rung
@@ -66,9 +71,12 @@ func (k *conn) ends() (dialer, listener identity.TransportKey) {
 func (k *conn) path() bool { return k.contact != nil && slices.Contains(k.contact.conns, k) }
 
 func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
-	k := &conn{id: in.Conn, local: in.Local, remote: in.Remote, inbound: in.Inbound, opened: now, used: now}
+	k := &conn{id: in.Conn, local: in.Local, remote: in.Remote, inbound: in.Inbound, relayed: in.Relayed, opened: now, used: now}
 	p.conns[in.Conn] = k
 	if in.Inbound {
+		if in.Relayed {
+			k.rung = RungRelay
+		}
 		return nil
 	}
 	d := p.dials[in.Dial]
@@ -152,6 +160,10 @@ func (p *Peer) detach(now time.Time, k *conn) {
 	if c == nil {
 		return
 	}
+	if !k.proved && k.relayed {
+		p.relayFailed(now, c, "no_answer")
+		return
+	}
 	if !k.proved { // the dial reached somebody who did not answer our hello
 		c.backoff.Failed(now, p.randomByte())
 		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
@@ -217,7 +229,16 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 		return
 	}
 	c := p.contacts[d.contact]
-	if c == nil || !c.endDial(in.Dial) {
+	switch {
+	case c == nil:
+		return
+	case d.rung == RungPunch:
+		c.relay.punched = in.Code
+		return
+	case !c.endDial(in.Dial):
+		return
+	case d.rung == RungRelay:
+		p.relayFailed(now, c, in.Code)
 		return
 	}
 	c.tried, c.triedBy, c.triedAt = in.Code, d.rung, now
@@ -235,6 +256,8 @@ func (c *contact) endDial(number uint64) bool {
 		c.dialing = 0
 	case c.seen.dialing:
 		c.seen.dialing = 0
+	case c.relay.dialing:
+		c.relay.dialing = 0
 	default:
 		return false
 	}
@@ -360,6 +383,7 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 	}
 	c.backoff.Clear()
 	c.wanted, c.tried = false, ""
+	c.relay = relaying{dialing: c.relay.dialing}
 	c.queue.Reconnected()
 	p.touchContact(c)
 	p.stirCarried(k.remote)
@@ -368,6 +392,7 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "live"})
 	}
 	p.greet(now, c, k)
+	p.settled(c, k)
 }
 
 // confirmDay notes the day that an authenticated contact has reached, erases
@@ -417,6 +442,7 @@ func (p *Peer) reconnect(now time.Time) {
 	}
 	for _, c := range p.contactsInOrder() {
 		c.backoff.Clear()
+		c.relay = relaying{dialing: c.relay.dialing}
 		c.wanted = len(c.conns) == 0
 		p.stir(c)
 	}
@@ -448,6 +474,12 @@ func (p *Peer) pairTag(c *contact) [8]byte {
 
 // dial tries to reach a contact if something is waiting for that.
 func (p *Peer) dial(now time.Time, c *contact) {
+	p.dialDirect(now, c)
+	p.dialRelayed(now, c)
+}
+
+// dialDirect tries the addresses that the contact told us.
+func (p *Peer) dialDirect(now time.Time, c *contact) {
 	if c.dialing != 0 || !c.needsPath(now) || c.backoff.Next().After(now) {
 		return
 	}
@@ -462,6 +494,7 @@ func (p *Peer) dial(now time.Time, c *contact) {
 		return
 	}
 	c.dialing = p.number()
+	c.relay.head = now.Add(relayHeadStart)
 	rung := RungDirect
 	if c.byLink() {
 		rung = RungLink

@@ -26,7 +26,8 @@ type contact struct {
 	conns   []*conn // proved, the newest last
 	heard   hearing // of repairs
 	backoff rendezvous.Backoff
-	dialing uint64             // the Dial under way, 0 = none
+	dialing uint64 // the Dial under way to its own addresses, 0 = none
+	relay   relaying
 	seen    sighting           // on a local network
 	tried   string             // code of the last failed dial
 	triedBy Rung               // by which rung
@@ -135,10 +136,16 @@ func (c *contact) listen(day uint32) []identity.HelloKey {
 	return c.heard.keys
 }
 
-// live returns the connection to send on, or nil.
+// live returns the connection to send on, or nil: the newest, but a relayed one only if
+// there is no other.
 func (c *contact) live() *conn {
 	if len(c.conns) == 0 {
 		return nil
+	}
+	for _, k := range slices.Backward(c.conns) {
+		if !k.relayed {
+			return k
+		}
 	}
 	return c.conns[len(c.conns)-1]
 }

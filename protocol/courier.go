@@ -42,6 +42,7 @@ func (p *Peer) offerHelp(now time.Time, in OfferHelp) error {
 	}
 	c.state.Helping = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
 	p.pushTerms(c)
+	p.greetRelays(c)
 	p.event(Event{Type: CourierUpdated, Contact: c.row.ID})
 	p.reply(in.Ref, nil)
 	return nil
@@ -66,6 +67,7 @@ func (p *Peer) endHelp(in EndHelp) error {
 		c.state.Declined = true
 		p.leaveCourier(c)
 	}
+	p.greetRelays(c)
 	p.touchContact(c)
 	p.reply(in.Ref, nil)
 	return nil
@@ -125,8 +127,8 @@ func (p *Peer) depositReceived(now time.Time, k *conn, body []byte) {
 	if box == nil {
 		return
 	}
-	owner := p.contacts[ContactID(box.Owner)]
-	if owner == nil || owner.state.Helping == nil {
+	owner := p.owner(box)
+	if owner == nil {
 		return
 	}
 	hash := d.Item.Hash()

@@ -21,12 +21,14 @@ type town struct {
 	held map[*side]map[wire.MailboxID][]PutHeld
 	rows map[*side]*rows
 	last ConnID
+
+	relays
 }
 
 func newTown(t *testing.T, names ...string) (*town, []*side) {
 	w := &town{
 		t: t, now: testNow, off: make(map[*side]bool), ends: make(map[ConnID][2]*side),
-		held: make(map[*side]map[wire.MailboxID][]PutHeld), rows: make(map[*side]*rows),
+		held: make(map[*side]map[wire.MailboxID][]PutHeld), rows: make(map[*side]*rows), relays: newRelays(),
 	}
 	for i, name := range names {
 		s := newSide(t, name, uint16(1001+i), w.now)
@@ -112,16 +114,19 @@ func (w *town) do(s *side, send Send) {
 	switch send := send.(type) {
 	case Dial:
 		for _, key := range send.Keys {
-			if to := w.by(key); to != nil && to != s && !w.off[s] {
+			if to := w.by(key); to != nil && to != s && !w.off[s] && w.lets(s, to, send) {
+				relayed := len(send.Relays) > 0
 				w.last++
 				w.ends[w.last] = [2]*side{s, to}
 				own := s.p.Transport(w.now).Public()
-				to.step(w.now, ConnOpened{Conn: w.last, Local: key, Remote: own, Inbound: true})
-				s.step(w.now, ConnOpened{Conn: w.last, Local: own, Remote: key, Dial: send.Dial})
+				to.step(w.now, ConnOpened{Conn: w.last, Local: key, Remote: own, Inbound: true, Relayed: relayed})
+				s.step(w.now, ConnOpened{Conn: w.last, Local: own, Remote: key, Dial: send.Dial, Relayed: relayed})
 				return
 			}
 		}
 		s.step(w.now, DialFailed{Dial: send.Dial, Code: "dial_failed"})
+	case RelayHelp, RelayAdmit, RelayReserve, Punch, LetPunch:
+		w.relay(s, send)
 	case SendFrame:
 		if ends, ok := w.ends[send.Conn]; ok {
 			to := ends[0]

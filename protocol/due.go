@@ -39,6 +39,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 	}
 	for _, c := range p.contactsInOrder() {
 		c.backoff.Clear()
+		c.relay = relaying{dialing: c.relay.dialing}
 		c.queue.Reconnected()
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
@@ -173,6 +174,9 @@ func (c *contact) nextDue(now time.Time) time.Time {
 		}
 	} else if c.dialing == 0 && c.needsPath(now) {
 		add(later(c.backoff.Next(), now))
+	}
+	if c.relayable(now) && c.relay.dialing == 0 {
+		add(later(c.relay.due(c.dialing != 0), now))
 	}
 	if !c.carryDue.IsZero() {
 		add(later(c.carryDue, now))

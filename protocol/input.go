@@ -163,7 +163,8 @@ type (
 		Conn          ConnID
 		Local, Remote identity.TransportKey
 		Inbound       bool
-		Dial          uint64 // of the Dial that it answers, else 0
+		Dial          uint64 // of the Dial or Punch that it answers, else 0
+		Relayed       bool   // through a relay
 	}
 	// ConnClosed says that a connection is gone.
 	ConnClosed struct{ Conn ConnID }
@@ -173,7 +174,7 @@ type (
 		Type wire.Type
 		Body []byte
 	}
-	// DialFailed answers a Dial that found nobody.
+	// DialFailed answers a Dial or Punch that found nobody.
 	DialFailed struct {
 		Dial uint64
 		Code string

@@ -65,8 +65,10 @@ const (
 	linkTransportDays   = 3
 	ackByCourierMin     = time.Minute // a bare ack by courier waits a random while (protocol)
 	ackByCourierMax     = 10 * time.Minute
-	fullAgain           = time.Hour // behind a mailbox that was full
-	courierAddressesMax = 2         // of one courier in a record
+	relayHeadStart      = 500 * time.Millisecond // of a direct dial
+	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
+	fullAgain           = time.Hour              // behind a mailbox that was full
+	courierAddressesMax = 2                      // of one courier in a record
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known

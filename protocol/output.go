@@ -45,6 +45,7 @@ type (
 		Dial      uint64
 		Keys      []identity.TransportKey
 		Addresses []wire.Address
+		Relays    []ConnID  // to relays, through which every key is tried, too
 		Rung      Rung      // why these addresses
 		For       ContactID // on whose behalf
 	}
@@ -65,8 +66,50 @@ const (
 	RungLink    Rung = "link"    // addresses of the link that we ask by
 	RungDirect  Rung = "direct"  // addresses that the contact told us
 	RungLAN     Rung = "lan"     // where the contact's beacon was heard
+	RungRelay   Rung = "relay"   // through a courier of the contact
+	RungPunch   Rung = "punch"   // where the contact is seen from outside, while it dials us
 	RungCourier Rung = "courier" // a courier of the contact, to leave mail for it
 )
+
+// What is asked of the network layer's relay, and of relays (spec, "Relays").
+type (
+	// Punch tries to make a direct connection beside a relayed one that we dialled.
+	// The answer is ConnOpened or DialFailed with the same Dial number.
+	Punch struct {
+		Dial uint64
+		Conn ConnID
+		For  ContactID
+	}
+	// LetPunch allows the other side of a relayed connection to do so.
+	LetPunch struct {
+		Conn ConnID
+		For  ContactID
+	}
+	// RelayHelp says that the other side of a connection may be reached through our
+	// relay, and under which name; the zero name ends it.
+	RelayHelp struct {
+		Conn ConnID
+		Name ContactID
+	}
+	// RelayAdmit says that the other side of a connection may be connected by our
+	// relay with whom it helps under that name.
+	RelayAdmit struct {
+		Conn ConnID
+		Name ContactID
+	}
+	// RelayReserve keeps us reachable through the other side of a connection, as
+	// long as it lasts, or ends that.
+	RelayReserve struct {
+		Conn ConnID
+		On   bool
+	}
+)
+
+func (Punch) send()        {}
+func (LetPunch) send()     {}
+func (RelayHelp) send()    {}
+func (RelayAdmit) send()   {}
+func (RelayReserve) send() {}
 
 func (SendFrame) send()    {}
 func (Authenticate) send() {}

@@ -60,6 +60,8 @@ func (p *Peer) mailboxFrame(now time.Time, k *conn, in FrameReceived) error {
 		p.collectReceived(k, in.Body)
 	case wire.TypeWithdraw:
 		p.withdrawReceived(k, in.Body)
+	case wire.TypeReach:
+		p.reachReceived(k, in.Body)
 	case wire.TypePush:
 		return p.pushReceived(now, k, in.Body)
 	case wire.TypeAcknowledge:

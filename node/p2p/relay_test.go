@@ -1,6 +1,8 @@
 package p2p
 
 import (
+	"bytes"
+	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -426,4 +428,29 @@ func TestWhereWeAreSeen(t *testing.T) {
 			t.Errorf("%v", list)
 		}
 	})
+}
+
+// TestPunchDialsGlobalAddressesOnly reads what the other side of a punch tells.
+func TestPunchDialsGlobalAddressesOnly(t *testing.T) {
+	address := func(network wire.Network, ip string) wire.Address {
+		return wire.Address{Network: network, IP: netip.MustParseAddr(ip), Port: 4001}
+	}
+	told := []wire.Address{
+		address(wire.QUIC, "8.8.8.8"), address(wire.QUIC, "192.168.1.1"), address(wire.QUIC, "127.0.0.1"), address(wire.TCP, "8.8.4.4"),
+		address(wire.QUIC, "169.254.1.1"), address(wire.QUIC, "100.64.1.1"), address(wire.QUIC, "2a00::1"), address(wire.QUIC, "fd00::1"),
+	}
+	heard, err := hear(bytes.NewReader(packed(told)))
+	if err != nil || !slices.Equal(heard, []wire.Address{told[0], told[6]}) {
+		t.Errorf("%v, %v", heard, err)
+	}
+	for name, b := range map[string][]byte{
+		"too many":     packed(append(told, told[0])),
+		"too long":     {1, 1},
+		"cut":          packed(told)[:9],
+		"no addresses": {0, 2, 1, 1},
+	} {
+		if _, err := hear(bytes.NewReader(b)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
 }

@@ -5,6 +5,11 @@ import "time"
 // All limits here are of the simulation: how long its faults last, and how
 // patient it is before it calls something a broken promise.
 const (
+	// walled is how many machines of a hundred are not reached by themselves, where there
+	// are couriers; punched how many punches of a hundred make a hole.
+	walled  = 30
+	punched = 60
+
 	// convergeWithin is how long after healing everything must have arrived.
 	convergeWithin = 4 * 24 * time.Hour
 	// convergeEvery is how often it is looked whether it has.

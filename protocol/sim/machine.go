@@ -65,6 +65,7 @@ type machine struct {
 	addresses []wire.Address
 	lan       int  // the local network that it is on, 0 = none
 	heard     bool // the person trusts it
+	walled    bool // nobody gets in by itself
 	account   identity.AccountPublic
 	secrets   [][]byte // what must never be seen on the wire
 

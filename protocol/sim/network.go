@@ -42,7 +42,11 @@ type end struct {
 	helloSent     bool
 	helloSeen     bool // a hello of the other end was delivered
 	authenticated bool
-	busyUntil     time.Time // when the last frame to this end arrives
+	helped        protocol.ContactID          // the name under which this end's machine lets the other be reached
+	admitted      map[protocol.ContactID]bool // whom this end's machine connects the other with
+	reserved      bool                        // this end's machine is to be reached through the other
+	punchable     bool                        // this end's machine lets the other punch
+	busyUntil     time.Time                   // when the last frame to this end arrives
 }
 
 func (e *end) other() *end {
@@ -56,6 +60,8 @@ func (e *end) other() *end {
 type conn struct {
 	ends [2]*end
 	up   bool
+	over bool          // a relay
+	ride []*conn       // relayed ones that go over it
 	slow time.Duration // the latency of each way
 }
 
@@ -77,6 +83,7 @@ func (n *network) move(m *machine) {
 		a.IP, a.Port = old.Addr(), old.Port()
 	}
 	m.addresses = []wire.Address{a}
+	m.walled = n.w.plan.Help > 0 && n.w.chance(walled)
 	n.owners[a.AddrPort()] = append(n.owners[a.AddrPort()], m)
 	m.lan, m.heard = 0, false
 	if n.w.plan.LAN && n.w.chance(80) {
@@ -105,6 +112,12 @@ func (n *network) at(a wire.Address) []*machine {
 	return slices.DeleteFunc(slices.Clone(owners), func(m *machine) bool { return !slices.Contains(m.addresses, a) })
 }
 
+// enters reports whether a machine is found at an address of its: it is not behind a wall,
+// or the address is behind it, too.
+func (n *network) enters(b *machine, a wire.Address) bool {
+	return n.w.healing || !b.walled || a.IP.IsPrivate()
+}
+
 // reach reports whether packets go from one machine to the other.
 func (n *network) reach(a, b *machine) bool {
 	return b.on && !b.asleep && n.island[a.index] == n.island[b.index]
@@ -129,13 +142,15 @@ func (n *network) send(m *machine, s protocol.Send) {
 		n.dial(m, s)
 	case protocol.Beacon:
 		n.beacon(m, s)
+	case protocol.Punch, protocol.LetPunch, protocol.RelayHelp, protocol.RelayAdmit, protocol.RelayReserve:
+		n.relaySend(m, s)
 	default:
 		n.w.fail("%v: send %T", m, s)
 	}
 }
 
 func (n *network) dial(m *machine, d protocol.Dial) {
-	if len(d.Keys) == 0 || len(d.Addresses) == 0 {
+	if len(d.Keys) == 0 || len(d.Addresses)+len(d.Relays) == 0 {
 		n.w.fail("%v: dials nothing", m)
 	}
 	if d.Rung == "" || d.For == (protocol.ContactID{}) {
@@ -143,10 +158,13 @@ func (n *network) dial(m *machine, d protocol.Dial) {
 	}
 	n.w.log("%v > dial %d", m, d.Dial)
 	m.after(n.w.between(20*time.Millisecond, 2*time.Second), func() {
+		if n.dialRelays(m, d) {
+			return
+		}
 		for _, key := range d.Keys {
 			for _, a := range d.Addresses {
 				for _, target := range n.at(a) {
-					if target != m && n.reach(m, target) && n.inReach(m, target, a) && target.hostKey == key {
+					if target != m && n.reach(m, target) && n.inReach(m, target, a) && n.enters(target, a) && target.hostKey == key {
 						n.connect(m, target, d.Dial)
 						return
 					}
@@ -158,7 +176,12 @@ func (n *network) dial(m *machine, d protocol.Dial) {
 }
 
 func (n *network) connect(from, to *machine, dial uint64) {
-	c := &conn{up: true, slow: n.w.between(time.Millisecond, 150*time.Millisecond)}
+	n.establish(&conn{}, from, to, dial)
+}
+
+// establish makes a connection stand.
+func (n *network) establish(c *conn, from, to *machine, dial uint64) {
+	c.up, c.slow = true, n.w.between(time.Millisecond, 150*time.Millisecond)
 	c.ends[0] = n.attach(c, from, from.hostKey, to.hostKey)
 	c.ends[1] = n.attach(c, to, to.hostKey, from.hostKey)
 	c.ends[1].inbound = true
@@ -180,7 +203,7 @@ func (n *network) attach(c *conn, m *machine, local, remote identity.TransportKe
 // openEnd tells a machine of its end, and ends it if nobody proves anything.
 func (n *network) openEnd(e *end, dial uint64) {
 	e.open = true
-	e.m.push(protocol.ConnOpened{Conn: e.id, Local: e.local, Remote: e.remote, Inbound: e.inbound, Dial: dial})
+	e.m.push(protocol.ConnOpened{Conn: e.id, Local: e.local, Remote: e.remote, Inbound: e.inbound, Dial: dial, Relayed: e.conn.over})
 	e.m.after(strangerLifetime, func() {
 		if e.open && !e.authenticated {
 			n.cut(e.conn)
@@ -249,6 +272,7 @@ func (n *network) cut(c *conn) {
 		return
 	}
 	c.up = false
+	n.cutRide(c)
 	for _, e := range c.ends {
 		if e.m == nil || !e.open {
 			continue
@@ -278,6 +302,7 @@ func (n *network) silence(m *machine) {
 			continue
 		}
 		e.conn.up = false
+		n.cutRide(e.conn)
 		if o := e.other(); o.m != nil && o.open {
 			n.closeEnd(o, n.w.between(0, 40*time.Second))
 		}

@@ -56,6 +56,7 @@ type truth struct {
 
 	written, names                          int
 	arrivals, deliveries, crashes, restores int
+	relayed, punched                        int
 }
 
 type erasure struct {

@@ -37,6 +37,7 @@ const (
 	TypePing         Type = 13 // asks whether the path is alive
 	TypePong         Type = 14 // answers a ping with its bytes
 	TypeMailbox      Type = 15 // has a courier open or close mailboxes
+	TypeReach        Type = 16 // asks a courier to connect us with the owner of a mailbox
 )
 
 // courierOverheadMax is what mailbox id, capability and type add to an envelope, at most.
@@ -70,6 +71,8 @@ func (t Type) bodySizes() (least, most int, known bool) {
 		return mailboxKeySize + 16, mailboxKeySize + ItemsMax*16, true
 	case TypeMailbox:
 		return mailboxOrderSize, MailboxOrdersMax * mailboxOrderSize, true
+	case TypeReach:
+		return mailboxKeySize, mailboxKeySize, true
 	case TypeUnsupported:
 		return 2, 2, true
 	case TypePing, TypePong:
@@ -85,7 +88,7 @@ func (t Type) Name() string {
 		TypeRequest: "request", TypeAccept: "accept", TypeEnvelope: "envelope", TypeDeposit: "deposit",
 		TypeCollect: "collect", TypeAcknowledge: "acknowledge", TypeWithdraw: "withdraw", TypePush: "push",
 		TypeUnsupported: "unsupported", TypePing: "ping", TypePong: "pong",
-		TypeMailbox: "mailbox",
+		TypeMailbox: "mailbox", TypeReach: "reach",
 	}
 	if t == 0 || int(t) >= len(names) {
 		return "unknown"

@@ -225,6 +225,18 @@ func ParseCollect(body []byte) ([]Key, error) {
 	return list, nil
 }
 
+// AppendReach appends the body of a reach frame: the key with the write capability.
+func AppendReach(dst []byte, k Key) []byte { return AppendCollect(dst, []Key{k}) }
+
+// ParseReach reads the body of a reach frame. Error: ErrFrame.
+func ParseReach(body []byte) (Key, error) {
+	list, err := ParseCollect(body)
+	if err != nil || len(list) != 1 {
+		return Key{}, ErrFrame
+	}
+	return list[0], nil
+}
+
 // Withdraw takes deposited items back.
 type Withdraw struct {
 	Key   Key // the write capability
@@ -256,14 +268,16 @@ type MailboxWord uint8
 
 // The words of an acknowledge frame.
 const (
-	MailboxOpened    MailboxWord = 1 // courier: the mailbox stands
-	MailboxRefused   MailboxWord = 2 // courier: it was not opened, there is no room
-	MailboxClosed    MailboxWord = 3 // courier: it is gone, or takes no deposits any more
-	MailboxStored    MailboxWord = 4 // courier: the items are on its disk
-	MailboxFull      MailboxWord = 5 // courier: the items found no room
-	MailboxWithdrawn MailboxWord = 6 // courier: the items are gone
-	MailboxAll       MailboxWord = 7 // courier: all that lay there was pushed
-	MailboxReceived  MailboxWord = 8 // reader: the items are on its disk
+	MailboxOpened    MailboxWord = 1  // courier: the mailbox stands
+	MailboxRefused   MailboxWord = 2  // courier: it was not opened, there is no room
+	MailboxClosed    MailboxWord = 3  // courier: it is gone, or takes no deposits any more
+	MailboxStored    MailboxWord = 4  // courier: the items are on its disk
+	MailboxFull      MailboxWord = 5  // courier: the items found no room
+	MailboxWithdrawn MailboxWord = 6  // courier: the items are gone
+	MailboxAll       MailboxWord = 7  // courier: all that lay there was pushed
+	MailboxReceived  MailboxWord = 8  // reader: the items are on its disk
+	MailboxReachable MailboxWord = 9  // courier: its owner is here, you may be connected
+	MailboxAway      MailboxWord = 10 // courier: its owner is not here now
 )
 
 // Acknowledge says something of a mailbox: between courier and owner, reader or depositor.
@@ -287,7 +301,7 @@ func ParseAcknowledge(body []byte) (Acknowledge, error) {
 	r.bytes(a.ID[:])
 	a.Word = MailboxWord(r.byte())
 	items, ok := r.hashes()
-	if !ok || a.Word < MailboxOpened || a.Word > MailboxReceived {
+	if !ok || a.Word < MailboxOpened || a.Word > MailboxAway {
 		return Acknowledge{}, ErrFrame
 	}
 	a.Items = items

@@ -19,6 +19,7 @@ func mailboxBodies() map[Type][]byte {
 		TypeDeposit:     Deposit{ID: MailboxID{1}, Write: Capability{2}, Item: item}.Append(nil),
 		TypePush:        Push{ID: MailboxID{1}, Item: item}.Append(nil),
 		TypeCollect:     AppendCollect(nil, []Key{key, {ID: MailboxID{9}}}),
+		TypeReach:       AppendReach(nil, key),
 		TypeWithdraw:    Withdraw{Key: key, Items: []ItemHash{{1}, {2}}}.Append(nil),
 		TypeAcknowledge: Acknowledge{ID: MailboxID{1}, Word: MailboxStored, Items: []ItemHash{{3}}}.Append(nil),
 	}
@@ -39,6 +40,9 @@ func again(t Type, body []byte) ([]byte, error) {
 	case TypeCollect:
 		v, err := ParseCollect(body)
 		return AppendCollect(nil, v), err
+	case TypeReach:
+		v, err := ParseReach(body)
+		return AppendReach(nil, v), err
 	case TypeWithdraw:
 		v, err := ParseWithdraw(body)
 		return v.Append(nil), err
@@ -88,7 +92,8 @@ func TestMailboxFramesRefused(t *testing.T) {
 		{"no orders", TypeMailbox, nil},
 		{"too many keys", TypeCollect, make([]byte, (CollectKeysMax+1)*48)},
 		{"word 0", TypeAcknowledge, append(id, 0)},
-		{"word 9", TypeAcknowledge, append(id, 9)},
+		{"word 11", TypeAcknowledge, append(id, 11)},
+		{"two keys", TypeReach, make([]byte, 96)},
 		{"too many items", TypeAcknowledge, append(append(id, 4), make([]byte, 16*(ItemsMax+1))...)},
 		{"nothing withdrawn", TypeWithdraw, make([]byte, 48)},
 		{"a hello", TypePush, append(append(id, byte(TypeHello)), make([]byte, 16)...)},
