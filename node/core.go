@@ -33,6 +33,8 @@ type core struct {
 	stamps   chan struct{}  // stampsMax
 
 	// Owned by run.
+	lastRef    uint64                   // of inputs that somebody waits for; never used twice
+	late       map[uint64]chan<- answer // of those whose Reply comes in a later Output, by ref
 	peer       *protocol.Peer
 	machine    protocol.Config
 	host       *p2p.Host
@@ -95,6 +97,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 		requests: make(chan request, queueLen), results: make(chan finished, queueLen),
 		done: make(chan struct{}), stamps: make(chan struct{}, stampsMax),
 		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
+		late: make(map[uint64]chan<- answer),
 	}
 	c.stepped.Store(time.Now().UnixNano())
 	c.look()
@@ -192,6 +195,7 @@ func (b *batch) add(out protocol.Output) {
 	for _, e := range out.Events {
 		b.event(e)
 	}
+	b.out.Replies = append(b.out.Replies, out.Replies...)
 	b.out.Jobs = append(b.out.Jobs, out.Jobs...)
 }
 
@@ -224,15 +228,22 @@ func (c *core) take(b *batch, r request) {
 	b.inputs++
 	p := pending{request: r}
 	if r.input != nil {
-		in := r.input(uint64(len(b.asked) + 1))
+		c.lastRef++
+		in := r.input(c.lastRef)
 		out, err := c.peer.Step(time.Now(), in)
 		if err != nil {
 			r.answer <- answer{err: err}
 			return
 		}
 		b.add(out)
-		if len(out.Replies) > 0 {
-			p.result = out.Replies[0].Result
+		if _, later := in.(protocol.ExportBundle); later {
+			c.late[c.lastRef] = r.answer
+			return
+		}
+		for _, reply := range out.Replies {
+			if reply.Ref == c.lastRef {
+				p.result = reply.Result
+			}
 		}
 	}
 	b.rows = append(b.rows, r.rows...)
@@ -270,6 +281,7 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 		}
 		if err != nil {
 			b.answer(err)
+			c.answerLate(err)
 			return fmt.Errorf("commit: %w", err)
 		}
 		c.unscrubbed = !done.Scrubbed && c.store.Scrub() != nil
@@ -286,6 +298,7 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 	c.sends(b.out.Sends)
 	c.publish(b.out.Events)
 	b.answer(nil)
+	c.replies(b.out.Replies)
 	for _, j := range b.out.Jobs {
 		c.start(ctx, j)
 	}
@@ -313,6 +326,30 @@ func (b *batch) answer(err error) {
 	b.asked = nil
 }
 
+// replies answers those whose Reply did not come with the Step of their input.
+func (c *core) replies(replies []protocol.Reply) {
+	for _, r := range replies {
+		waits, ok := c.late[r.Ref]
+		if !ok {
+			continue
+		}
+		delete(c.late, r.Ref)
+		if p, failed := r.Result.(*protocol.Problem); failed {
+			waits <- answer{err: p}
+			continue
+		}
+		waits <- answer{result: r.Result}
+	}
+}
+
+// answerLate tells those who wait for a later Reply that the Peer is no more.
+func (c *core) answerLate(err error) {
+	for ref, waits := range c.late {
+		delete(c.late, ref)
+		waits <- answer{err: err}
+	}
+}
+
 func (c *core) publish(events []protocol.Event) {
 	logged := false
 	for _, e := range events {
@@ -337,6 +374,7 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 		c.events.Notify()
 	}
 	b.answer(cause)
+	c.answerLate(cause)
 	peer, err := loadPeer(c.store, c.machine)
 	if err != nil {
 		return fmt.Errorf("load after a full disk: %w", err)
