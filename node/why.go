@@ -90,6 +90,9 @@ func whyOf(w protocol.Why) *api.Why {
 	if w.Carried > 0 {
 		out.Params = map[string]any{"couriers": w.Carried}
 	}
+	if !w.ExportedAt.IsZero() {
+		out.ExportedAt = moment(w.ExportedAt)
+	}
 	if w.LastError != "" {
 		out.LastError = &w.LastError
 	}

@@ -35,6 +35,7 @@ var codeExits = map[api.Code]int{
 	api.CodeVerificationRequired: exitVerification,
 	api.CodeVerificationMismatch: exitVerification,
 	api.CodeContactFailed:        exitNetwork,
+	api.CodeSessionRenewal:       exitNetwork,
 	api.CodeNoKeyfile:            exitUsage,
 }
 

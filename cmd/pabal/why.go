@@ -45,7 +45,7 @@ func (c *cli) printWhy(w api.Why) error {
 	if w.Reason != "" {
 		reason = c.word("why", w.Reason) + " (" + w.Reason + ")"
 	}
-	return c.table([][]string{
+	rows := [][]string{
 		{"id", w.Subject},
 		{c.text(speech.LabelState), state},
 		{c.text(speech.LabelReason), reason},
@@ -53,5 +53,9 @@ func (c *cli) printWhy(w api.Why) error {
 		{c.text(speech.LabelLastTry), localTime(w.LastTryAt)},
 		{c.text(speech.LabelLastError), orDash(w.LastError)},
 		{c.text(speech.LabelNextTry), localTime(w.NextTryAt)},
-	})
+	}
+	if w.ExportedAt != nil {
+		rows = append(rows, []string{c.text(speech.LabelExported), localTime(w.ExportedAt)})
+	}
+	return c.table(rows)
 }

@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -364,6 +367,47 @@ func (c *Client) OfferCourier(ctx context.Context, in CourierRequest) (Courier, 
 // EndCourier ends what a contact and we do for each other as couriers.
 func (c *Client) EndCourier(ctx context.Context, contact string) error {
 	return c.delete(ctx, "/v1/couriers/"+seg(contact), nil)
+}
+
+// ExportBundle makes a bundle file with all that waits for a contact: its id, or "@" and
+// its alias or name.
+func (c *Client) ExportBundle(ctx context.Context, contact string) (Bundle, error) {
+	body, err := json.Marshal(BundleRequest{ContactID: contact})
+	if err != nil {
+		return Bundle{}, fmt.Errorf("encode request: %w", err)
+	}
+	resp, err := c.Raw(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/bundles/export", Body: body})
+	if err != nil {
+		return Bundle{}, err
+	}
+	defer resp.Body.Close()
+	file, err := io.ReadAll(io.LimitReader(resp.Body, responseBytesMax))
+	if err != nil {
+		return Bundle{}, fmt.Errorf("read response: %w", err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return Bundle{}, responseProblem(resp, file)
+	}
+	messages, err := strconv.Atoi(resp.Header.Get(BundleMessagesHeader))
+	if err != nil {
+		return Bundle{}, fmt.Errorf("decode response: %w", err)
+	}
+	waiting, err := strconv.Atoi(resp.Header.Get(BundleWaitingHeader))
+	if err != nil {
+		return Bundle{}, fmt.Errorf("decode response: %w", err)
+	}
+	return Bundle{File: file, Messages: messages, Waiting: waiting}, nil
+}
+
+// ImportBundle takes what is in a bundle file of a contact. The same file again has no
+// effect.
+func (c *Client) ImportBundle(ctx context.Context, file []byte) (BundleImported, error) {
+	var out BundleImported
+	r := RawRequest{
+		Method: http.MethodPost, Path: "/v1/bundles/import", Body: file, Header: http.Header{"Content-Type": {BundleType}},
+	}
+	err := c.do(ctx, r, nil, &out)
+	return out, err
 }
 
 // Consumers lists the named event consumers.

@@ -21,6 +21,8 @@ const (
 	GreetingBytesMax = 1 << 10
 	// BodyBytesMax bounds a request's body.
 	BodyBytesMax = 1 << 20
+	// BundleBytesMax bounds a bundle file.
+	BundleBytesMax = 36 << 20
 	// PassphraseBytesMin and PassphraseBytesMax bound a passphrase.
 	PassphraseBytesMin = 8
 	PassphraseBytesMax = 1024

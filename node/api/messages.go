@@ -168,6 +168,8 @@ type Why struct {
 	LastTryAt *Time          `json:"last_try_at"`
 	LastError *string        `json:"last_error" doc:"code"`
 	NextTryAt *Time          `json:"next_try_at"`
+	// ExportedAt is when the last bundle file was made that holds the message too.
+	ExportedAt *Time `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
 }
 
 // OutboxItem is a message of ours that is not delivered.

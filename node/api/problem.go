@@ -155,6 +155,13 @@ const (
 	CodeAlreadyDelivered     Code = "already_delivered"
 	CodeNotOwnMessage        Code = "not_own_message"
 	CodeTokenTooStrong       Code = "token_too_strong"
+
+	CodeBundleMalformed   Code = "bundle_malformed"
+	CodeBundleNotForYou   Code = "bundle_not_for_you"
+	CodeBundleOwn         Code = "bundle_own"
+	CodeBundleOutdated    Code = "bundle_outdated"
+	CodeBundleUnsupported Code = "bundle_unsupported"
+	CodeSessionRenewal    Code = "session_renewal"
 )
 
 // The codes of a wrong field; see [FieldError].
@@ -259,4 +266,11 @@ var codeTable = map[Code]codeInfo{
 	CodeAlreadyDelivered:     {http.StatusConflict, "The message is already delivered", false},
 	CodeNotOwnMessage:        {http.StatusConflict, "Not a message of yours", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
+
+	CodeBundleMalformed:   {http.StatusUnprocessableEntity, "Not a bundle file, or one that was cut or changed", false},
+	CodeBundleNotForYou:   {http.StatusUnprocessableEntity, "No contact of this profile made the file for it", false},
+	CodeBundleOwn:         {http.StatusConflict, "The file was made by this profile", false},
+	CodeBundleOutdated:    {http.StatusConflict, "The file is of a session that is over", false},
+	CodeBundleUnsupported: {http.StatusUnprocessableEntity, "The file needs a newer version", false},
+	CodeSessionRenewal:    {http.StatusConflict, "The session must be renewed, which needs a connection", true},
 }

@@ -28,10 +28,10 @@ type request struct {
 	id        string
 	host      string
 	transport transport
-	unread    io.Reader // the body, not bounded
-	route     *route    // nil: no such operation
-	actor     *actor    // nil: not authenticated
-	cursor    string    // the log position that the response reflects
+	unread    io.ReadCloser // the body, not bounded
+	route     *route        // nil: no such operation
+	actor     *actor        // nil: not authenticated
+	cursor    string        // the log position that the response reflects
 	body      []byte
 	code      api.Code // of the problem that was answered
 }
@@ -63,6 +63,9 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.route = s.routeOf(r)
+	if q.route != nil && q.route.file {
+		r.Body = http.MaxBytesReader(rw, q.unread, api.BundleBytesMax)
+	}
 	foreign := s.foreign(q.transport, r)
 	if s.public(q, w, r, foreign) {
 		return
@@ -163,6 +166,14 @@ func (s *Server) admit(q *request, r *http.Request) *api.Problem {
 // serve reads the body and runs the operation.
 func (s *Server) serve(w *response, r *http.Request) {
 	q := requestOf(r.Context())
+	if q.route.file { // large: one at a time
+		select {
+		case s.files <- struct{}{}:
+			defer func() { <-s.files }()
+		case <-r.Context().Done():
+			return
+		}
+	}
 	body, p := readBody(w, r, q.route)
 	if q.route.secret && r.Header.Get("Idempotency-Key") != "" {
 		p = api.NewProblem(api.CodeIdempotencyNotAllowed)
@@ -192,7 +203,7 @@ func readBody(w http.ResponseWriter, r *http.Request, rt *route) ([]byte, *api.P
 			// A client that is still sending would not see the answer.
 			control.SetReadDeadline(time.Now().Add(bodyTimeout))
 			io.CopyN(io.Discard, requestOf(r.Context()).unread, drainMax)
-			return nil, api.NewProblem(api.CodeTooLarge).With("max", api.BodyBytesMax)
+			return nil, api.NewProblem(api.CodeTooLarge).With("max", tooLarge.Limit)
 		}
 		if ne := (net.Error)(nil); errors.As(err, &ne) && ne.Timeout() {
 			return nil, api.NewProblem(api.CodeTimeout).Because("the body did not arrive")
@@ -203,6 +214,12 @@ func readBody(w http.ResponseWriter, r *http.Request, rt *route) ([]byte, *api.P
 		return nil, nil
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if rt.file {
+		if err != nil || kind != api.BundleType {
+			return nil, api.NewProblem(api.CodeUnsupportedMediaType).Because("send " + api.BundleType)
+		}
+		return body, nil
+	}
 	if err != nil || kind != "application/json" && !(rt.text && kind == "text/plain") {
 		return nil, api.NewProblem(api.CodeUnsupportedMediaType).Because("send application/json")
 	}

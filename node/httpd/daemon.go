@@ -51,7 +51,8 @@ type Daemon interface {
 	// goroutine, so it must be quick and call nothing of the Daemon: the rows
 	// it returns are part of the same transaction. ctx bounds the waiting
 	// until the input is taken; then Submit returns when it is committed, so that a
-	// request that comes again finds it.
+	// request that comes again finds it; of an ExportBundle when its Reply comes, which
+	// after must not wait for.
 	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (result any, err error)
 	// Write commits rows that the core knows nothing of (tokens, consumers,
 	// settings, idempotency keys), and logs events about them.

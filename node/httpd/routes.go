@@ -21,6 +21,7 @@ type route struct {
 	stepUp       bool // only the owner on the unix socket, whatever a token's scopes
 	stream       bool // writes for as long as it likes
 	text         bool // also takes text/plain
+	file         bool // takes a bundle file, and no JSON
 	sends        bool // counts as a sent message
 	secret       bool // answers with a secret, so it takes no Idempotency-Key
 	experimental bool // may change within v1
@@ -48,7 +49,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), courierRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), courierRoutes(), bundleRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -238,6 +239,16 @@ func courierRoutes() []route {
 			states: writing, status: http.StatusCreated, register: operation((*Server).offerCourier)},
 		{method: http.MethodDelete, path: "/v1/couriers/{id}", summary: "End a contact's and our help as couriers", scopes: manage,
 			states: writing, status: http.StatusNoContent, register: operation((*Server).endCourier)},
+	}
+}
+
+func bundleRoutes() []route {
+	send := scopes(api.ScopeMessagesSend)
+	return []route{
+		{method: http.MethodPost, path: "/v1/bundles/export", summary: "A file with what waits for a contact, for any hands to carry",
+			scopes: send, states: writing, sends: true, secret: true, register: registerExport},
+		{method: http.MethodPost, path: "/v1/bundles/import", summary: "Take what is in a file of a contact",
+			scopes: send, states: writing, file: true, register: registerImport},
 	}
 }
 

@@ -61,6 +61,7 @@ type Server struct {
 	auth        *authority
 	rates       *rates
 	inFlight    *inFlight
+	files       chan struct{} // 1: a bundle file is being read or taken; the next one waits
 	feed        *feed
 	streams     atomic.Int32 // open event streams
 	metrics     *metrics
@@ -78,7 +79,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(),
-		inFlight: newInFlight(), feed: newFeed(),
+		inFlight: newInFlight(), feed: newFeed(), files: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -89,6 +89,8 @@ func samples(w *world) map[string]sample {
 		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"DELETE /v1/couriers/{id}":                         {path: "/v1/couriers/" + contact, status: 404},
+		"POST /v1/bundles/export":                          {body: `{"contact_id":"` + contact + `"}`, status: 409},
+		"POST /v1/bundles/import":                          {status: 422},
 		"GET /healthz":                                     {status: 200},
 		"GET /readyz":                                      {status: 200},
 		"GET /metrics":                                     {status: 200},
