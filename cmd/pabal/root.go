@@ -24,7 +24,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.inviteCommand(), c.addCommand(), c.requestCommand(), c.contactCommand(), c.verifyCommand(), c.courierCommand(), c.bundleCommand(),
 		c.chatCommand(), c.sendCommand(), c.readCommand(), c.deleteCommand(), c.outboxCommand(), c.whyCommand(), c.eventsCommand(),
 		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.apiCommand(),
-		c.doctorCommand(), c.completionCommand(), c.versionCommand(),
+		c.doctorCommand(), c.serviceCommand(), c.completionCommand(), c.versionCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand(root))
