@@ -1,34 +1,12 @@
 package httpd
 
-import (
-	"net"
-	"os"
-	"syscall"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerIsUs reports whether the process at the other end of a unix socket runs
-// as our own user.
-func peerIsUs(conn net.Conn) bool {
-	c, ok := conn.(*net.UnixConn)
-	if !ok {
-		return false
-	}
-	raw, err := c.SyscallConn()
+// peerUID returns the user of the process at the other end of a unix socket.
+func peerUID(fd int) (uint32, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return false
+		return 0, err
 	}
-	var cred *unix.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	return err == nil && credErr == nil && int64(cred.Uid) == int64(os.Geteuid())
-}
-
-// ownedByUs reports whether a file belongs to our own user.
-func ownedByUs(info os.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int64(st.Uid) == int64(os.Geteuid())
+	return cred.Uid, nil
 }
