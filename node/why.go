@@ -75,7 +75,7 @@ func network(p *protocol.Peer) api.Network {
 	}
 	slices.Sort(out.Listen)
 	for _, l := range p.Live() {
-		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: "direct", Since: api.NewTime(l.Since)})
+		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: pathName(l.Path), Since: api.NewTime(l.Since)})
 	}
 	return out
 }
@@ -83,7 +83,7 @@ func network(p *protocol.Peer) api.Network {
 func whyOf(w protocol.Why) *api.Why {
 	out := &api.Why{State: string(w.Phase), Reason: w.Reason}
 	if w.Live {
-		path := "direct"
+		path := pathName(w.Path)
 		out.Path = &path
 	}
 	out.LastTryAt, out.NextTryAt = moment(w.LastTry), moment(w.NextTry)
@@ -96,7 +96,25 @@ func whyOf(w protocol.Why) *api.Why {
 	if w.LastError != "" {
 		out.LastError = &w.LastError
 	}
+	out.Rungs = make([]api.Attempt, 0, len(w.Rungs))
+	for i := range w.Rungs {
+		r := &w.Rungs[i]
+		a := api.Attempt{Rung: string(r.Rung), Trying: r.Trying, LastTryAt: moment(r.LastTry), NextTryAt: moment(r.NextTry)}
+		if r.LastError != "" {
+			a.LastError = &r.LastError
+		}
+		out.Rungs = append(out.Rungs, a)
+	}
 	return out
+}
+
+// pathName says by which way a connection goes that was made by a rung.
+func pathName(by protocol.Rung) string {
+	switch by {
+	case protocol.RungRelay, protocol.RungLAN:
+		return string(by)
+	}
+	return "direct"
 }
 
 func moment(t time.Time) *api.Time {

@@ -21,6 +21,7 @@ type post struct {
 	dialing uint64
 	backoff rendezvous.Backoff
 	tried   string // code of the last failed dial
+	triedAt time.Time
 }
 
 // reachable returns the mailboxes of a contact that take deposits today, by their order
@@ -271,7 +272,7 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place) {
 		return
 	}
 	if len(at.addresses) == 0 {
-		t.tried = WhyNoPath
+		t.tried, t.triedAt = WhyNoPath, now
 		t.backoff.Failed(now, p.randomByte())
 		p.dueBy(t.backoff.Next())
 		return
@@ -300,7 +301,7 @@ func (p *Peer) postEnded(now time.Time, key identity.TransportKey, code string) 
 	if t == nil {
 		return
 	}
-	t.dialing, t.tried = 0, code
+	t.dialing, t.tried, t.triedAt = 0, code, now
 	t.backoff.Failed(now, p.randomByte())
 	p.dueBy(t.backoff.Next())
 }

@@ -256,3 +256,40 @@ func TestAnswersToNobodyAboutRelays(t *testing.T) {
 		t.Error("nobody is asked")
 	}
 }
+
+// TestWhyTellsEachRung: whoever waits sees which ways are tried, and what came of them.
+func TestWhyTellsEachRung(t *testing.T) {
+	w, a, b, _ := behind(t)
+	w.walled[a] = true
+	w.pass(time.Minute)
+	w.switchOff(b)
+	contact := a.of(b).row.ID
+	if why, _ := a.p.Why(w.now, contact, nil); len(why.Rungs) != 0 {
+		t.Errorf("nothing waits, and %+v", why.Rungs)
+	}
+	a.step(w.now, SendText{Contact: contact, Text: "hello"})
+	w.pass(10 * time.Second)
+	why, _ := a.p.Why(w.now, contact, nil)
+	rungs := make(map[Rung]Attempt)
+	for _, r := range why.Rungs {
+		rungs[r.Rung] = r
+	}
+	if r := rungs[RungDirect]; r.LastError != "dial_failed" || r.LastTry.IsZero() || !r.NextTry.After(w.now) || r.Trying {
+		t.Errorf("%+v", r)
+	}
+	if r := rungs[RungRelay]; r.LastError != WhyOffline || r.LastTry.IsZero() || r.NextTry.Before(w.now) || r.Trying {
+		t.Errorf("%+v", r)
+	}
+	if r, ok := rungs[RungCourier]; !ok || r.LastError != "" || r.Trying {
+		t.Errorf("%+v", r)
+	}
+	if len(rungs) != 3 {
+		t.Errorf("%+v", why.Rungs)
+	}
+	w.switchOn(b)
+	a.step(w.now, Reconnect{})
+	w.pass(2 * time.Second)
+	if why, _ := a.p.Why(w.now, contact, nil); len(why.Rungs) != 0 || !why.Live || why.Path != RungRelay {
+		t.Errorf("%+v", why)
+	}
+}

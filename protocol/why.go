@@ -17,7 +17,8 @@ type Why struct {
 	LastError string // of the last dial
 	LastRung  Rung   // by which it was tried
 	NextTry   time.Time
-	Carried   int // couriers that hold the message
+	Rungs     []Attempt // by which it may be reached; none while it is live or nothing waits for it
+	Carried   int       // couriers that hold the message
 	// ExportedAt is when the last file was made that holds the message; zero is never.
 	ExportedAt time.Time
 }
@@ -50,6 +51,9 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 	}
 	if c.needsPath(now) && c.dialing == 0 {
 		why.NextTry = later(c.backoff.Next(), now)
+	}
+	if c.needsPath(now) {
+		why.Rungs = p.ladder(now, c)
 	}
 	why.Reason = c.waitsFor(message)
 	if message != nil {

@@ -57,5 +57,23 @@ func (c *cli) printWhy(w api.Why) error {
 	if w.ExportedAt != nil {
 		rows = append(rows, []string{c.text(speech.LabelExported), localTime(w.ExportedAt)})
 	}
+	for i := range w.Rungs {
+		rows = append(rows, []string{c.word("rung", w.Rungs[i].Rung), c.attempt(&w.Rungs[i])})
+	}
 	return c.table(rows)
+}
+
+// attempt says how one way to reach a contact stands.
+func (c *cli) attempt(a *api.Attempt) string {
+	var parts []string
+	if a.LastError != nil {
+		parts = append(parts, *a.LastError+" ("+localTime(a.LastTryAt)+")")
+	}
+	if a.Trying {
+		parts = append(parts, c.text(speech.Trying))
+	}
+	if a.NextTryAt != nil {
+		parts = append(parts, c.text(speech.LabelNextTry)+" "+localTime(a.NextTryAt))
+	}
+	return dash(strings.Join(parts, ", "))
 }

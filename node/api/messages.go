@@ -169,7 +169,17 @@ type Why struct {
 	LastError *string        `json:"last_error" doc:"code"`
 	NextTryAt *Time          `json:"next_try_at"`
 	// ExportedAt is when the last bundle file was made that holds the message too.
-	ExportedAt *Time `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
+	ExportedAt *Time     `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
+	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none while it is live or nothing waits for it"`
+}
+
+// Attempt is one way to reach a contact, and how it stands.
+type Attempt struct {
+	Rung      string  `json:"rung" enum:"link,direct,lan,relay,courier" doc:"addresses in a link, or told by the contact, or heard on the LAN; through its courier; to its courier"`
+	Trying    bool    `json:"trying" doc:"a try is under way; it ends after at most 30 s"`
+	LastTryAt *Time   `json:"last_try_at" doc:"that failed"`
+	LastError *string `json:"last_error" doc:"code"`
+	NextTryAt *Time   `json:"next_try_at"`
 }
 
 // OutboxItem is a message of ours that is not delivered.
@@ -189,6 +199,6 @@ type Network struct {
 // NetworkPeer is a contact with an authenticated connection.
 type NetworkPeer struct {
 	ContactID string `json:"contact_id"`
-	Path      string `json:"path" enum:"direct"`
+	Path      string `json:"path" enum:"direct,lan,relay"`
 	Since     Time   `json:"since"`
 }

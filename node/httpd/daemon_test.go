@@ -206,7 +206,7 @@ func (d *testDaemon) Why(_ context.Context, about ...Question) ([]*api.Why, erro
 	out := make([]*api.Why, len(about))
 	for i, q := range about {
 		if why, found := d.peer.Why(time.Now(), q.Contact, q.Message); found {
-			out[i] = &api.Why{State: string(why.Phase), Reason: why.Reason}
+			out[i] = &api.Why{State: string(why.Phase), Reason: why.Reason, Rungs: []api.Attempt{}}
 		}
 	}
 	return out, nil

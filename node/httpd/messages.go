@@ -375,7 +375,7 @@ func waits(state string) bool { return state == api.StateQueued || state == api.
 
 // whyOf says what a message waits for; only one of ours that is on its way waits.
 func (s *Server) whyOf(ctx context.Context, c *protocol.PutConversation, m *store.Message) (api.Why, error) {
-	out := api.Why{Subject: messageID(m), State: string(store.StatusOf(c, m))}
+	out := api.Why{Subject: messageID(m), State: string(store.StatusOf(c, m)), Rungs: []api.Attempt{}}
 	switch {
 	case m.Direction != protocol.Out:
 		return out, api.NewProblem(api.CodeNotOwnMessage)

@@ -152,6 +152,7 @@ const (
 	LabelUnit                Key = "label.unit"
 	LabelBoot                Key = "label.boot"
 	LabelLingering           Key = "label.lingering"
+	Trying                   Key = "trying"
 	WaitsForNothing          Key = "waits_for_nothing"
 	MeRenamed                Key = "me_renamed"
 	SettingSaved             Key = "setting_saved"
