@@ -53,6 +53,12 @@ func (c *cli) bundleExport() *cobra.Command {
 		}
 		return nil
 	})
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 1 {
+			return nil, cobra.ShellCompDirectiveDefault // a file
+		}
+		return c.completeContacts(cmd, args, typed)
+	}
 	return withExample(cmd, `  pabal bundle export Jiwoo /media/stick/holiday.bin
   pabal bundle export Jiwoo > mail.bin`)
 }
