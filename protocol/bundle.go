@@ -73,13 +73,13 @@ func (p *Peer) exportBundle(in ExportBundle) error {
 	return nil
 }
 
-// endExport answers those who asked for a file.
-func (p *Peer) endExport(c *contact, result any) {
+// endExport tells those who asked for a file why there is none.
+func (p *Peer) endExport(c *contact, why error) {
 	if c.export == nil {
 		return
 	}
 	for _, ref := range c.export.refs {
-		p.reply(ref, result)
+		p.reply(ref, why)
 	}
 	c.export = nil
 }
@@ -172,10 +172,6 @@ func (p *Peer) finishExport(now time.Time, c *contact) error {
 		p.endExport(c, refuse(code))
 		return nil
 	}
-	var salt [32]byte
-	if _, err := io.ReadFull(p.random, salt[:]); err != nil {
-		return errRandom
-	}
 	file := wire.BundleFile{At: uint32(now.Unix()), Envelopes: [][]byte{sync}}
 	result := BundleExported{Waiting: c.queue.WaitingMessages()}
 	c.state.Exported = nil
@@ -191,10 +187,17 @@ func (p *Peer) finishExport(now time.Time, c *contact) error {
 	}
 	p.touchContact(c)
 	file.Envelopes = append(file.Envelopes, acks...)
-	if result.File, err = file.Seal(first.recovery, p.self.account, salt); err != nil {
-		panic("protocol: a window does not fit a bundle file")
+	for _, ref := range c.export.refs { // a file each: no two have anything in common
+		var salt [32]byte
+		if _, err := io.ReadFull(p.random, salt[:]); err != nil {
+			return errRandom
+		}
+		if result.File, err = file.Seal(first.recovery, p.self.account, salt); err != nil {
+			panic("protocol: a window does not fit a bundle file")
+		}
+		p.reply(ref, result)
 	}
-	p.endExport(c, result)
+	c.export = nil
 	return nil
 }
 

@@ -457,6 +457,24 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+// TestBundleTwiceAtOnce asks for two files before one is made: they have nothing in common.
+func TestBundleTwiceAtOnce(t *testing.T) {
+	w, a, b := apart(t)
+	w.writes(a, b, 2)
+	if _, err := a.p.Step(w.now, ExportBundle{Ref: 6, Contact: a.of(b).row.ID}); err != nil {
+		t.Fatal(err)
+	}
+	out := a.step(w.now, ExportBundle{Ref: 7, Contact: a.of(b).row.ID}).Replies
+	first, second := out[0].Result.(BundleExported).File, out[1].Result.(BundleExported).File
+	if out[0].Ref != 6 || out[1].Ref != 7 || bytes.Equal(first[:32], second[:32]) || bytes.Equal(first[32:], second[32:]) {
+		t.Error("two who ask get the same file")
+	}
+	w.takes(b, second)
+	w.inOrder(b, 2)
+	w.takes(b, first)
+	w.inOrder(b, 2)
+}
+
 // TestBundleEndsWithTheContact removes the contact while a file is being made.
 func TestBundleEndsWithTheContact(t *testing.T) {
 	w, a, b := apart(t)
