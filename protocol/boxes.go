@@ -113,17 +113,27 @@ func (c *contact) boxesAt(courier ContactID) iter.Seq[*box] {
 
 // courier reports whether the contact keeps mail for us, and we let it.
 func (c *contact) courier() bool {
-	return c.state.Courier != nil && !c.state.Declined && c.row.Phase == ContactEstablished && !c.row.Blocked
+	return c.state.Courier != nil && !c.state.Declined && c.state.PartingSince == 0 && c.row.Phase == ContactEstablished && !c.row.Blocked
 }
 
 // termsReceived takes note that a contact helps us, on which terms, or no longer.
 func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
+	if c.row.Role == RoleOwner {
+		if terms == nil {
+			p.ownerLeft(c)
+		}
+		return
+	}
 	if terms == nil {
 		if c.state.Courier == nil {
 			return
 		}
 		c.state.Courier = nil
 		p.leaveCourier(c)
+		if c.row.Role == RoleHome {
+			c.state.Closing = nil // it has closed them all
+			p.part(p.lastNow, c)
+		}
 	} else {
 		c.state.Courier = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
 		c.state.Declined = false
@@ -162,7 +172,8 @@ func (p *Peer) changedBoxes(c *contact) {
 	}
 }
 
-// couriers returns the contacts that keep mail for us, those first that were reached last.
+// couriers returns the contacts that keep mail for us: our home nodes first, then those
+// that were reached last.
 func (p *Peer) couriers() []*contact {
 	var out []*contact
 	for _, c := range p.contactsInOrder() {
@@ -171,6 +182,12 @@ func (p *Peer) couriers() []*contact {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *contact) int {
+		if a.row.Role != b.row.Role && (a.row.Role == RoleHome || b.row.Role == RoleHome) {
+			if a.row.Role == RoleHome {
+				return -1
+			}
+			return 1
+		}
 		return a.backoff.Tries() - b.backoff.Tries()
 	})
 	return out
@@ -185,7 +202,7 @@ func (p *Peer) furnish(now time.Time) {
 		return
 	}
 	for _, c := range p.contactsInOrder() {
-		if c.row.Phase != ContactEstablished || c.row.Blocked {
+		if c.row.Phase != ContactEstablished || c.row.Blocked || c.row.Role != RolePerson {
 			continue
 		}
 		p.forgetBoxes(c, today)
@@ -245,13 +262,19 @@ func (p *Peer) newBox(c, courier *contact, today uint32) bool {
 	return true
 }
 
+// orderOn is what is asked of a courier once a connection.
+type orderOn struct {
+	id    wire.MailboxID
+	close bool
+}
+
 // greetCourier says to a courier of ours which mailboxes to open and close, and collects
 // from those that stand.
 func (p *Peer) greetCourier(courier *contact, k *conn) {
 	var orders []wire.MailboxOrder
 	var keys []wire.Key
 	for _, id := range courier.state.Closing {
-		if !k.ordered[id] {
+		if !k.ordered[orderOn{id, true}] {
 			orders = append(orders, wire.MailboxOrder{Close: true, ID: id})
 		}
 	}
@@ -260,7 +283,7 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 			again := h.contact == nil // they are few, and the courier may have forgotten them
 			switch {
 			case b.Courier != courier.row.ID:
-			case (!b.Standing || again) && !k.ordered[b.ID]:
+			case (!b.Standing || again) && !k.ordered[orderOn{b.ID, false}]:
 				orders = append(orders, b.order(courier.state.Courier))
 			case b.Standing && !again && !k.collecting[b.ID]:
 				keys = append(keys, p.collects(k, b))
@@ -269,9 +292,9 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 	}
 	for _, o := range orders {
 		if k.ordered == nil {
-			k.ordered = make(map[wire.MailboxID]bool)
+			k.ordered = make(map[orderOn]bool)
 		}
-		k.ordered[o.ID] = true
+		k.ordered[orderOn{o.ID, o.Close}] = true
 	}
 	for part := range slices.Chunk(orders, wire.MailboxOrdersMax) {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeMailbox, Body: wire.AppendMailboxOrders(nil, part)})
@@ -307,6 +330,9 @@ func (p *Peer) courierSaid(courier *contact, k *conn, a wire.Acknowledge) {
 	if a.Word == wire.MailboxClosed {
 		courier.state.Closing = slices.DeleteFunc(courier.state.Closing, func(id wire.MailboxID) bool { return id == a.ID })
 		p.touchContact(courier)
+		if courier.state.PartingSince != 0 {
+			p.dueBy(p.lastNow.Add(partingMin))
+		}
 	}
 	h, b := p.boxOf(a.ID, courier)
 	if b == nil {

@@ -115,7 +115,7 @@ func (p *Peer) recipient(in SendText) (c *contact, v *conversation, err error) {
 		}
 	}
 	switch {
-	case c == nil:
+	case c == nil || c.row.Role != RolePerson:
 		return nil, nil, refuse(CodeNotFound)
 	case c.row.Blocked:
 		return nil, nil, refuse(CodeBlocked)
@@ -256,7 +256,7 @@ func (p *Peer) setAlias(in SetAlias) error {
 	if alias != c.row.Alias {
 		c.row.Alias = alias
 		p.touchContact(c)
-		p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+		p.contactEvent(ContactUpdated, c)
 	}
 	p.reply(in.Ref, nil)
 	return nil
@@ -296,7 +296,7 @@ func (p *Peer) setVerified(in SetVerified) error {
 	if c.row.Verification != want {
 		c.row.Verification = want
 		p.touchContact(c)
-		p.event(Event{Type: ContactVerified, Contact: c.row.ID})
+		p.contactEvent(ContactVerified, c)
 	}
 	p.reply(in.Ref, nil)
 	return nil
@@ -319,7 +319,7 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 			c.wanted = true
 		}
 		p.touchContact(c)
-		p.event(Event{Type: ContactBlocked, Contact: c.row.ID})
+		p.contactEvent(ContactBlocked, c)
 	}
 	p.reply(in.Ref, nil)
 	return nil
@@ -330,6 +330,13 @@ func (p *Peer) removeContact(in RemoveContact) error {
 	if c == nil {
 		return refuse(CodeNotFound)
 	}
+	p.forget(c)
+	p.reply(in.Ref, nil)
+	return nil
+}
+
+// forget erases a contact and all that belongs to it.
+func (p *Peer) forget(c *contact) {
 	p.endExport(c, refuse(CodeNotFound))
 	p.dropConns(c)
 	if c.conv != nil {
@@ -340,17 +347,13 @@ func (p *Peer) removeContact(in RemoveContact) error {
 	p.leaveCourier(c)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID || r.row.Phase == RequestWaiting && r.state.Incoming.Payload.Entry.Account.Equal(c.row.Account) {
-			delete(p.requests, r.row.ID)
-			delete(p.dirtyRequests, r.row.ID)
-			p.write(EraseRequest{ID: r.row.ID})
+			p.eraseRequest(r)
 		}
 	}
+	p.contactEvent(ContactRemoved, c)
 	delete(p.contacts, c.row.ID)
 	delete(p.stirred, c.row.ID)
 	p.write(EraseContact{ID: c.row.ID})
-	p.event(Event{Type: ContactRemoved, Contact: c.row.ID})
-	p.reply(in.Ref, nil)
-	return nil
 }
 
 func (p *Peer) setTimer(in SetTimer) error {

@@ -28,7 +28,7 @@ type conn struct {
 	watching   map[wire.MailboxID]*watch // of ours that the other side collects
 	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
 	reaching   map[wire.MailboxID]bool   // whose owners it was asked to connect us with, and has not answered
-	ordered    map[wire.MailboxID]bool   // to be opened or closed there, and not answered
+	ordered    map[orderOn]bool          // asked for there
 	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
@@ -186,7 +186,7 @@ func (p *Peer) leave(c *contact, k *conn) {
 	}
 	if len(c.conns) == 0 {
 		p.live--
-		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "off"})
+		p.peerState(c, "off")
 	} else {
 		c.queue.Reconnected() // what was on the way there goes by another path at once
 		p.resend(p.lastNow, c)
@@ -389,7 +389,7 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 	p.stirCarried(k.remote)
 	if first {
 		p.live++
-		p.event(Event{Type: PeerState, Contact: c.row.ID, Code: "live"})
+		p.peerState(c, "live")
 	}
 	p.greet(now, c, k)
 	p.settled(c, k)

@@ -86,6 +86,7 @@ type contactState struct {
 	Boxes        []box               `cbor:"29,keyasint,omitempty"` // where it leaves mail for us
 	Withdraw     []Stored            `cbor:"31,keyasint,omitempty"` // what couriers are to erase of what we left for it
 	Exported     []exported          `cbor:"33,keyasint,omitempty"` // what the last file holds
+	PartingSince int64               `cbor:"34,keyasint,omitempty"` // Unix seconds: a pairing with a home node that ends
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
 }
 

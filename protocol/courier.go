@@ -27,19 +27,12 @@ func (p *Peer) offerHelp(now time.Time, in OfferHelp) error {
 	switch {
 	case c == nil:
 		return refuse(CodeNotFound)
-	case c.row.Phase != ContactEstablished || c.row.Blocked:
+	case c.row.Phase != ContactEstablished || c.row.Blocked || c.row.Role == RoleHome:
 		return refuse(CodeConflict)
 	case !terms.Valid() || terms.QuotaBytes > quotaBytesMax:
 		return refuse(CodeInvalidTerms)
 	}
-	if p.self.state.Fixed == nil {
-		day := max(p.KeyDay(now), p.self.state.HighestDay) // of a clock that is behind others know nothing
-		seed := p.self.transport(day).Seed
-		p.self.state.Fixed = &seed
-		p.self.dirty = true
-		p.recordDue = now
-		p.dueBy(now)
-	}
+	p.fixKey(now)
 	c.state.Helping = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
 	p.pushTerms(c)
 	p.greetRelays(c)
@@ -48,9 +41,22 @@ func (p *Peer) offerHelp(now time.Time, in OfferHelp) error {
 	return nil
 }
 
+// fixKey has us keep the transport key that we have.
+func (p *Peer) fixKey(now time.Time) {
+	if p.self.state.Fixed != nil {
+		return
+	}
+	day := max(p.KeyDay(now), p.self.state.HighestDay) // of a clock that is behind others know nothing
+	seed := p.self.transport(day).Seed
+	p.self.state.Fixed = &seed
+	p.self.dirty = true
+	p.recordDue = now
+	p.dueBy(now)
+}
+
 // endHelp ends it, in either direction: what we keep for the contact is erased, and what
 // it keeps for us is not used any more.
-func (p *Peer) endHelp(in EndHelp) error {
+func (p *Peer) endHelp(now time.Time, in EndHelp) error {
 	c := p.contacts[in.Contact]
 	if c == nil {
 		return refuse(CodeNotFound)
@@ -66,8 +72,12 @@ func (p *Peer) endHelp(in EndHelp) error {
 	if c.state.Courier != nil && !c.state.Declined {
 		c.state.Declined = true
 		p.leaveCourier(c)
+		if c.row.Role == RoleHome {
+			p.pushTerms(c) // it has an end, too
+		}
 	}
 	p.greetRelays(c)
+	p.part(now, c)
 	p.touchContact(c)
 	p.reply(in.Ref, nil)
 	return nil
@@ -92,10 +102,13 @@ func (p *Peer) pushTerms(c *contact) {
 func (p *Peer) ordersReceived(k *conn, body []byte) {
 	c := k.contact
 	orders, err := wire.ParseMailboxOrders(body)
-	if err != nil || c == nil || !k.path() || c.state.Helping == nil {
+	if err != nil || c == nil || !k.path() {
 		return
 	}
 	for _, o := range orders {
+		if c.state.Helping == nil && !o.Close {
+			continue
+		}
 		word := wire.MailboxClosed
 		if o.Close {
 			if p.shelves.Close(mailbox.Owner(c.row.ID), o.ID) {
@@ -313,6 +326,13 @@ type Help struct {
 	Declined bool
 	Standing int // of our mailboxes there
 	Live     bool
+	// Role says whether it is a person, our home node, or the owner of this one, with
+	// Name, Phase and Reason as in the contact's row.
+	Role         ContactRole
+	Name, Reason string
+	Phase        ContactPhase
+	// Ready says that every mailbox stands that we want there.
+	Ready bool
 	// LastError is why it was last not reached, or what it last refused; empty if neither.
 	LastError string
 }
@@ -321,12 +341,13 @@ type Help struct {
 func (p *Peer) Helps() []Help {
 	var out []Help
 	for _, c := range p.contactsInOrder() {
-		if c.state.Helping == nil && c.state.Courier == nil {
+		if c.state.Helping == nil && c.state.Courier == nil && c.row.Role == RolePerson {
 			continue
 		}
 		h := Help{
 			Contact: c.row.ID, Given: c.state.Helping, Taken: c.state.Courier, Declined: c.state.Declined,
 			Live: c.live() != nil, LastError: c.tried,
+			Role: c.row.Role, Name: c.row.Name, Phase: c.row.Phase, Reason: c.row.Reason, Ready: c.courier(),
 		}
 		h.UsedBytes, h.Mailboxes = p.shelves.UsedBytes(mailbox.Owner(c.row.ID))
 		for _, b := range p.shelves.Boxes() {
@@ -336,6 +357,9 @@ func (p *Peer) Helps() []Help {
 		}
 		for _, other := range p.contactsInOrder() {
 			h.Standing += len(slices.Collect(other.boxesAt(c.row.ID)))
+		}
+		for _, b := range p.boxes() {
+			h.Ready = h.Ready && (b.Courier != c.row.ID || b.Standing || b.Refused)
 		}
 		out = append(out, h)
 	}

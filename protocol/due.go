@@ -63,6 +63,9 @@ func (p *Peer) scan(now time.Time) error {
 		p.pushRecords(now)
 	}
 	p.dueBy(p.recordDue)
+	if p.config.Home {
+		p.fixKey(now)
+	}
 	for _, c := range p.contactsInOrder() {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
@@ -92,6 +95,10 @@ func (p *Peer) scanStrangers(now time.Time) {
 }
 
 func (p *Peer) scanContact(now time.Time, c *contact) {
+	if c.parted(now) {
+		p.forget(c)
+		return
+	}
 	p.resend(now, c)
 	if c.recordDue {
 		c.recordDue = false
@@ -183,6 +190,9 @@ func (c *contact) nextDue(now time.Time) time.Time {
 	}
 	if c.recordDue {
 		add(now)
+	}
+	if c.state.PartingSince != 0 {
+		add(now.Add(partingAgain))
 	}
 	if c.forked && c.state.Repair == nil && !c.row.Blocked {
 		add(later(c.repairAt, now))

@@ -25,6 +25,12 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 	if err == nil {
 		err = p.checkLink(now, link)
 	}
+	if err == nil && in.Home != (link.Kind == wire.LinkHome) {
+		err = refuse(CodeInviteWrongKind)
+		if link.Kind == wire.LinkHome {
+			err = refuse(CodeInviteIsHome)
+		}
+	}
 	if err != nil {
 		return linkProblem(err)
 	}
@@ -52,13 +58,13 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 	c := &contact{
 		row: PutContact{
 			ID: ContactID(id), Phase: ContactRequested, Alias: alias,
-			Verification: Unverified, CreatedAt: now.UnixMilli(),
+			Verification: Unverified, CreatedAt: now.UnixMilli(), Role: roleBy(in.Home, RoleHome),
 		},
 		state: contactState{Asking: &asking{Link: link}, Greeting: in.Greeting, Hello: identity.LinkHelloKey(link.Secret)},
 	}
 	p.contacts[c.row.ID] = c
 	p.touchContact(c)
-	p.event(Event{Type: ContactAdded, Contact: c.row.ID})
+	p.contactEvent(ContactAdded, c)
 	p.dueBy(time.Unix(int64(link.Expiry), 0).Add(requestKept))
 	p.reply(in.Ref, Added{Contact: c.row.ID, Phase: c.row.Phase})
 	return nil
@@ -67,7 +73,7 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 // checkLink refuses a link that cannot become a contact.
 func (p *Peer) checkLink(now time.Time, link wire.Link) error {
 	switch {
-	case link.Kind != wire.LinkContact && link.Kind != wire.LinkCard:
+	case link.Kind == wire.LinkGroup:
 		return refuse(CodeInviteWrongKind)
 	case now.Unix() >= int64(link.Expiry):
 		return refuse(CodeInviteExpired)
@@ -139,7 +145,7 @@ func (p *Peer) failContact(c *contact, code string) {
 	c.row.Phase, c.row.Reason = ContactFailed, code
 	c.state.Asking = nil
 	p.touchContact(c)
-	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+	p.contactEvent(ContactUpdated, c)
 }
 
 // greet is what is said first on a proved connection.
@@ -324,6 +330,9 @@ func seenAndWritten(have []wire.Have) (seen, written uint64) {
 func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.Have) {
 	seen, written := seenAndWritten(have)
 	delivered := uint64(0)
+	if c.conv == nil {
+		return // with a home node nothing is said
+	}
 	if n := len(c.conv.row.Delivered); n > 0 {
 		delivered = c.conv.row.Delivered[n-1].Last
 	}
@@ -367,7 +376,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	}
 	before := c.row.Account
 	c.row.Account = in.Payload.Entry.Account
-	if c.row.Phase != ContactEstablished && !p.furnishContact(c, p.couriers(), dayOf(now)) {
+	if c.row.Phase != ContactEstablished && v.row.Kind != InviteHome && !p.furnishContact(c, p.couriers(), dayOf(now)) {
 		c.row.Account = before
 		return errRandom
 	}
@@ -383,7 +392,8 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	if p.contacts[c.row.ID] == nil { // what we know of a contact changes when it has shown itself
 		p.contacts[c.row.ID] = c
 		c.row.Phase, c.row.Name, c.row.Invite = ContactPending, in.Payload.Name, v.row.ID
-		p.event(Event{Type: ContactAdded, Contact: c.row.ID})
+		c.row.Role = roleBy(v.row.Kind == InviteHome, RoleOwner)
+		p.contactEvent(ContactAdded, c)
 	}
 	p.takeDevice(c, in.Payload.Entry.Device)
 	if in.Payload.Entry.List.Sequence >= c.state.List.Sequence {
@@ -412,7 +422,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 func (p *Peer) takeDevice(c *contact, device identity.KEMPublic) {
 	if c.row.Verification == Verified && !c.state.Device.Equal(device) {
 		c.row.Verification = VerifiedChanged
-		p.event(Event{Type: ContactKeyChanged, Contact: c.row.ID})
+		p.contactEvent(ContactKeyChanged, c)
 	}
 	c.state.Device = device
 	p.touchContact(c)
@@ -486,7 +496,9 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 	if c.row.Phase == ContactEstablished {
 		return nil
 	}
-	if _, err := p.openConversation(now, c); err != nil {
+	if c.row.Role != RolePerson {
+		p.paired(c)
+	} else if _, err := p.openConversation(now, c); err != nil {
 		return err
 	}
 	if a := c.state.Asking; a != nil && a.Request == nil {
@@ -495,7 +507,7 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 	c.row.Phase, c.row.Reason = ContactEstablished, ""
 	p.furnishDue = true
 	p.touchContact(c)
-	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+	p.contactEvent(ContactUpdated, c)
 	for other := p.contactOf(c.row.Account, c); other != nil; other = p.contactOf(c.row.Account, c) {
 		p.merge(now, c, other)
 	}
@@ -536,7 +548,7 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 	delete(p.contacts, from.row.ID)
 	delete(p.stirred, from.row.ID)
 	p.write(EraseContact{ID: from.row.ID})
-	p.event(Event{Type: ContactRemoved, Contact: from.row.ID})
+	p.contactEvent(ContactRemoved, from)
 }
 
 // mergeConversations gives one contact the conversation of another, unless both

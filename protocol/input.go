@@ -36,6 +36,7 @@ type (
 		Link     string // may have text around it
 		Alias    string
 		Greeting string
+		Home     bool // the link must be a home node's, else it must not
 	}
 	// AnswerRequest accepts, declines or blocks a waiting request. Answer: Answered.
 	AnswerRequest struct {

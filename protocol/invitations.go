@@ -38,6 +38,8 @@ const (
 	CodeInviteOwn         = "invite_own"
 	CodeRequestExpired    = "request_expired"
 	CodeInviteWrongKind   = "invite_wrong_kind"
+	CodeInviteIsHome      = "invite_is_home" // it pairs a home node
+	CodeNotHome           = "not_a_home"     // this node does not serve as one
 	CodeAlreadyContact    = "already_contact"
 	CodeInvalidLifetime   = "invalid_lifetime"
 
@@ -65,7 +67,7 @@ func (p *Peer) ourself() invite.Self {
 func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 	couriers, _ := p.linkCouriers([8]byte{1})
 	lifetimeMax := linkLifetime
-	if len(couriers) > 0 {
+	if len(couriers) > 0 || in.Kind == InviteHome { // which keeps one key
 		lifetimeMax = linkCourierLifetime
 	}
 	expires, err := p.checkInvite(now, &in, lifetimeMax)
@@ -77,15 +79,19 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 		return err
 	}
 	kind, stampBits := wire.LinkContact, uint8(0)
-	if in.Kind == InviteCard {
+	switch in.Kind {
+	case InviteCard:
 		kind, stampBits = wire.LinkCard, invite.StampBitsDefault
+	case InviteHome:
+		kind, in.Ask = wire.LinkHome, false
+		p.fixKey(now)
 	}
 	offer, err := invite.NewOffer(p.random, kind, uint32(expires.Unix()), stampBits, p.self.state.Account, p.ourself())
 	if err != nil {
 		return errRandom
 	}
 	trace := offer.Trace()
-	couriers, at := p.invitePlaces(now, p.hostTag(trace.Hello), in.Direct || in.LAN)
+	couriers, at := p.invitePlaces(now, p.hostTag(trace.Hello), in)
 	link, err := offer.Link(p.ourself(), at)
 	if err != nil {
 		return refuse(CodeInviteInvalid)
@@ -116,10 +122,13 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 
 // invitePlaces returns what a link says of where we are: our couriers, or, if there are
 // none or the user wants it, ourselves. A link that leaks then leads to no address of ours.
-func (p *Peer) invitePlaces(now time.Time, tag [8]byte, direct bool) ([]*contact, invite.Places) {
+func (p *Peer) invitePlaces(now time.Time, tag [8]byte, in CreateInvite) ([]*contact, invite.Places) {
 	couriers, named := p.linkCouriers(tag)
+	if in.Kind == InviteHome {
+		couriers, named = nil, nil
+	}
 	at := invite.Places{Couriers: named}
-	if direct || len(named) == 0 {
+	if in.Direct || in.LAN || len(named) == 0 {
 		_, at.Keys = p.transportKeys(now, linkTransportDays)
 		at.Addresses = p.net.Advertised(linkAddressesMax, tag)
 	}
@@ -136,8 +145,10 @@ func (p *Peer) checkInvite(now time.Time, in *CreateInvite, lifetimeMax time.Dur
 		}
 	}
 	switch {
-	case in.Kind != InviteOnce && in.Kind != InviteCard:
+	case in.Kind != InviteOnce && in.Kind != InviteCard && in.Kind != InviteHome:
 		return time.Time{}, refuse(CodeInviteWrongKind)
+	case in.Kind == InviteHome && !p.config.Home:
+		return time.Time{}, refuse(CodeNotHome)
 	case open >= InvitesMax:
 		return time.Time{}, refuse(CodeTooMany)
 	case len(in.Note) > NoteBytesMax || in.Uses < 0 || in.Uses > ContactsMax:
@@ -147,7 +158,7 @@ func (p *Peer) checkInvite(now time.Time, in *CreateInvite, lifetimeMax time.Dur
 		in.Uses = ContactsMax
 	}
 	in.Uses = max(in.Uses, 1)
-	if in.Kind == InviteOnce && in.Uses != 1 {
+	if in.Kind != InviteCard && in.Uses != 1 {
 		return time.Time{}, refuse(CodeInviteInvalid)
 	}
 	if in.Lifetime == 0 {

@@ -23,6 +23,9 @@ type Config struct {
 	// KeyOffset moves the moment at which our transport key changes away from
 	// midnight UTC, at most 3 hours either way, so that not all nodes change at once.
 	KeyOffset time.Duration
+	// Home says that this node stays where it is and serves as a home node: it keeps one
+	// transport key and may be paired with owners.
+	Home bool
 }
 
 // Peer is one device of one account. It is not safe for concurrent use: one
@@ -197,7 +200,7 @@ func (p *Peer) command(now time.Time, in Input) error {
 	case OfferHelp:
 		return p.offerHelp(now, in)
 	case EndHelp:
-		return p.endHelp(in)
+		return p.endHelp(now, in)
 	case ExportBundle:
 		return p.exportBundle(in)
 	case ImportBundle:
@@ -211,6 +214,23 @@ func (p *Peer) command(now time.Time, in Input) error {
 func (p *Peer) write(w ...Write) { p.out.Writes = append(p.out.Writes, w...) }
 func (p *Peer) send(s Send)      { p.out.Sends = append(p.out.Sends, s) }
 func (p *Peer) event(e Event)    { p.out.Events = append(p.out.Events, e) }
+
+// contactEvent tells of a contact; what is no person is told of as a courier.
+func (p *Peer) contactEvent(t EventType, c *contact) {
+	if c.row.Role != RolePerson {
+		t = CourierUpdated
+	}
+	p.event(Event{Type: t, Contact: c.row.ID})
+}
+
+func (p *Peer) peerState(c *contact, code string) {
+	if c.row.Role != RolePerson {
+		p.event(Event{Type: CourierUpdated, Contact: c.row.ID})
+		return
+	}
+	p.event(Event{Type: PeerState, Contact: c.row.ID, Code: code})
+}
+
 func (p *Peer) reply(ref uint64, result any) {
 	p.out.Replies = append(p.out.Replies, Reply{Ref: ref, Result: result})
 }

@@ -240,7 +240,7 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	c.queue.RemoveInline(ofSession)
 	ps := p.begin(now, c, n)
 	c.state.Generation = max(c.state.Generation, n.generation)
-	p.event(Event{Type: ContactRenewed, Contact: c.row.ID})
+	p.contactEvent(ContactRenewed, c)
 	p.reconcileAll(c, have)
 	return ps
 }

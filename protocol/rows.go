@@ -50,9 +50,21 @@ type PutContact struct {
 	Verification Verification
 	Blocked      bool
 	Invite       InviteID // the invite of ours that it came by, or zero
+	Role         ContactRole
 	CreatedAt    int64
 	State        []byte // the core's own encoding
 }
+
+// ContactRole tells people from the two ends of a home node's pairing, which have no
+// conversation and are shown as couriers only.
+type ContactRole string
+
+// The roles of a contact.
+const (
+	RolePerson ContactRole = ""
+	RoleHome   ContactRole = "home"  // our home node
+	RoleOwner  ContactRole = "owner" // whose home node we are
+)
 
 // EraseContact removes a contact, its sessions and outbox rows.
 type EraseContact struct{ ID ContactID }
@@ -77,6 +89,7 @@ type InviteKind string
 const (
 	InviteOnce InviteKind = "contact"
 	InviteCard InviteKind = "card"
+	InviteHome InviteKind = "home" // whoever follows it gets this node as home node
 )
 
 // PutInvite is an invite that we made; key ID.

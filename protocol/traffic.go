@@ -94,7 +94,7 @@ func (p *Peer) unsupported(c *contact) {
 		return
 	}
 	c.unsupported = true
-	p.event(Event{Type: ContactUnsupported, Contact: c.row.ID})
+	p.contactEvent(ContactUnsupported, c)
 }
 
 // envelopeReceived opens an envelope with the sessions of the contact whose path
@@ -464,7 +464,7 @@ func (p *Peer) profileReceived(c *contact, content *wire.Content) {
 	}
 	c.row.Name, c.state.TheirName = name, content.Sequence
 	p.touchContact(c)
-	p.event(Event{Type: ContactUpdated, Contact: c.row.ID})
+	p.contactEvent(ContactUpdated, c)
 }
 
 func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
@@ -505,7 +505,7 @@ func (p *Peer) listReceived(c *contact, list *identity.DeviceList) {
 		c.state.List = list.Head()
 		if c.row.Verification == Verified {
 			c.row.Verification = VerifiedChanged
-			p.event(Event{Type: ContactKeyChanged, Contact: c.row.ID})
+			p.contactEvent(ContactKeyChanged, c)
 		}
 		p.touchContact(c)
 		p.pushListHead(c)

@@ -1,0 +1,120 @@
+package protocol
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// pair makes home the home node of owner.
+func (w *town) pair(owner, home *side) {
+	link := home.step(w.now, CreateInvite{Kind: InviteHome}).Replies[0].Result.(InviteCreated).Link
+	owner.step(w.now, AddContact{Link: link, Home: true})
+	w.run()
+}
+
+func (s *side) helpOf(other *side) (Help, bool) {
+	for _, h := range s.p.Helps() {
+		if h.Contact == s.of(other).row.ID {
+			return h, true
+		}
+	}
+	return Help{}, false
+}
+
+// TestHomeNode has a home node carry the first contact and the mail of its owner, with whom it has no
+// conversation and who is no contact to anybody who looks.
+func TestHomeNode(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Home of Mina", "Home of Jiwoo")
+	a, b, home := all[0], all[1], all[2]
+	w.pair(a, home)
+	w.pair(b, all[3])
+	w.pass(2 * time.Second)
+	for _, end := range []struct {
+		of, with *side
+		role     ContactRole
+	}{{a, home, RoleHome}, {home, a, RoleOwner}} {
+		h, ok := end.of.helpOf(end.with)
+		if !ok || h.Role != end.role || h.Phase != ContactEstablished || !h.Live || len(end.of.p.conversations) > 0 {
+			t.Fatalf("%s: %+v, %d conversations", end.of.name, h, len(end.of.p.conversations))
+		}
+		if _, err := end.of.p.Step(w.now, SendText{Contact: h.Contact, Text: "x"}); !problem(err, CodeNotFound) {
+			t.Errorf("a text: %v", err)
+		}
+	}
+	if h, _ := a.helpOf(home); !h.Ready || h.Taken.QuotaBytes != homeQuotaBytes {
+		t.Errorf("%+v", h)
+	}
+
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.pass(2 * time.Second)
+	w.switchOff(a)
+	b.step(w.now, AddContact{Link: link, Alias: "Mina"})
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	w.switchOn(a)
+	w.pass(2 * time.Minute)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
+	w.pass(2 * time.Minute)
+	w.switchOff(a)
+	w.switchOn(b)
+	w.pass(20 * time.Minute)
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "hello yourself"})
+	w.pass(20 * time.Minute)
+	w.switchOff(b)
+	w.switchOn(a)
+	w.pass(2 * time.Minute)
+	if len(a.history) != 2 {
+		t.Fatalf("%s has %d messages", a.name, len(a.history))
+	}
+	if h, _ := a.helpOf(home); !h.Ready || h.Standing != 1 {
+		t.Errorf("%+v", h)
+	}
+}
+
+// TestHomeLinks has each link refused by the command for the other kind.
+func TestHomeLinks(t *testing.T) {
+	w, all := newTown(t, "Mina", "Home")
+	a, home := all[0], all[1]
+	if _, err := a.p.Step(w.now, CreateInvite{Kind: InviteHome}); !problem(err, CodeNotHome) {
+		t.Errorf("a home's link of no home: %v", err)
+	}
+	link := home.step(w.now, CreateInvite{Kind: InviteHome}).Replies[0].Result.(InviteCreated).Link
+	if _, err := a.p.Step(w.now, AddContact{Link: link}); !problem(err, CodeInviteIsHome) {
+		t.Errorf("as a contact: %v", err)
+	}
+	link = home.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	if _, err := a.p.Step(w.now, AddContact{Link: link, Home: true}); !problem(err, CodeInviteWrongKind) {
+		t.Errorf("as a home node: %v", err)
+	}
+}
+
+// TestHomeEnds ends a pairing from either side: both forget each other, and what lay there is gone.
+func TestHomeEnds(t *testing.T) {
+	for ends := range 2 {
+		w, all := newTown(t, "Mina", "Home", "Jiwoo")
+		w.meet(all[2], all[0])
+		w.pair(all[0], all[1])
+		w.pass(2 * time.Second)
+		if len(all[1].p.shelves.Boxes()) == 0 {
+			t.Fatal("no mailbox stands")
+		}
+		all[ends].step(w.now, EndHelp{Contact: all[ends].of(all[1-ends]).row.ID})
+		w.run()
+		w.pass(3 * time.Minute)
+		if a, home := all[0].of(all[1]), all[1].of(all[0]); a != nil || home != nil && home.state.PartingSince == 0 {
+			t.Errorf("ended by %s: %v, %v", all[ends].name, a == nil, home == nil)
+		}
+		if n := len(all[1].p.shelves.Boxes()); n > 0 {
+			t.Errorf("ended by %s: %d mailboxes", all[ends].name, n)
+		}
+		if n := len(all[0].p.Helps()); n > 0 {
+			t.Errorf("ended by %s: %d helpers", all[ends].name, n)
+		}
+	}
+}
+
+func problem(err error, code string) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.Code == code
+}
