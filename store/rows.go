@@ -164,13 +164,13 @@ func (w *writer) eraseGap(r *protocol.EraseGap) error {
 
 func putContact(c *conn, r *protocol.PutContact) error {
 	q := c.query(`INSERT INTO contacts(id, conversation, phase, reason, name, alias, account, verification, blocked,
-		invite, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		invite, role, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 		conversation = excluded.conversation, phase = excluded.phase, reason = excluded.reason, name = excluded.name,
 		alias = excluded.alias, account = excluded.account, verification = excluded.verification,
-		blocked = excluded.blocked, invite = excluded.invite, created_at = excluded.created_at, state = excluded.state`)
+		blocked = excluded.blocked, invite = excluded.invite, role = excluded.role, created_at = excluded.created_at, state = excluded.state`)
 	q.bindBlob(r.ID[:]).bindID(r.Conversation).bindText(string(r.Phase)).bindText(r.Reason).bindText(r.Name)
 	q.bindText(r.Alias).bindBlob(r.Account[:]).bindText(string(r.Verification)).bindBool(r.Blocked)
-	return q.bindID(r.Invite).bindInt(r.CreatedAt).bindBlob(r.State).run()
+	return q.bindID(r.Invite).bindText(string(r.Role)).bindInt(r.CreatedAt).bindBlob(r.State).run()
 }
 
 func putInvite(c *conn, r *protocol.PutInvite) error {

@@ -11,7 +11,7 @@ import (
 // profile of every version is opened by a test. What drops a column must end
 // in a rotation, since the old values stay in free pages of copies.
 func migrations() []func(*conn) error {
-	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners}
+	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners, addRoles}
 }
 
 // schemaVersion is the user_version that this release writes.
@@ -187,3 +187,8 @@ ALTER TABLE consumers ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 `
 
 func addTimesAndOwners(c *conn) error { return c.db.Exec(schema3) }
+
+// addRoles is version 4: contacts that are one end of a home node's pairing.
+func addRoles(c *conn) error {
+	return c.db.Exec(`ALTER TABLE contacts ADD COLUMN role TEXT NOT NULL DEFAULT ''`)
+}

@@ -141,7 +141,7 @@ func (v *View) Self() (protocol.PutSelf, error) {
 }
 
 const selectContact = `SELECT id, conversation, phase, reason, name, alias, account, verification, blocked, invite,
-	created_at, state FROM contacts`
+	role, created_at, state FROM contacts`
 
 // Contacts returns all contacts in the order they were made.
 func (v *View) Contacts() ([]protocol.PutContact, error) {
@@ -165,7 +165,7 @@ func scanContact(q *query) protocol.PutContact {
 	var account identity.AccountPublic
 	q.array(account[:])
 	r.Account, r.Verification, r.Blocked = account, protocol.Verification(q.text()), q.bool()
-	r.Invite, r.CreatedAt, r.State = q.id(), q.int(), q.blob()
+	r.Invite, r.Role, r.CreatedAt, r.State = q.id(), protocol.ContactRole(q.text()), q.int(), q.blob()
 	return r
 }
 
