@@ -34,6 +34,10 @@ type Config struct {
 	// LAN keeps the node to private and loopback addresses.
 	LAN bool
 
+	// Home makes the node a home node: it stays where it is, keeps one transport key, and
+	// may be paired with owners, for whom it keeps mail and relays.
+	Home bool
+
 	// Version and Commit are shown in `status`.
 	Version, Commit string
 	// Log gets lifecycle lines, never texts, names, keys or whole IDs. Nil

@@ -45,6 +45,7 @@ type core struct {
 	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
 	lastDial   uint64            // the host's; a Peer that is made anew begins at 1 again
 	hostDay    uint32
+	hostStays  bool                    // its key is for every day
 	place      protocol.NetworkChanged // as the host told last
 	anew       bool                    // the Peer was made anew, and does not know place
 	wake       *time.Timer

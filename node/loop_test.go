@@ -31,7 +31,7 @@ func newTestCore(t *testing.T, listen ...string) *core {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine := peerConfig()
+	machine := peerConfig(false)
 	peer, out, err := protocol.Create(randomness{}, machine, time.Now(), "Mina")
 	if err != nil {
 		t.Fatal(err)

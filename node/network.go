@@ -28,7 +28,7 @@ func (c *core) openHost() error {
 	if err != nil {
 		return fmt.Errorf("open network: %w", err)
 	}
-	c.host, c.arrivals, c.hostDay = host, host.Events(), c.peer.KeyDay(now)
+	c.host, c.arrivals, c.hostDay, c.hostStays = host, host.Events(), c.peer.KeyDay(now), c.peer.KeepsTransport()
 	return nil
 }
 
@@ -36,7 +36,7 @@ func (c *core) openHost() error {
 // once: contacts know the next key. A host that cannot be opened is tried again at
 // every tick.
 func (c *core) rotate(b *batch) {
-	if c.arrivals != nil && c.peer.KeyDay(time.Now()) == c.hostDay {
+	if c.arrivals != nil && (c.hostStays || c.peer.KeyDay(time.Now()) == c.hostDay) {
 		return
 	}
 	if err := c.host.Close(); err != nil {
@@ -190,8 +190,8 @@ func loadPeer(st *store.Store, config protocol.Config) (*protocol.Peer, error) {
 }
 
 // peerConfig is what the core is told of this machine and this run.
-func peerConfig() protocol.Config {
-	return protocol.Config{BootID: bootID(), KeyOffset: randomOffset()}
+func peerConfig(home bool) protocol.Config {
+	return protocol.Config{BootID: bootID(), KeyOffset: randomOffset(), Home: home}
 }
 
 func randomOffset() time.Duration {

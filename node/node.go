@@ -150,7 +150,7 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	n.change.Lock()
 	defer n.change.Unlock()
 	defer clear(in.Passphrase)
-	machine := peerConfig()
+	machine := peerConfig(n.config.Home)
 	peer, first, err := found(machine, in)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (n *Node) unlock(passphrase []byte) error {
 		n.set(api.StateLocked)
 		return err
 	}
-	machine := peerConfig()
+	machine := peerConfig(n.config.Home)
 	peer, err := loadPeer(st, machine)
 	if err != nil {
 		n.set(api.StateLocked)

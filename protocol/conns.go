@@ -577,6 +577,9 @@ func (p *Peer) transportKeys(now time.Time, n int) (first uint32, keys []identit
 	return chain.Day, chain.Keys(n)
 }
 
+// KeepsTransport reports whether our transport key is the same on every day.
+func (p *Peer) KeepsTransport() bool { return p.self.state.Fixed != nil }
+
 // Transport returns the seed of the transport key that is ours at now.
 func (p *Peer) Transport(now time.Time) identity.TransportSeed {
 	if p.self.state.Fixed != nil {

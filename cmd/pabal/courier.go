@@ -46,7 +46,7 @@ func (c *cli) courierList() *cobra.Command {
 			return err
 		}
 		return showList(c, couriers, speech.NoCouriers, func(k api.Courier) []string {
-			return []string{k.ContactID, dash(byID[k.ContactID]), c.helps(k), c.word("courier", k.State)}
+			return []string{k.ContactID, dash(courierName(k, byID)), c.word("courier", k.Kind), c.helps(k), c.word("courier", k.State)}
 		})
 	}))
 }
@@ -59,6 +59,15 @@ func couriers(ctx context.Context, daemon *api.Client) ([]api.Courier, map[strin
 	}
 	byID, err := names(ctx, daemon)
 	return all, byID, err
+}
+
+// courierName returns what the user calls a courier; a home node is no contact, and called
+// as it calls itself.
+func courierName(k api.Courier, byID map[string]string) string {
+	if k.Kind != api.CourierContact {
+		return screen.Line(k.Name)
+	}
+	return byID[k.ContactID]
 }
 
 // helps says in which directions a courier helps.
@@ -92,7 +101,7 @@ func (c *cli) courierStatus() *cobra.Command {
 			}
 			var rows [][]string
 			for _, k := range all {
-				rows = append(rows, c.courierRows(k, byID[k.ContactID])...)
+				rows = append(rows, c.courierRows(k, courierName(k, byID))...)
 			}
 			return c.table(rows)
 		})

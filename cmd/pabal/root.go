@@ -21,7 +21,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	c.globalFlags(root)
 	root.AddCommand(
 		c.runCommand(), c.statusCommand(), c.setupCommand(), c.unlockCommand(), c.lockCommand(), c.stopCommand(),
-		c.inviteCommand(), c.addCommand(), c.requestCommand(), c.contactCommand(), c.verifyCommand(), c.courierCommand(), c.bundleCommand(),
+		c.inviteCommand(), c.addCommand(), c.requestCommand(), c.contactCommand(), c.verifyCommand(), c.courierCommand(), c.homeCommand(), c.bundleCommand(),
 		c.chatCommand(), c.sendCommand(), c.readCommand(), c.deleteCommand(), c.outboxCommand(), c.whyCommand(), c.eventsCommand(),
 		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.apiCommand(),
 		c.doctorCommand(), c.serviceCommand(), c.completionCommand(), c.versionCommand(),

@@ -31,6 +31,7 @@ type runFlags struct {
 	demo   bool
 	listen []string
 	lan    bool
+	home   bool // --courier: a home node
 	log    string
 }
 
@@ -55,9 +56,11 @@ func (c *cli) runCommand() *cobra.Command {
 	f.BoolVar(&flags.demo, "demo", false, "")
 	f.StringSliceVar(&flags.listen, "listen", nil, "")
 	f.BoolVar(&flags.lan, "lan", false, "")
+	f.BoolVar(&flags.home, "courier", false, "")
 	f.StringVar(&flags.log, "log", "warn", "")
 	return withExample(cmd, `  pabal run
   pabal run --name Mina --passphrase-file FILE
+  pabal run --courier --name Box --no-passphrase
   pabal run --demo`)
 }
 
@@ -86,7 +89,7 @@ func (c *cli) serve(ctx context.Context, flags *runFlags, logger *slog.Logger) e
 	}
 	config := node.Config{
 		Profile: paths.Name, DataDir: paths.Data, RuntimeDir: filepath.Dir(paths.Socket),
-		Listen: flags.listen, LAN: flags.lan, Version: version, Commit: programVersion().Commit, Log: logger,
+		Listen: flags.listen, LAN: flags.lan, Home: flags.home, Version: version, Commit: programVersion().Commit, Log: logger,
 	}
 	unlockAsking, err := c.prepare(ctx, &config, flags)
 	if err != nil {

@@ -364,6 +364,13 @@ func (c *Client) OfferCourier(ctx context.Context, in CourierRequest) (Courier, 
 	return out, err
 }
 
+// AddHome pairs us with a home node.
+func (c *Client) AddHome(ctx context.Context, in HomeRequest) (Courier, error) {
+	var out Courier
+	err := c.post(ctx, "/v1/couriers/home", in, &out)
+	return out, err
+}
+
 // EndCourier ends what a contact and we do for each other as couriers.
 func (c *Client) EndCourier(ctx context.Context, contact string) error {
 	return c.delete(ctx, "/v1/couriers/"+seg(contact), nil)

@@ -1,9 +1,14 @@
 package api
 
 // Courier is a contact that keeps sealed mail for us while we are off, or for whom
-// we do, or both.
+// we do, or both; or one end of a home node's pairing, which is no contact.
 type Courier struct {
-	ContactID string        `json:"contact_id"`
+	ContactID string        `json:"contact_id" doc:"of a home node or owner: an id that is used here only"`
+	Kind      string        `json:"kind" enum:"contact,home,owner" doc:"contact; home: our home node; owner: of this home node"`
+	Name      string        `json:"name" doc:"theirs"`
+	Pairing   string        `json:"pairing" enum:"requested,pending,established,failed"`
+	Reason    *string       `json:"reason,omitempty" doc:"code: why the pairing failed"`
+	Ready     bool          `json:"ready" doc:"every mailbox stands that we want there"`
 	Gives     *CourierGives `json:"gives,omitempty" doc:"what we keep for the contact; absent: nothing"`
 	Takes     *CourierTakes `json:"takes,omitempty" doc:"what the contact keeps for us; absent: nothing"`
 	State     string        `json:"state" enum:"live,off"`
@@ -35,6 +40,18 @@ type CourierRequest struct {
 	QuotaBytes   *uint64 `json:"quota_bytes,omitempty" doc:"default 32 MiB"`
 	LifetimeDays *uint32 `json:"lifetime_days,omitempty" doc:"default 14, at most 90"`
 }
+
+// HomeRequest pairs us with the home node whose link it holds.
+type HomeRequest struct {
+	URI string `json:"uri" minLength:"1" maxLength:"65536" doc:"a link made with kind home; may have text around it"`
+}
+
+// The kinds of a courier.
+const (
+	CourierContact = "contact"
+	CourierHome    = "home"
+	CourierOwner   = "owner"
+)
 
 // The states of a courier.
 const (

@@ -27,7 +27,7 @@ type SelfFingerprint struct {
 
 // InviteRequest makes an invite.
 type InviteRequest struct {
-	Kind      string `json:"kind,omitempty" enum:"contact,card" doc:"contact: for one person (default); card: reusable"`
+	Kind      string `json:"kind,omitempty" enum:"contact,card,home" doc:"contact: for one person (default); card: reusable; home: pairs this home node with its owner"`
 	Uses      int    `json:"uses,omitempty" minimum:"1" maximum:"10000" doc:"how many may be accepted; contact: always 1; card: default without limit"`
 	ExpiresIn int64  `json:"expires_in,omitempty" minimum:"60" doc:"seconds; default by what can be reached"`
 	Note      string `json:"note,omitempty" doc:"for oneself, never sent"`
@@ -38,7 +38,7 @@ type InviteRequest struct {
 // Invite is an invite of ours.
 type Invite struct {
 	ID        string    `json:"id"`
-	Kind      string    `json:"kind" enum:"contact,card"`
+	Kind      string    `json:"kind" enum:"contact,card,home"`
 	URI       *string   `json:"uri" doc:"the link; null once it is of no use"`
 	State     string    `json:"state" enum:"open,used,expired,revoked"`
 	UsesLeft  *int      `json:"uses_left" doc:"null: without limit"`

@@ -141,6 +141,8 @@ const (
 	CodeInviteOwn            Code = "invite_own"
 	CodeInviteUnsupported    Code = "invite_unsupported"
 	CodeInviteWrongKind      Code = "invite_wrong_kind"
+	CodeInviteIsHome         Code = "invite_is_home"
+	CodeNotHome              Code = "not_a_home"
 	CodeAlreadyContact       Code = "already_contact"
 	CodeAlreadyRequested     Code = "already_requested"
 	CodeRequestExpired       Code = "request_expired"
@@ -251,6 +253,8 @@ var codeTable = map[Code]codeInfo{
 	CodeInviteExpired:        {http.StatusGone, "The invite link has expired", false},
 	CodeInviteOwn:            {http.StatusConflict, "The invite link is your own", false},
 	CodeInviteUnsupported:    {http.StatusUnprocessableEntity, "The invite link needs a newer version", false},
+	CodeInviteIsHome:         {http.StatusUnprocessableEntity, "The invite link pairs a home node", false},
+	CodeNotHome:              {http.StatusConflict, "This is no home node", false},
 	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
 	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
 	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},

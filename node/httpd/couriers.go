@@ -10,8 +10,23 @@ import (
 	"pabal/store"
 )
 
+// courierView shows a courier as the actor may see it.
+func (r *reader) courierView(h *protocol.Help) api.Courier {
+	out := courierView(h)
+	if r.actor.redacted() {
+		out.Name = ""
+	}
+	return out
+}
+
 func courierView(h *protocol.Help) api.Courier {
-	out := api.Courier{ContactID: h.Contact.String(), State: api.CourierOff, LastError: textOrNil(h.LastError)}
+	out := api.Courier{
+		ContactID: h.Contact.String(), Kind: api.CourierContact, Name: h.Name, Pairing: string(h.Phase), Reason: textOrNil(h.Reason),
+		Ready: h.Ready, State: api.CourierOff, LastError: textOrNil(h.LastError),
+	}
+	if h.Role != protocol.RolePerson {
+		out.Kind = string(h.Role)
+	}
 	if h.Live {
 		out.State = api.CourierLive
 	}
@@ -37,12 +52,16 @@ func (s *Server) listCouriers(ctx context.Context, _ *none) (*reply[list[api.Cou
 	err = s.read(ctx, func(r *reader) error {
 		out.Items = out.Items[:0]
 		for i := range helps {
+			if helps[i].Role != protocol.RolePerson && !r.actor.narrowed() {
+				out.Items = append(out.Items, r.courierView(&helps[i]))
+				continue
+			}
 			switch _, err := r.contact(helps[i].Contact); {
 			case isNotFound(err): // removed since, or not the token's
 			case err != nil:
 				return err
 			default:
-				out.Items = append(out.Items, courierView(&helps[i]))
+				out.Items = append(out.Items, r.courierView(&helps[i]))
 			}
 		}
 		return nil
@@ -105,12 +124,42 @@ func (s *Server) offerCourier(ctx context.Context, in *courierInput) (*reply[api
 }
 
 func (s *Server) endCourier(ctx context.Context, in *byID) (*done, error) {
-	c, err := s.readContact(ctx, in.ID)
+	id, err := s.courierID(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.help(ctx, c.ID); err != nil {
+	return &done{}, s.change(ctx, func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: id} })
+}
+
+// courierID returns the id of a contact that helps or is helped, or of an end of a
+// pairing, which is no contact.
+func (s *Server) courierID(ctx context.Context, text string) (protocol.ContactID, error) {
+	if id, err := protocol.ParseContactID(text); err == nil && !requestOf(ctx).actor.narrowed() {
+		if h, err := s.help(ctx, id); err == nil && h.Role != protocol.RolePerson {
+			return id, nil
+		}
+	}
+	c, err := s.readContact(ctx, text)
+	if err != nil {
+		return protocol.ContactID{}, err
+	}
+	_, err = s.help(ctx, c.ID)
+	return c.ID, err
+}
+
+type homeInput struct{ Body api.HomeRequest }
+
+// addHome answers as soon as the request is durable; the same link again answers the same.
+func (s *Server) addHome(ctx context.Context, in *homeInput) (*reply[api.Courier], error) {
+	result, err := s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
+		return protocol.AddContact{Ref: ref, Link: in.Body.URI, Home: true}
+	}, nil)
+	if err != nil {
 		return nil, err
 	}
-	return &done{}, s.change(ctx, func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: c.ID} })
+	h, err := s.help(ctx, result.(protocol.Added).Contact)
+	if err != nil {
+		return nil, err
+	}
+	return ok(http.StatusCreated, courierView(h)), nil
 }

@@ -104,7 +104,7 @@ func (r *reader) contact(id protocol.ContactID) (*protocol.PutContact, error) {
 		c = &row
 		r.contacts[id] = c
 	}
-	if r.actor.narrowed() && !r.actor.sees(c.Conversation.String()) {
+	if c.Role != protocol.RolePerson || r.actor.narrowed() && !r.actor.sees(c.Conversation.String()) {
 		return nil, store.ErrNotFound
 	}
 	return c, nil
@@ -119,10 +119,9 @@ func (r *reader) allContacts() ([]protocol.PutContact, error) {
 	for i := range all {
 		r.contacts[all[i].ID] = &all[i]
 	}
-	if !r.actor.narrowed() {
-		return all, nil
-	}
-	return slices.DeleteFunc(all, func(c protocol.PutContact) bool { return !r.actor.sees(c.Conversation.String()) }), nil
+	return slices.DeleteFunc(all, func(c protocol.PutContact) bool {
+		return c.Role != protocol.RolePerson || r.actor.narrowed() && !r.actor.sees(c.Conversation.String())
+	}), nil
 }
 
 // requests returns the contact requests that the actor may see: a token that sees only

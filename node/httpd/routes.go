@@ -237,6 +237,8 @@ func courierRoutes() []route {
 			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).listCouriers)},
 		{method: http.MethodPost, path: "/v1/couriers", summary: "Keep mail for a contact while it is off", scopes: manage,
 			states: writing, status: http.StatusCreated, register: operation((*Server).offerCourier)},
+		{method: http.MethodPost, path: "/v1/couriers/home", summary: "Pair with a home node of one's own", scopes: manage,
+			states: writing, status: http.StatusCreated, register: operation((*Server).addHome)},
 		{method: http.MethodDelete, path: "/v1/couriers/{id}", summary: "End a contact's and our help as couriers", scopes: manage,
 			states: writing, status: http.StatusNoContent, register: operation((*Server).endCourier)},
 	}

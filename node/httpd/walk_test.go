@@ -88,6 +88,7 @@ func samples(w *world) map[string]sample {
 		"GET /v1/couriers":                                 {status: 200},
 		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
+		"POST /v1/couriers/home":                           {body: `{"uri":"@link@"}`, status: 422},
 		"DELETE /v1/couriers/{id}":                         {path: "/v1/couriers/" + contact, status: 404},
 		"POST /v1/bundles/export":                          {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/bundles/import":                          {status: 422},
