@@ -35,6 +35,7 @@ func (p *Peer) paired(c *contact) {
 	if c.row.Role == RoleOwner && c.state.Helping == nil {
 		c.state.Helping = &mailbox.Terms{QuotaBytes: homeQuotaBytes, LifetimeDays: homeLifetimeDays}
 		p.pushTerms(c)
+		p.greetRelays(c)
 	}
 }
 
@@ -42,6 +43,7 @@ func (p *Peer) paired(c *contact) {
 func (p *Peer) ownerLeft(c *contact) {
 	c.state.Helping = nil
 	p.eraseShelves(c)
+	p.greetRelays(c)
 	p.part(p.lastNow, c)
 }
 

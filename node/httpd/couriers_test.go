@@ -21,6 +21,7 @@ func (w *world) helping(t *testing.T) protocol.ContactID {
 	w.d.helps = []protocol.Help{{
 		Contact: id, Given: &mailbox.Terms{QuotaBytes: 32 << 20, LifetimeDays: 14}, UsedBytes: 4096, Mailboxes: 3, HeldHere: 1,
 		Taken: &mailbox.Terms{QuotaBytes: 1 << 20, LifetimeDays: 7}, Declined: true, Standing: 2, Live: true, LastError: "no_answer",
+		Name: "Jiwoo", Phase: protocol.ContactEstablished,
 	}}
 	return id
 }
@@ -31,7 +32,7 @@ func TestCouriers(t *testing.T) {
 		t.Errorf("none is %q", a.body)
 	}
 	w.helping(t)
-	const want = `"gives":{"quota_bytes":33554432,"lifetime_days":14,"used_bytes":4096,"mailboxes":3,"items":1},` +
+	const want = `"kind":"contact","name":"Jiwoo","pairing":"established","ready":false,"gives":{"quota_bytes":33554432,"lifetime_days":14,"used_bytes":4096,"mailboxes":3,"items":1},` +
 		`"takes":{"quota_bytes":1048576,"lifetime_days":7,"mailboxes":2,"declined":true},"state":"live","last_error":"no_answer"}`
 	if a := w.d.must(200, call{method: "GET", path: "/v1/couriers"}); !strings.Contains(a.body, `{"contact_id":"`+w.contact+`",`+want) {
 		t.Errorf("one is %q", a.body)
@@ -47,6 +48,22 @@ func TestCouriers(t *testing.T) {
 	w.d.must(404, call{method: "POST", path: "/v1/couriers", body: `{"contact_id":"` + w.contact + `"}`, token: narrow})
 	w.d.must(204, call{method: "DELETE", path: "/v1/couriers/" + w.contact})
 	w.d.must(404, call{method: "DELETE", path: "/v1/couriers/ct_" + zeros})
+
+	// A home node is no contact, and is seen by who sees all conversations.
+	home := "ct_b" + zeros[1:]
+	id, err := protocol.ParseContactID(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.d.helps = []protocol.Help{{Contact: id, Role: protocol.RoleHome, Name: "Box", Phase: protocol.ContactRequested}}
+	if a := w.d.must(200, call{method: "GET", path: "/v1/couriers"}); !strings.Contains(a.body, `"kind":"home","name":"Box","pairing":"requested"`) {
+		t.Errorf("a home node is %q", a.body)
+	}
+	if a := w.d.must(200, call{method: "GET", path: "/v1/couriers", token: narrow}); a.body != `{"items":[]}` {
+		t.Errorf("a token of another conversation sees %q", a.body)
+	}
+	w.d.must(404, call{method: "DELETE", path: "/v1/couriers/" + home, token: narrow})
+	w.helping(t)
 	w.d.must(404, call{method: "DELETE", path: "/v1/couriers/none"})
 }
 
