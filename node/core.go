@@ -40,6 +40,7 @@ type core struct {
 	host       *p2p.Host
 	arrivals   <-chan p2p.Event // of host; nil while there is none
 	ledger     *egress.Ledger   // its methods may be called by anybody
+	local      local
 	conns      *atomic.Uint64
 	open       map[uint64]bool   // conns that the Peer knows
 	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
@@ -71,6 +72,8 @@ type request struct {
 	rows   []store.Row
 	events []protocol.Event // about rows
 	view   func(*protocol.Peer)
+	glance func(*core)
+	act    func(*core, *batch) (any, error)
 	answer chan<- answer // capacity 1
 }
 
@@ -102,14 +105,21 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 	}
 	c.stepped.Store(time.Now().UnixNano())
 	c.look()
-	return c, c.openHost()
+	if err := c.openLocal(); err != nil {
+		return nil, err
+	}
+	if err := c.openHost(); err != nil {
+		return nil, errors.Join(err, c.local.lan.Close())
+	}
+	return c, nil
 }
 
-// begin steps what the host says first, where it is, and commits it: what is asked
-// for next may need our addresses.
+// begin steps what the host and the local networks say first, where we are, and commits
+// it: what is asked for next may need our addresses.
 func (c *core) begin(ctx context.Context) error {
 	var b batch
 	c.network(&b, <-c.arrivals)
+	c.sound(&b, <-c.local.sounds)
 	return c.commit(ctx, &b)
 }
 
@@ -124,7 +134,7 @@ func (c *core) run(ctx context.Context) error {
 		err = c.loop(ctx)
 	}
 	c.jobs.Wait()
-	return errors.Join(err, c.host.Close())
+	return errors.Join(err, c.host.Close(), c.local.lan.Close())
 }
 
 func (c *core) loop(ctx context.Context) error {
@@ -144,6 +154,8 @@ func (c *core) loop(ctx context.Context) error {
 			c.finish(&b, f)
 		case e := <-c.arrivals:
 			c.network(&b, e)
+		case e := <-c.local.sounds:
+			c.sound(&b, e)
 		case <-c.wake.C:
 			c.step(&b, protocol.Woke{})
 			c.tick(&b)
@@ -163,6 +175,7 @@ func (c *core) gather(b *batch) {
 	if c.anew {
 		c.anew = false
 		c.step(b, c.place)
+		c.step(b, protocol.NearChanged{Near: c.local.near()})
 	}
 	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
 		select {
@@ -172,6 +185,8 @@ func (c *core) gather(b *batch) {
 			c.finish(b, f)
 		case e := <-c.arrivals:
 			c.network(b, e)
+		case e := <-c.local.sounds:
+			c.sound(b, e)
 		default:
 			return
 		}
@@ -222,6 +237,10 @@ func (c *core) take(b *batch, r request) {
 		r.view(c.peer)
 		r.answer <- answer{}
 		return
+	case r.glance != nil:
+		r.glance(c)
+		r.answer <- answer{}
+		return
 	case c.readOnly.Load() && !frees(r):
 		r.answer <- answer{err: store.ErrFull}
 		return
@@ -246,6 +265,14 @@ func (c *core) take(b *batch, r request) {
 				p.result = reply.Result
 			}
 		}
+	}
+	if r.act != nil {
+		result, err := r.act(c, b)
+		if err != nil {
+			r.answer <- answer{err: err}
+			return
+		}
+		p.result = result
 	}
 	b.rows = append(b.rows, r.rows...)
 	b.out.Events = append(b.out.Events, r.events...)
@@ -379,6 +406,9 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 	peer, err := loadPeer(c.store, c.machine)
 	if err != nil {
 		return fmt.Errorf("load after a full disk: %w", err)
+	}
+	if c.local.trusted, err = loadTrusted(c.store); err != nil {
+		return err
 	}
 	c.peer, c.anew = peer, true
 	for conn := range c.open {

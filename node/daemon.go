@@ -134,7 +134,7 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 		return nil, ctx.Err()
 	}
 	waiting := ctx.Done()
-	if r.input != nil || len(r.rows) > 0 {
+	if r.input != nil || r.act != nil || len(r.rows) > 0 {
 		waiting = nil // what was taken is committed: whoever asks again must find it
 	}
 	select {

@@ -19,6 +19,8 @@ const (
 	aliveWithin = 5 * time.Second
 	// rotateSpread is how far from midnight UTC the transport key may change.
 	rotateSpread = 3 * time.Hour
+	// trustedMax bounds the local networks that are remembered as trusted.
+	trustedMax = 256
 	// indexDelay is how long the loop must be idle before it indexes for search.
 	indexDelay = 200 * time.Millisecond
 	// expiryEvery is how often the store is asked what is due, at the least.

@@ -50,7 +50,7 @@ func newTestCore(t *testing.T, listen ...string) *core {
 	c.wake = time.NewTimer(time.Hour)
 	t.Cleanup(func() {
 		c.jobs.Wait()
-		if err := errors.Join(c.host.Close(), st.Close(), profile.Close()); err != nil {
+		if err := errors.Join(c.host.Close(), c.local.lan.Close(), st.Close(), profile.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -148,6 +148,8 @@ func (c *core) sends(sends []protocol.Send) {
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial
 			c.host.Punch(c.lastDial, uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
+		case protocol.Beacon:
+			c.beacon(s)
 		case protocol.Dial:
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial

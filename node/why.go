@@ -48,11 +48,16 @@ func (n *Node) Network() api.Network {
 	out := api.Network{Reachability: api.ReachabilityOffline, Listen: []string{}, Peers: []api.NetworkPeer{}}
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
-	seen, err := look(ctx, n, network)
+	seen := make(chan api.Network, 1) // filled before ask returns without an error
+	_, err := n.ask(ctx, request{glance: func(c *core) {
+		found := network(c.peer)
+		found.Networks = c.local.views()
+		seen <- found
+	}})
 	if err != nil {
 		return out
 	}
-	return seen
+	return <-seen
 }
 
 // Egress returns to whom anything was sent since the profile was unlocked.

@@ -42,6 +42,7 @@ func (c *cli) inviteCreate() *cobra.Command {
 	f.BoolVar(&card, "card", false, "")
 	f.IntVar(&request.Uses, "uses", 0, "")
 	f.Var(&expires, "expires", "")
+	f.BoolVar(&request.LAN, "lan", false, "")
 	f.StringVar(&request.Note, "note", "", "")
 	f.BoolVar(&qr, "qr", false, "")
 	f.BoolVar(&request.Direct, "direct", false, "")

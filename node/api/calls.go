@@ -441,6 +441,19 @@ func (c *Client) Ack(ctx context.Context, in Ack) (Consumer, error) {
 	return out, err
 }
 
+// TrustNetwork has contacts on a local network that we are in find us, and everybody on
+// it see that this program runs here. An empty name means the one with a gateway.
+func (c *Client) TrustNetwork(ctx context.Context, network string) (LocalNetwork, error) {
+	var out LocalNetwork
+	err := c.post(ctx, "/v1/network/trust", TrustRequest{Network: network}, &out)
+	return out, err
+}
+
+// DistrustNetwork ends that, by the network's id or the interface.
+func (c *Client) DistrustNetwork(ctx context.Context, network string) error {
+	return c.delete(ctx, "/v1/network/trust/"+seg(network), nil)
+}
+
 // Egress returns to whom the daemon has sent anything, and why.
 func (c *Client) Egress(ctx context.Context) (Egress, error) {
 	return fetch[Egress](ctx, c, "/v1/network/egress", nil)

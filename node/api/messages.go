@@ -191,9 +191,10 @@ type OutboxItem struct {
 
 // Network answers GET /v1/network.
 type Network struct {
-	Reachability string        `json:"reachability" enum:"direct,lan,offline"`
-	Listen       []string      `json:"listen" doc:"our addresses"`
-	Peers        []NetworkPeer `json:"peers" doc:"contacts that are live now"`
+	Reachability string         `json:"reachability" enum:"direct,lan,offline"`
+	Listen       []string       `json:"listen" doc:"our addresses"`
+	Peers        []NetworkPeer  `json:"peers" doc:"contacts that are live now"`
+	Networks     []LocalNetwork `json:"networks" doc:"local networks: those that we are in, then those that are trusted and elsewhere"`
 }
 
 // NetworkPeer is a contact with an authenticated connection.

@@ -31,6 +31,7 @@ type InviteRequest struct {
 	Uses      int    `json:"uses,omitempty" minimum:"1" maximum:"10000" doc:"how many may be accepted; contact: always 1; card: default without limit"`
 	ExpiresIn int64  `json:"expires_in,omitempty" minimum:"60" doc:"seconds; default by what can be reached"`
 	Note      string `json:"note,omitempty" doc:"for oneself, never sent"`
+	LAN       bool   `json:"lan,omitempty" doc:"while it is open, say so on every local network: its holder there finds us, and everybody there can see that this program runs here"`
 	Ask       bool   `json:"ask,omitempty" doc:"requests wait for an answer instead of being accepted at once"`
 	Direct    bool   `json:"direct,omitempty" doc:"the link says where this machine is although couriers take requests to it"`
 }

@@ -149,6 +149,8 @@ const (
 	CodeAlreadyAnswered      Code = "already_answered"
 	CodeAliasTaken           Code = "alias_taken"
 	CodeAmbiguous            Code = "ambiguous"
+	CodeNetworkAmbiguous     Code = "network_ambiguous"
+	CodeNetworkUnsupported   Code = "network_unsupported"
 	CodeBlocked              Code = "blocked"
 	CodeContactFailed        Code = "contact_failed"
 	CodeNotEstablished       Code = "not_established"
@@ -262,6 +264,8 @@ var codeTable = map[Code]codeInfo{
 	CodeAlreadyAnswered:      {http.StatusConflict, "The request is already answered", false},
 	CodeAliasTaken:           {http.StatusConflict, "Another contact has this alias", false},
 	CodeAmbiguous:            {http.StatusConflict, "More than one contact has this name", false},
+	CodeNetworkAmbiguous:     {http.StatusConflict, "This machine is in more than one local network", false},
+	CodeNetworkUnsupported:   {http.StatusConflict, "This system does not tell when it is in another network", false},
 	CodeBlocked:              {http.StatusConflict, "The contact is blocked", false},
 	CodeContactFailed:        {http.StatusConflict, "The contact could not be established", false},
 	CodeNotEstablished:       {http.StatusConflict, "The contact is not established yet", false},

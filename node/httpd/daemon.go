@@ -62,6 +62,12 @@ type Daemon interface {
 	Identity(ctx context.Context) (Identity, error)
 	// Network returns our addresses and the live contacts.
 	Network() api.Network
+	// TrustNetwork has us be heard on a local network from now on, by its id or
+	// interface; empty means the one with a gateway. Problems: not_found,
+	// network_ambiguous, network_unsupported, too_many.
+	TrustNetwork(ctx context.Context, network string) (api.LocalNetwork, error)
+	// DistrustNetwork ends that. Problem: not_found.
+	DistrustNetwork(ctx context.Context, network string) error
 	// Egress returns to whom anything was sent since the profile was unlocked. Problem:
 	// locked.
 	Egress() (egress.Seen, error)

@@ -193,6 +193,20 @@ func (d *testDaemon) Identity(context.Context) (Identity, error) {
 
 func (d *testDaemon) Network() api.Network { return api.Network{Reachability: api.ReachabilityOffline} }
 
+func (d *testDaemon) TrustNetwork(_ context.Context, network string) (api.LocalNetwork, error) {
+	if network != "eth0" {
+		return api.LocalNetwork{}, api.NewProblem(api.CodeNotFound)
+	}
+	return api.LocalNetwork{ID: "0123", Interface: "eth0", Here: true, Addresses: []string{"192.168.1.20"}, Trusted: true}, nil
+}
+
+func (d *testDaemon) DistrustNetwork(_ context.Context, network string) error {
+	if network != "eth0" {
+		return api.NewProblem(api.CodeNotFound)
+	}
+	return nil
+}
+
 func (d *testDaemon) Egress() (egress.Seen, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -49,7 +49,7 @@ func (s *Server) createInvite(ctx context.Context, in *inviteInput) (*reply[api.
 	input := func(ref uint64) protocol.Input {
 		return protocol.CreateInvite{
 			Ref: ref, Kind: protocol.InviteKind(req.Kind), Lifetime: time.Duration(req.ExpiresIn) * time.Second,
-			Uses: req.Uses, Ask: req.Ask, Note: req.Note, Direct: req.Direct,
+			Uses: req.Uses, Ask: req.Ask, LAN: req.LAN, Note: req.Note, Direct: req.Direct,
 		}
 	}
 	body := string(requestOf(ctx).body)

@@ -79,6 +79,10 @@ func serviceRoutes() []route {
 			scopes: scopes(api.ScopeSettingsWrite), states: writing, register: operation((*Server).patchSettings)},
 		{method: http.MethodGet, path: "/v1/network", summary: "Own addresses and live contacts",
 			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).network)},
+		{method: http.MethodPost, path: "/v1/network/trust", summary: "Be heard on a local network from now on",
+			scopes: scopes(api.ScopeNetworkManage), states: writing, register: operation((*Server).trustNetwork)},
+		{method: http.MethodDelete, path: "/v1/network/trust/{network}", summary: "Be silent on a local network",
+			scopes: scopes(api.ScopeNetworkManage), states: writing, status: http.StatusNoContent, register: operation((*Server).distrustNetwork)},
 		{method: http.MethodGet, path: "/v1/network/egress", summary: "Whom the daemon has sent to, and why",
 			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).egress)},
 	}

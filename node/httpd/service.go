@@ -291,6 +291,6 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 
 func (s *Server) network(context.Context, *none) (*reply[api.Network], error) {
 	out := s.daemon.Network()
-	out.Listen, out.Peers = notNil(out.Listen), notNil(out.Peers)
+	out.Listen, out.Peers, out.Networks = notNil(out.Listen), notNil(out.Peers), notNil(out.Networks)
 	return ok(0, out), nil
 }

@@ -86,6 +86,8 @@ func samples(w *world) map[string]sample {
 		"GET /v1/messages/{id}/why":                        {path: "/v1/messages/" + message + "/why", status: 200},
 		"GET /v1/outbox":                                   {status: 200},
 		"GET /v1/couriers":                                 {status: 200},
+		"POST /v1/network/trust":                           {body: `{"network":"eth0"}`, status: 200},
+		"DELETE /v1/network/trust/{network}":               {path: "/v1/network/trust/eth0", status: 204},
 		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/couriers/home":                           {body: `{"uri":"@link@"}`, status: 422},

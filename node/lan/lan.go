@@ -91,6 +91,9 @@ func Open(c Config) *LAN {
 // Events is where everything is reported. It is closed when Close has ended everything.
 func (l *LAN) Events() <-chan Event { return l.events }
 
+// Look looks at the networks now, whatever was told last.
+func (l *LAN) Look() ([]Network, error) { return l.look() }
+
 // watch reports changes of the networks.
 func (l *LAN) watch() {
 	ticker := time.NewTicker(watchInterval)
