@@ -200,7 +200,8 @@ func (p *Peer) sighted(now time.Time, c *contact, at netip.AddrPort) {
 	}
 	came := c.seen.at.IsZero() || now.Sub(c.seen.at) > sightingKept || !slices.Equal(c.seen.addresses, addresses)
 	c.seen.addresses, c.seen.at = addresses, now
-	if len(c.conns) == 0 && (came || c.needsPath(now)) {
+	direct := slices.ContainsFunc(c.conns, func(k *conn) bool { return k.rung != RungRelay })
+	if !direct && (came || c.needsPath(now)) {
 		p.dialNear(now, c)
 	}
 }
