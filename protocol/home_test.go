@@ -2,8 +2,11 @@ package protocol
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
+
+	"pabal/protocol/wire"
 )
 
 // pair makes home the home node of owner.
@@ -69,6 +72,44 @@ func TestHomeNode(t *testing.T) {
 	}
 	if h, _ := a.helpOf(home); !h.Ready || h.Standing != 1 {
 		t.Errorf("%+v", h)
+	}
+}
+
+// TestLinkOfLyingCourier has the courier that a link names show another bundle: it is refused and told, and
+// the true one, when it comes, still does.
+func TestLinkOfLyingCourier(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Home")
+	a, b, home := all[0], all[1], all[2]
+	w.pair(a, home)
+	w.pass(2 * time.Second)
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.pass(2 * time.Second)
+	w.switchOff(a)
+	var board wire.MailboxID
+	for id, items := range w.held[home] {
+		if len(items) == 1 && items[0].Type == wire.TypeBundleAnswer {
+			board = id
+		}
+	}
+	true0 := w.held[home][board][0]
+	lie := true0
+	lie.Body = slices.Clone(true0.Body)
+	lie.Body[100] ^= 1
+	w.held[home][board][0] = lie
+	b.step(w.now, AddContact{Link: link})
+	w.pass(2 * time.Second)
+	if !slices.ContainsFunc(b.out.Events, func(e Event) bool { return e.Type == SecurityAlert && e.Code == "bundle_invalid" }) {
+		t.Error("nobody was told")
+	}
+	if b.only().state.Asking.Request != nil {
+		t.Error("it asked by a bundle that is not the inviter's")
+	}
+	w.held[home][board][0] = true0
+	w.pass(10 * time.Minute)
+	w.switchOn(a)
+	w.pass(20 * time.Minute)
+	if got := b.only().row.Phase; got != ContactEstablished {
+		t.Errorf("phase %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,9 @@ import (
 
 // defaultProfile is the profile that run serves unless --profile names one.
 const defaultProfile = "default"
+
+// homeName is what a home node is called that was not given a name.
+const homeName = "Home"
 
 // runFlags are those of run.
 type runFlags struct {
@@ -60,7 +64,7 @@ func (c *cli) runCommand() *cobra.Command {
 	f.StringVar(&flags.log, "log", "warn", "")
 	return withExample(cmd, `  pabal run
   pabal run --name Mina --passphrase-file FILE
-  pabal run --courier --name Box --no-passphrase
+  pabal run --courier
   pabal run --demo`)
 }
 
@@ -107,6 +111,10 @@ func (c *cli) prepare(ctx context.Context, config *node.Config, all *runFlags) (
 		return false, err
 	}
 	switch {
+	case !exists && all.home && flags.passphrase.file == "" && !flags.passphrase.none:
+		// It starts by itself, also after a power cut, and has nothing that reads anybody's mail.
+		config.Create = &node.NewProfile{Name: cmp.Or(flags.name, homeName)}
+		return false, nil
 	case !exists && all.later:
 		return false, nil
 	case !exists:

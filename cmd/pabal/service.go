@@ -22,7 +22,7 @@ type serviceFlags struct {
 	user, system bool
 	print        bool
 	listen       []string
-	lan          bool
+	lan, courier bool
 	credential   string
 }
 
@@ -70,9 +70,10 @@ func (c *cli) serviceInstall() *cobra.Command {
 	f.BoolVar(&flags.print, "print", false, "")
 	f.StringSliceVar(&flags.listen, "listen", nil, "")
 	f.BoolVar(&flags.lan, "lan", false, "")
+	f.BoolVar(&flags.courier, "courier", false, "")
 	f.StringVar(&flags.credential, "credential", "", "")
 	return withExample(cmd, `  pabal service install
-  pabal service install --listen 0.0.0.0:4001
+  pabal service install --courier --listen 0.0.0.0:4001
   sudo pabal service install --credential /etc/credstore.encrypted/pabal`)
 }
 
@@ -174,7 +175,7 @@ func (c *cli) complete(s *service, flags *serviceFlags) error {
 		}
 		u.listen = append(u.listen, at)
 	}
-	u.lan, u.sharedTmp = flags.lan, filepath.Dir(s.paths.Socket) != s.paths.Run
+	u.lan, u.courier, u.sharedTmp = flags.lan, flags.courier, filepath.Dir(s.paths.Socket) != s.paths.Run
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program: %w", err)

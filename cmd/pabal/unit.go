@@ -30,6 +30,7 @@ type unit struct {
 	sharedTmp  bool   // the socket's path is too long for the profile, so that it lies in /tmp
 	listen     []netip.AddrPort
 	lan        bool
+	courier    bool
 	credential string // a file of systemd-creds, only of a system unit; empty: none
 }
 
@@ -86,6 +87,9 @@ func (u *unit) command() string {
 	}
 	if u.lan {
 		words = append(words, "--lan")
+	}
+	if u.courier {
+		words = append(words, "--courier")
 	}
 	if u.credential != "" {
 		words = append(words, "--passphrase-file", "%d/"+credentialName)

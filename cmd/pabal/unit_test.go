@@ -23,7 +23,7 @@ func sampleUnits(t *testing.T) map[string]*unit {
 	port := []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:4001"), netip.MustParseAddrPort("[::]:443")}
 	return map[string]*unit{
 		"user":         {profile: "default", program: program},
-		"user home":    {profile: "지우", program: program, home: "/home/mina/p 100%/pabal", lan: true},
+		"user home":    {profile: "지우", program: program, home: "/home/mina/p 100%/pabal", lan: true, courier: true},
 		"user data":    {profile: "a-b.c", program: program, dataHome: "/mnt/data", listen: port[:1]},
 		"system":       {system: true, profile: "default", program: program, home: systemHome, listen: port[:1]},
 		"system low":   {system: true, profile: "home_node", program: program, home: systemHome, listen: port},
@@ -36,7 +36,7 @@ func TestUnitText(t *testing.T) {
 	all := sampleUnits(t)
 	for name, wants := range map[string][]string{
 		"user":         {`"default" run --setup-later` + "\n", "WantedBy=default.target", "MemoryDenyWriteExecute=yes"},
-		"user home":    {`--home "/home/mina/p 100%%/pabal" --profile "지우" run --setup-later --lan`},
+		"user home":    {`--home "/home/mina/p 100%%/pabal" --profile "지우" run --setup-later --lan --courier`},
 		"user data":    {`--listen "0.0.0.0:4001"`, `Environment="XDG_DATA_HOME=/mnt/data"`},
 		"system":       {"\nCapabilityBoundingSet=\n", "ProtectSystem=strict", "StateDirectory=pabal/default\n", "WantedBy=multi-user.target", "PrivateTmp=yes"},
 		"system low":   {"CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n", `--listen "[::]:443"`},
