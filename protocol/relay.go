@@ -139,14 +139,14 @@ func (p *Peer) greetRelays(c *contact) {
 }
 
 // reachReceived lets whoever shows the write capability of a mailbox be connected with
-// its owner.
+// its owner. The holder of a link, who may leave a request, is none of them.
 func (p *Peer) reachReceived(k *conn, body []byte) {
 	key, err := wire.ParseReach(body)
 	if err != nil || k.relayed {
 		return
 	}
 	box := p.shelves.Writer(key)
-	if box == nil {
+	if box == nil || box.OfLink() {
 		return
 	}
 	owner := p.owner(box)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/invite"
 	"pabal/protocol/wire"
 )
 
@@ -200,6 +201,31 @@ func TestRelayOfNobody(t *testing.T) {
 		if w.helped[k.id] != (ContactID{}) {
 			t.Error("the relay goes on")
 		}
+	}
+}
+
+// TestRelayOfNoLink: the holder of a link, who may leave a request with the inviter's
+// courier, is not told there whether the inviter is on, nor connected with it.
+func TestRelayOfNoLink(t *testing.T) {
+	w, _, b, c := friends(t)
+	text := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	link, err := wire.ParseLink(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := invite.DepositCapability(link.Secret, c.p.Transport(w.now).Public())
+	key := wire.Key{ID: slotID(write), Capability: write}
+	if c.p.shelves.Writer(key) == nil {
+		t.Fatal("no queue stands")
+	}
+	stranger(c, w.now, 900, write.Access().HelloKey(dayOf(w.now)))
+	if !c.p.conns[900].proved {
+		t.Fatal("the holder's hello is not answered")
+	}
+	out := c.step(w.now, FrameReceived{Conn: 900, Type: wire.TypeReach, Body: wire.AppendReach(nil, key)})
+	if len(out.Sends) > 0 {
+		t.Errorf("the courier answers %v", out.Sends)
 	}
 }
 

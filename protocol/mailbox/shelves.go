@@ -41,6 +41,10 @@ type Held struct {
 // the Box and holds until its next change.
 func (b *Box) Items() []Held { return b.items }
 
+// OfLink reports whether it is the queue that the holder of a link finds by its write
+// capability: its id is derived from that one.
+func (b *Box) OfLink() bool { return b.Order.ID == b.Order.Write.MailboxID() }
+
 // Shelves is all that a courier holds. The zero value is empty.
 type Shelves struct {
 	boxes  map[wire.MailboxID]*Box
