@@ -102,6 +102,7 @@ func (w *World) finder(m *machine, i invitation, says ...frame) {
 		says = append(says, w.finderFrame(m, link))
 	}
 	for _, f := range says {
+		c.ends[0].replays = c.ends[0].replays || f.kind == wire.TypeEnvelope
 		at += w.between(0, 2*time.Second)
 		w.network.arrive(c.ends[1], f, at)
 	}

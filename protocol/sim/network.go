@@ -38,6 +38,7 @@ type end struct {
 	local, remote identity.TransportKey
 	inbound       bool
 	finder        bool // a stranger's, who holds a link
+	replays       bool // and brings envelopes that were recorded
 	open          bool // the machine has been told of it and not yet of its end
 	helloSent     bool
 	helloSeen     bool // a hello of the other end was delivered
