@@ -26,6 +26,8 @@ type conn struct {
 	active  bool // pinged: its conversation is in use
 
 	watching   map[wire.MailboxID]*watch // of ours that the other side collects
+	pushing    int                       // bytes of mail on the way out of these
+	crowded    bool                      // there was no room for more
 	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
 	reaching   map[wire.MailboxID]bool   // whose owners it was asked to connect us with, and has not answered
 	ordered    map[orderOn]bool          // asked for there

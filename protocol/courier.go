@@ -14,9 +14,12 @@ import (
 
 // watch is a mailbox that a connection collects: what lies there is pushed as it comes.
 type watch struct {
-	pushed map[wire.ItemHash]int // on the way and not acknowledged, with their sizes
-	bytes  int                   // of these
-	done   bool                  // the reader was told that there is no more
+	pushed  map[wire.ItemHash]int // on the way and not acknowledged, with their sizes
+	bytes   int                   // of these
+	counts  bool                  // they count for the connection
+	reading int                   // jobs under way
+	again   bool                  // it was collected anew meanwhile
+	done    bool                  // the reader was told that there is no more
 }
 
 // offerHelp makes us a courier of a contact. From then on we keep one transport key:
@@ -85,8 +88,13 @@ func (p *Peer) endHelp(now time.Time, in EndHelp) error {
 
 func (p *Peer) eraseShelves(c *contact) {
 	for _, id := range p.shelves.CloseAll(mailbox.Owner(c.row.ID)) {
-		p.write(EraseMailbox{ID: id})
+		p.eraseMailbox(id)
 	}
+}
+
+func (p *Peer) eraseMailbox(id wire.MailboxID) {
+	p.unwatch(id)
+	p.write(EraseMailbox{ID: id})
 }
 
 func (p *Peer) pushTerms(c *contact) {
@@ -112,7 +120,7 @@ func (p *Peer) ordersReceived(k *conn, body []byte) {
 		word := wire.MailboxClosed
 		if o.Close {
 			if p.shelves.Close(mailbox.Owner(c.row.ID), o.ID) {
-				p.write(EraseMailbox{ID: o.ID})
+				p.eraseMailbox(o.ID)
 			}
 		} else if p.shelves.Open(mailbox.Owner(c.row.ID), o) {
 			word = wire.MailboxOpened
@@ -194,12 +202,41 @@ func (p *Peer) collectReceived(k *conn, body []byte) {
 	}
 }
 
+// watch pushes from a mailbox from now on. If it is collected anew, so is what was pushed
+// and not received, but not before what is being read has been handed over: nobody has
+// more read than may be on the way.
 func (p *Peer) watch(k *conn, box *mailbox.Box) {
+	id := box.Order.ID
+	if w := k.watching[id]; w != nil {
+		if w.reading > 0 {
+			w.again = true
+			return
+		}
+		k.onTheWay(w, -w.bytes)
+	}
 	if k.watching == nil {
 		k.watching = make(map[wire.MailboxID]*watch)
 	}
-	k.watching[box.Order.ID] = &watch{pushed: make(map[wire.ItemHash]int)}
+	// The holders of links, whose requests may have to wait, hold up no mail.
+	k.watching[id] = &watch{pushed: make(map[wire.ItemHash]int), counts: box.Order.Kind == wire.MailboxQueue && !box.OfLink()}
 	p.push(k, box)
+}
+
+// onTheWay counts bytes that are pushed, or are not on the way any more.
+func (k *conn) onTheWay(w *watch, bytes int) {
+	w.bytes += bytes
+	if w.counts {
+		k.pushing += bytes
+	}
+}
+
+// unwatch ends the pushing from a mailbox that is gone.
+func (p *Peer) unwatch(id wire.MailboxID) {
+	for _, k := range p.readers(id) {
+		k.onTheWay(k.watching[id], -k.watching[id].bytes)
+		delete(k.watching, id)
+		p.pushOthers(k)
+	}
 }
 
 // beginWanted begins to push from a mailbox that somebody wanted before it stood.
@@ -220,24 +257,34 @@ func (p *Peer) beginWanted(id wire.MailboxID) {
 // way at once.
 func (p *Peer) push(k *conn, box *mailbox.Box) {
 	w := k.watching[box.Order.ID]
+	itemsMax := pushItemsMax
+	if box.OfLink() {
+		itemsMax = pushRequestsMax
+	}
 	var next []wire.ItemHash
+	crowded := false
 	for _, h := range box.Items() {
 		if _, on := w.pushed[h.Hash]; on {
 			continue
 		}
-		if len(w.pushed) >= pushItemsMax || w.bytes > 0 && w.bytes+h.SizeBytes > pushBytesMax {
+		if len(w.pushed) >= itemsMax || w.bytes > 0 && w.bytes+h.SizeBytes > pushBytesMax {
+			break
+		}
+		if w.counts && k.pushing > 0 && k.pushing+h.SizeBytes > pushAllBytesMax {
+			k.crowded, crowded = true, true
 			break
 		}
 		w.pushed[h.Hash] = h.SizeBytes
-		w.bytes += h.SizeBytes
+		k.onTheWay(w, h.SizeBytes)
 		next = append(next, h.Hash)
 	}
 	if len(next) > 0 {
 		w.done = false
+		w.reading++
 		p.out.Jobs = append(p.out.Jobs, FetchHeld{Conn: k.id, Mailbox: box.Order.ID, Items: next})
 		return
 	}
-	if len(w.pushed) == 0 && !w.done {
+	if len(w.pushed) == 0 && !crowded && !w.done {
 		w.done = true
 		p.say(k, wire.Acknowledge{ID: box.Order.ID, Word: wire.MailboxAll})
 	}
@@ -249,10 +296,15 @@ func (p *Peer) heldFetched(in HeldFetched) {
 	if k == nil || k.watching[in.Mailbox] == nil {
 		return
 	}
+	w := k.watching[in.Mailbox]
+	w.reading = max(w.reading-1, 0)
 	for _, item := range in.Items {
 		if item.MayLie() {
 			p.send(SendFrame{Conn: k.id, Type: wire.TypePush, Body: wire.Push{ID: in.Mailbox, Item: item}.Append(nil)})
 		}
+	}
+	if box := p.shelves.Box(in.Mailbox); box != nil && w.again && w.reading == 0 {
+		p.watch(k, box)
 	}
 }
 
@@ -263,7 +315,7 @@ func (p *Peer) itemsReceived(k *conn, a wire.Acknowledge) {
 		return
 	}
 	for _, hash := range a.Items {
-		w.bytes -= w.pushed[hash]
+		k.onTheWay(w, -w.pushed[hash])
 		delete(w.pushed, hash)
 	}
 	if box.Order.Kind == wire.MailboxQueue {
@@ -271,6 +323,20 @@ func (p *Peer) itemsReceived(k *conn, a wire.Acknowledge) {
 			p.write(EraseHeld{Mailbox: a.ID, Hash: hash})
 		}
 		p.push(k, box)
+	}
+	p.pushOthers(k)
+}
+
+// pushOthers goes on with the mailboxes that had to wait for room on a connection.
+func (p *Peer) pushOthers(k *conn) {
+	if !k.crowded || k.pushing > pushAllBytesMax/2 {
+		return
+	}
+	k.crowded = false
+	for _, id := range sortedKeys(k.watching) {
+		if box := p.shelves.Box(id); box != nil {
+			p.push(k, box)
+		}
 	}
 }
 
@@ -294,7 +360,7 @@ func (p *Peer) withdrawReceived(k *conn, body []byte) {
 func (p *Peer) scanShelves(now time.Time) {
 	boxes, items := p.shelves.Expired(now)
 	for _, id := range boxes {
-		p.write(EraseMailbox{ID: id})
+		p.eraseMailbox(id)
 	}
 	for _, id := range sortedKeys(items) {
 		for _, hash := range items[id] {

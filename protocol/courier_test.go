@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/mailbox"
 	"pabal/protocol/wire"
 )
 
@@ -585,5 +586,113 @@ func TestLinkOpensNoMailbox(t *testing.T) {
 	deposit := wire.Deposit{ID: m.ID, Write: m.Write, Item: wire.Item{Type: wire.TypeEnvelope, Body: make([]byte, 512)}}.Append(nil)
 	if out := c.step(w.now, FrameReceived{Conn: 900, Type: wire.TypeDeposit, Body: deposit}); len(out.Sends)+len(out.Writes) > 0 {
 		t.Errorf("it answers %v, writes %v", out.Sends, out.Writes)
+	}
+}
+
+// TestCollectedAgainAndAgain has a reader collect one mailbox as often as one frame lets
+// it: the courier has no more read than may be on the way.
+func TestCollectedAgainAndAgain(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	for i := range 4 {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint(i, strings.Repeat("x", 30000))})
+		w.pass(5 * time.Second)
+	}
+	box := b.of(a).state.Boxes[0]
+	stranger(c, w.now, 900, box.Read.Access().HelloKey(dayOf(w.now)))
+	keys := make([]wire.Key, wire.CollectKeysMax)
+	for i := range keys {
+		keys[i] = wire.Key{ID: box.ID, Capability: box.Read}
+	}
+	c.jobs, c.out = nil, Output{}
+	collect := FrameReceived{Conn: 900, Type: wire.TypeCollect, Body: wire.AppendCollect(nil, keys)}
+	c.step(w.now, collect)
+	c.step(w.now, collect)
+	if len(c.jobs) != 1 {
+		t.Fatalf("%d jobs", len(c.jobs))
+	}
+	read := c.jobs[0].(FetchHeld)
+	c.jobs = nil
+	w.work(c, read)
+	if pushed := countFrames(c.out.Sends, wire.TypePush); pushed != len(read.Items) || len(c.jobs) != 1 {
+		t.Errorf("%d of %d pushed, %d jobs", pushed, len(read.Items), len(c.jobs))
+	}
+}
+
+func countFrames(sends []Send, typ wire.Type) (n int) {
+	for _, send := range sends {
+		if f, ok := send.(SendFrame); ok && f.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+// TestManyMailboxesAtOnce collects more mail than may be on the way at once: all of it
+// comes, and never more is read than that.
+func TestManyMailboxesAtOnce(t *testing.T) {
+	w, all := newTown(t, append([]string{"Jiwoo", "Courier"}, strings.Split("ABCDEF", "")...)...)
+	b, c, people := all[0], all[1], all[2:]
+	w.meet(b, c)
+	c.step(w.now, OfferHelp{Contact: c.of(b).row.ID, QuotaBytes: 256 << 20, LifetimeDays: 14})
+	for _, a := range people {
+		w.meet(b, a)
+	}
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	now := w.now.Unix() + 1000000
+	bytes := 0
+	for _, a := range people { // as many large envelopes as may be on the way out of one
+		m := a.of(b).state.Record.Mailboxes[0]
+		for i := range 62 {
+			item := wire.Item{Type: wire.TypeEnvelope, Body: make([]byte, wire.EnvelopeBytesMax)}
+			item.Body[0], item.Body[1] = byte(i), m.ID[0]
+			bytes += len(item.Body)
+			h := PutHeld{Mailbox: m.ID, Hash: item.Hash(), Number: uint64(i), Expires: now, Type: item.Type, Body: item.Body}
+			if c.p.shelves.RestoreItem(m.ID, mailbox.Held{Hash: h.Hash, Number: h.Number, Expires: now, SizeBytes: len(item.Body)}) {
+				w.held[c][m.ID] = append(w.held[c][m.ID], h)
+			}
+		}
+	}
+	if bytes <= pushAllBytesMax {
+		t.Fatalf("%d bytes are not too many", bytes)
+	}
+	delete(w.off, b)
+	b.step(w.now, Reconnect{})
+	most := 0
+	for range 200 { // as town.run, but with a look at what is on the way
+		for _, s := range []*side{c, b} {
+			sends := s.out.Sends
+			s.out.Sends = nil
+			for _, send := range sends {
+				w.do(s, send)
+			}
+			for _, write := range s.out.Writes {
+				w.keep(s, write)
+			}
+			s.out.Writes = nil
+			jobs := s.jobs
+			s.jobs = nil
+			read := 0
+			for _, job := range jobs {
+				if f, ok := job.(FetchHeld); ok {
+					read += len(f.Items) * wire.EnvelopeBytesMax
+				}
+				w.work(s, job)
+			}
+			most = max(most, read)
+		}
+	}
+	if most > pushAllBytesMax {
+		t.Errorf("%d bytes are read at once", most)
+	}
+	if n := w.holds(c); n > 0 {
+		t.Errorf("%d items are never collected", n)
+	}
+	for _, k := range c.p.connsInOrder() {
+		if k.pushing != 0 {
+			t.Errorf("%d bytes are on the way for ever", k.pushing)
+		}
 	}
 }
