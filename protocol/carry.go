@@ -146,7 +146,9 @@ func (p *Peer) nextCarry(now time.Time, c *contact, boxes [][16]byte) time.Time 
 			if c.waitingSince.IsZero() {
 				c.waitingSince = now
 			}
-			add(c.waitingSince.Add(gatherFor(c.queue.SealedLen())))
+			if add(c.waitingSince.Add(gatherFor(c.queue.SealedLen()))); fullEnvelope(now, c, ps) {
+				add(now)
+			}
 		}
 	} else {
 		c.waitingSince = time.Time{}
@@ -177,21 +179,39 @@ func gatherFor(out int) time.Duration {
 	return time.Hour
 }
 
-// sealForCouriers seals what waits for a contact that is off.
+// fullEnvelope reports whether so much waits that an envelope of the largest size takes no
+// more: to gather longer would save nothing of the window.
+func fullEnvelope(now time.Time, c *contact, ps *pairSession) bool {
+	return c.queue.Overflows(largest(now, ps))
+}
+
+// largest returns the content bytes that the largest envelope holds now.
+func largest(now time.Time, ps *pairSession) int {
+	sizes := ps.s.ContentSizes(now)
+	return sizes[len(sizes)-1]
+}
+
+// sealForCouriers seals what waits for a contact that is off: all of it when it has
+// gathered, before that what fills envelopes.
 func (p *Peer) sealForCouriers(now time.Time, c *contact) error {
 	ps := c.sending()
-	if c.live() != nil || ps == nil || c.row.Verification == VerifiedChanged || c.waitingSince.IsZero() ||
-		now.Before(c.waitingSince.Add(gatherFor(c.queue.SealedLen()))) {
+	if c.live() != nil || ps == nil || c.row.Verification == VerifiedChanged || c.waitingSince.IsZero() {
 		return nil
 	}
+	gathered := !now.Before(c.waitingSince.Add(gatherFor(c.queue.SealedLen())))
+	due := func() bool { return c.queue.WaitingLen() > 0 && (gathered || fullEnvelope(now, c, ps)) }
 	if c.refetching > 0 || !p.renumber(now, c) {
 		return nil
 	}
-	if err := p.sealAll(now, c, ps, session.CourierSizeMin); err != nil {
+	err := p.sealWhile(now, c, ps, session.CourierSizeMin, func() bool { return due() && c.queue.AtHand(largest(now, ps)) })
+	if err != nil {
 		return err
 	}
-	if c.waitingSince = (time.Time{}); c.queue.WaitingLen() > 0 && ps.s.WindowLeft() > 1 {
-		p.fetch(c, true, nil)
+	switch {
+	case due() && ps.s.WindowLeft() > 1:
+		p.fetch(c, true, nil) // what waits has gathered, and goes on when it is at hand
+	case gathered:
+		c.waitingSince = time.Time{}
 	}
 	return nil
 }

@@ -278,6 +278,38 @@ func TestMailGoesByCourier(t *testing.T) {
 	}
 }
 
+// TestLongTextsGatherNoLonger has texts carried that fill envelopes, more than are kept in
+// memory: each envelope leaves when no more fits into it, however many are out. The last
+// texts, which fit into one, wait for what else may come.
+func TestLongTextsGatherNoLonger(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Home")
+	a, b, home := all[0], all[1], all[2]
+	w.pair(b, home)
+	w.meet(a, b)
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	const n = 700 // two an envelope: the window is at its slowest in the end
+	long := strings.Repeat("x", 31_000)
+	for range n {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: long})
+	}
+	w.pass(10 * time.Second)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "short"})
+	w.pass(time.Minute)
+	if got := a.of(b).conv.row.Carried[0]; len(got) != 1 || got[0] != (Range{1, n - 2}) {
+		t.Fatalf("carried %v", got)
+	}
+	if got := w.holds(home); got != n/2-1 {
+		t.Errorf("%d long texts are in %d envelopes", n-2, got)
+	}
+	w.pass(time.Hour)
+	w.switchOff(a)
+	w.switchOn(b)
+	if got := len(b.history); got != n+1 || b.history[n].Sequence != n+1 {
+		t.Errorf("%d of %d texts arrived", got, n+1)
+	}
+}
+
 // allFriends returns a and b, whose couriers are c and d.
 func allFriends(t *testing.T) (w *town, a, b *side, couriers []*side) {
 	w, all := newTown(t, "Mina", "Jiwoo", "Courier", "Second")

@@ -67,11 +67,16 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 
 // sealAll puts what waits, and is at hand, into envelopes of at least a size.
 func (p *Peer) sealAll(now time.Time, c *contact, ps *pairSession, sizeMin int) error {
+	return p.sealWhile(now, c, ps, sizeMin, func() bool { return true })
+}
+
+// sealWhile does the same as long as more is wanted.
+func (p *Peer) sealWhile(now time.Time, c *contact, ps *pairSession, sizeMin int, more func() bool) error {
 	p.queueVoids(now, c)
 	if err := p.declareWithdrawn(now, c, ps); err != nil || c.forked {
 		return err
 	}
-	for ps.s.WindowLeft() > 1 { // the last one is for declaring what is withdrawn
+	for ps.s.WindowLeft() > 1 && more() { // the last one is for declaring what is withdrawn
 		items := c.queue.Take(ps.s.ContentSizes(now))
 		if len(items) == 0 {
 			break

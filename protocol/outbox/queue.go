@@ -62,6 +62,33 @@ func (q *Queue) Empty() bool { return len(q.waiting) == 0 && len(q.sealed) == 0 
 // WaitingLen returns how many contents no envelope carries yet.
 func (q *Queue) WaitingLen() int { return len(q.waiting) }
 
+// Overflows reports whether more waits than one envelope takes that holds so many
+// content bytes. Its cost is bounded by what one envelope takes.
+func (q *Queue) Overflows(limit int) bool {
+	total := 0
+	for n, it := range q.waiting {
+		if total += it.Size; total > limit || n == ItemsMax {
+			return true
+		}
+	}
+	return false
+}
+
+// AtHand reports whether the contents are in memory that one envelope takes which holds
+// so many bytes.
+func (q *Queue) AtHand(limit int) bool {
+	total := 0
+	for n, it := range q.waiting {
+		if total += it.Size; n > 0 && total > limit || n == ItemsMax {
+			break
+		}
+		if it.Content == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // WaitingMessages returns how many messages no envelope carries yet.
 func (q *Queue) WaitingMessages() int { return messages(q.waiting) }
 

@@ -216,6 +216,44 @@ func TestCarryingAndWaiting(t *testing.T) {
 	}
 }
 
+func TestOverflows(t *testing.T) {
+	var q Queue
+	for _, size := range []int{400, 600} {
+		q.Push(message(uint64(size), size))
+		if q.Overflows(1000) {
+			t.Fatalf("%d of 1000 bytes overflow", size)
+		}
+	}
+	if q.Push(inline(1, 1)); !q.Overflows(1000) {
+		t.Error("1001 of 1000 bytes do not")
+	}
+	for n := q.WaitingLen(); n < ItemsMax; n++ {
+		q.Push(inline(1, 1))
+	}
+	if q.Overflows(1 << 20) {
+		t.Error("as many contents as an envelope takes overflow")
+	}
+	if q.Push(inline(1, 1)); !q.Overflows(1 << 20) {
+		t.Error("one content too many does not")
+	}
+}
+
+func TestAtHand(t *testing.T) {
+	var q Queue
+	q.Push(message(1, 600))
+	q.Push(message(2, CacheBytesMax)) // has no room in memory
+	if !q.AtHand(1000) {
+		t.Error("the first fits alone and is at hand")
+	}
+	if q.AtHand(600 + CacheBytesMax) {
+		t.Error("the second fits, too, and is not at hand")
+	}
+	q.RemoveWaiting(message(1, 600).Message)
+	if q.AtHand(1000) {
+		t.Error("the next is never at hand")
+	}
+}
+
 func TestMergeKeepsOrder(t *testing.T) {
 	var q Queue
 	now := start()
