@@ -375,6 +375,7 @@ func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 	if err != nil {
 		return nil
 	}
+	received := wire.Acknowledge{ID: in.ID, Word: wire.MailboxReceived, Items: []wire.ItemHash{in.Item.Hash()}}
 	switch h, b := p.boxOf(in.ID, k.contact); {
 	case b == nil:
 		if !k.collecting[in.ID] {
@@ -388,11 +389,19 @@ func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 			return err
 		}
 	case h.invite != nil && in.Item.Type == wire.TypeRequest:
-		if taken, err := p.requestLeft(now, h.invite, k.remote, in.Item.Body); !taken || err != nil {
+		taken, err := p.requestLeft(now, h.invite, k, received, in.Item.Body)
+		if err != nil {
 			return err
 		}
+		if !taken {
+			if k.left == nil {
+				k.left = make(map[wire.MailboxID]bool)
+			}
+			k.left[in.ID] = true
+			return nil
+		}
 	}
-	p.say(k, wire.Acknowledge{ID: in.ID, Word: wire.MailboxReceived, Items: []wire.ItemHash{in.Item.Hash()}})
+	p.say(k, received)
 	return nil
 }
 

@@ -32,6 +32,7 @@ type conn struct {
 	reaching   map[wire.MailboxID]bool   // whose owners it was asked to connect us with, and has not answered
 	ordered    map[orderOn]bool          // asked for there
 	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
+	left       map[wire.MailboxID]bool   // of ours at the other side in which something lies that found no room here
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
 	helped   ContactID // the name that it has at our relay

@@ -20,6 +20,7 @@ type town struct {
 	off  map[*side]bool
 	ends map[ConnID][2]*side // dialer, listener
 	held map[*side]map[wire.MailboxID][]PutHeld
+	wait []CheckStamp // stamps whose check has not ended
 	rows map[*side]*rows
 	last ConnID
 
@@ -206,6 +207,10 @@ func (w *town) work(s *side, job Job) {
 			}
 		}
 		s.step(w.now, in)
+	case MakeStamp:
+		s.step(w.now, StampMade{Job: j.Job, Stamp: wire.Stamp{Day: j.Day}, OK: true})
+	case CheckStamp:
+		w.wait = append(w.wait, j)
 	default:
 		w.t.Fatalf("a job %T", j)
 	}
@@ -726,5 +731,73 @@ func TestManyMailboxesAtOnce(t *testing.T) {
 		if k.pushing != 0 {
 			t.Errorf("%d bytes are on the way for ever", k.pushing)
 		}
+	}
+}
+
+// askers returns b, its courier c, and n people who have asked to become contacts of b by
+// a link that names the courier alone, while b was off.
+func askers(t *testing.T, n int, in CreateInvite) (w *town, b, c *side) {
+	names := []string{"Jiwoo", "Courier"}
+	for i := range n {
+		names = append(names, fmt.Sprint("Asker ", i))
+	}
+	w, all := newTown(t, names...)
+	b, c = all[0], all[1]
+	w.meet(b, c)
+	c.step(w.now, OfferHelp{Contact: c.of(b).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	link := b.step(w.now, in).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	for _, a := range all[2:] {
+		a.step(w.now, AddContact{Link: link})
+		w.run()
+	}
+	w.pass(5 * time.Second)
+	return w, b, c
+}
+
+// TestRequestsThatFindNoRoom leaves more requests with a courier than may wait on an
+// invite: the next one comes as soon as one is answered, on the same connection.
+func TestRequestsThatFindNoRoom(t *testing.T) {
+	w, b, c := askers(t, RequestsWaitingMax+2, CreateInvite{Kind: InviteOnce, Ask: true})
+	w.switchOn(b)
+	for i := range 2 {
+		requests := b.p.requestsInOrder()
+		if n := len(requests); n != RequestsWaitingMax+i {
+			t.Fatalf("%d requests came", n)
+		}
+		b.step(w.now, AnswerRequest{ID: requests[i].row.ID, Answer: RequestDeclined})
+		w.run()
+	}
+	if n := len(b.p.requests); n != RequestsWaitingMax+2 {
+		t.Errorf("%d requests came", n)
+	}
+	for id, items := range w.held[c] {
+		if c.p.shelves.Box(id).OfLink() && len(items) > 0 {
+			t.Errorf("%d items still lie there", len(items))
+		}
+	}
+}
+
+// TestStampsByCourier has several ask by a card through a courier: their stamps are checked one
+// after the other on one connection, and the courier keeps each request until then.
+func TestStampsByCourier(t *testing.T) {
+	const n = 3
+	w, b, c := askers(t, n, CreateInvite{Kind: InviteCard, Ask: true})
+	held := w.holds(c)
+	w.switchOn(b)
+	for i := range n {
+		if len(w.wait) != 1 || w.holds(c) < held-i {
+			t.Fatalf("request %d: %d checks, %d of %d items are held", i, len(w.wait), w.holds(c), held)
+		}
+		job := w.wait[0].Job
+		w.wait = nil
+		b.step(w.now, StampChecked{Job: job, OK: i > 0})
+		w.run()
+	}
+	if len(b.p.requests) != n-1 || len(w.wait) > 0 {
+		t.Errorf("%d requests, %d checks", len(b.p.requests), len(w.wait))
 	}
 }

@@ -23,6 +23,9 @@ func (p *Peer) flush(now time.Time) error {
 	if p.furnishDue {
 		p.furnish(now)
 	}
+	if p.roomDue {
+		p.collectLeft(now)
+	}
 	for _, id := range sortedKeys(p.stirred) {
 		c := p.contacts[id]
 		if err := p.sealWaiting(now, c); err != nil {

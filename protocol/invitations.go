@@ -315,6 +315,7 @@ func (p *Peer) eraseRequest(r *request) {
 	p.closeBoxes(r.state.Boxes, anyBox)
 	delete(p.requests, r.row.ID)
 	delete(p.dirtyRequests, r.row.ID)
+	p.roomDue = true
 	p.write(EraseRequest{ID: r.row.ID})
 }
 
@@ -349,9 +350,10 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 
 // arrival is how a request came to us.
 type arrival struct {
-	node      identity.TransportKey // at which it was left: ours, or a courier's
-	conn      *conn                 // to who made it, nil by courier
-	byCourier bool
+	node     identity.TransportKey // at which it was left: ours, or a courier's
+	conn     *conn                 // to who made it, nil by courier
+	courier  *conn                 // that it was pushed on, else nil
+	received wire.Acknowledge      // what the courier is told when the request is taken
 }
 
 // takeRequest takes a request to an invite. It reports false if there is no room for it
@@ -375,7 +377,8 @@ func (p *Peer) takeRequest(now time.Time, v *invitation, from arrival, d *wire.D
 		return false, nil
 	}
 	if v.state.Offer.StampBits > 0 {
-		return p.askStampCheck(now, from, v, d), nil
+		p.askStampCheck(now, from, v, d)
+		return false, nil
 	}
 	return true, p.openRequest(now, from, v, d.Request[:])
 }
@@ -428,6 +431,11 @@ func (p *Peer) full(v *invitation) bool {
 	return here >= RequestsWaitingMax || all >= RequestsMax
 }
 
+// hasRoom reports whether a request to an invite can be taken now, if only to be dropped.
+func (p *Peer) hasRoom(now time.Time, v *invitation) bool {
+	return !v.open(now) || !p.full(v) && !(v.state.Offer.StampBits > 0 && p.checking())
+}
+
 // openRequest opens a request and stores it, or accepts it at once.
 func (p *Peer) openRequest(now time.Time, from arrival, v *invitation, bytes []byte) error {
 	in, err := v.state.Offer.OpenRequest(p.ourself(), bytes)
@@ -449,7 +457,7 @@ func (p *Peer) openRequest(now time.Time, from arrival, v *invitation, bytes []b
 		},
 		state: requestState{
 			Incoming: in, Print: identity.Hash(bytes),
-			Reply: in.Payload.Reply, ByCourier: from.byCourier, Slot: in.Slot(),
+			Reply: in.Payload.Reply, ByCourier: from.courier != nil, Slot: in.Slot(),
 		},
 		conn: from.conn,
 	}

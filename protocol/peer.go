@@ -48,6 +48,7 @@ type Peer struct {
 	posts         map[identity.TransportKey]*post
 	shelves       mailbox.Shelves // what we keep for others
 	furnishDue    bool            // our couriers or contacts changed
+	roomDue       bool            // there may be room for a request that was left with a courier
 	jobs          map[uint64]pendingJob
 	lastNumber    uint64 // of dials and jobs
 
@@ -251,7 +252,11 @@ func (p *Peer) touchContact(c *contact) {
 
 func (p *Peer) touchConversation(v *conversation) { p.dirtyConversations[v.row.ID] = true }
 func (p *Peer) touchInvite(v *invitation)         { p.dirtyInvites[v.row.ID] = true }
-func (p *Peer) touchRequest(r *request)           { p.dirtyRequests[r.row.ID] = true }
+
+func (p *Peer) touchRequest(r *request) {
+	p.dirtyRequests[r.row.ID] = true
+	p.roomDue = true
+}
 
 func (p *Peer) number() uint64 {
 	p.lastNumber++

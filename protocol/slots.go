@@ -154,8 +154,8 @@ func anyBox(*box) bool    { return true }
 func isBoard(b *box) bool { return b.Kind == wire.MailboxBoard }
 
 // requestLeft takes a request that somebody left in an invite's queue. It reports false if
-// the courier is to keep it: there is no room for it now.
-func (p *Peer) requestLeft(now time.Time, v *invitation, courier identity.TransportKey, body []byte) (taken bool, err error) {
+// the courier is to keep it: there is no room for it now, or its stamp is being checked.
+func (p *Peer) requestLeft(now time.Time, v *invitation, k *conn, received wire.Acknowledge, body []byte) (taken bool, err error) {
 	d, err := wire.ParseDepositedRequest(body)
 	if err != nil {
 		return true, nil
@@ -163,7 +163,25 @@ func (p *Peer) requestLeft(now time.Time, v *invitation, courier identity.Transp
 	if tag, ok := wire.RequestTag(d.Request[:]); !ok || tag != v.state.Tag {
 		return true, nil
 	}
-	return p.takeRequest(now, v, arrival{node: courier, byCourier: true}, d)
+	return p.takeRequest(now, v, arrival{node: k.remote, courier: k, received: received}, d)
+}
+
+// collectLeft collects anew from the queues in which requests lie that found no room, if
+// there is some now.
+func (p *Peer) collectLeft(now time.Time) {
+	p.roomDue = false
+	for _, k := range p.connsInOrder() {
+		for _, id := range sortedKeys(k.left) {
+			h, b := p.boxOf(id, k.contact)
+			if b != nil && h.invite != nil && !p.hasRoom(now, h.invite) {
+				continue
+			}
+			delete(k.left, id)
+			if b != nil {
+				p.send(SendFrame{Conn: k.id, Type: wire.TypeCollect, Body: wire.AppendCollect(nil, []wire.Key{p.collects(k, b)})})
+			}
+		}
+	}
 }
 
 // askByCourier asks at the couriers that a link names: for the bundle, then, when the

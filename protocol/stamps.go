@@ -52,17 +52,25 @@ func (p *Peer) stampMade(now time.Time, in StampMade) error {
 	return nil
 }
 
-// askStampCheck has the stamp of a request to a card of ours checked, one at a
-// time and before anything is stored. A request that comes meanwhile is not taken: it
-// comes again at the next connection.
-func (p *Peer) askStampCheck(now time.Time, from arrival, v *invitation, d *wire.DepositedRequest) (taken bool) {
+// checking reports whether a stamp is being checked.
+func (p *Peer) checking() bool {
 	for _, j := range p.jobs {
 		if j.request != nil {
-			return false
+			return true
 		}
 	}
+	return false
+}
+
+// askStampCheck has the stamp of a request to a card of ours checked, one at a
+// time and before anything is stored. A request that comes meanwhile is not taken: it
+// comes again at the next connection, or is collected from the courier when there is room.
+func (p *Peer) askStampCheck(now time.Time, from arrival, v *invitation, d *wire.DepositedRequest) {
+	if p.checking() {
+		return
+	}
 	today := dayOf(now)
-	if from.byCourier && d.Stamp.Day < today && d.Stamp.Day+wire.CourierDaysMax >= today {
+	if from.courier != nil && d.Stamp.Day < today && d.Stamp.Day+wire.CourierDaysMax >= today {
 		today = d.Stamp.Day // it was made when the request was left
 	}
 	job := p.number()
@@ -71,18 +79,27 @@ func (p *Peer) askStampCheck(now time.Time, from arrival, v *invitation, d *wire
 		Job: job, Stamp: d.Stamp, Tag: v.state.Tag, Today: today,
 		Request: d.Request[:], Bits: v.state.Offer.StampBits,
 	})
-	return true
 }
 
+// stampChecked takes a request whose stamp is right. A courier keeps it until then.
 func (p *Peer) stampChecked(now time.Time, in StampChecked) error {
 	job, ok := p.jobs[in.Job]
 	delete(p.jobs, in.Job)
+	p.roomDue = true
 	v := p.invites[job.invite]
 	if k := job.from.conn; ok && !in.OK && k != nil && p.conns[k.id] == k { // it costs us more than its sender
 		p.hangup(k)
 	}
-	if !ok || !in.OK || v == nil || !v.open(now) || p.full(v) {
-		return nil
+	if ok && in.OK && v != nil && v.open(now) {
+		if p.full(v) {
+			return nil
+		}
+		if err := p.openRequest(now, job.from, v, job.request); err != nil {
+			return err
+		}
 	}
-	return p.openRequest(now, job.from, v, job.request)
+	if k := job.from.courier; ok && k != nil && p.conns[k.id] == k {
+		p.say(k, job.from.received)
+	}
+	return nil
 }
