@@ -108,7 +108,7 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 		return err
 	}
 	for _, at := range open {
-		p.withdrawAt(c, at)
+		p.withdrawAt(now, c, at)
 		p.leaveAt(now, c, at)
 	}
 	if err := p.acknowledgeByCourier(now, c, open); err != nil {
@@ -156,8 +156,10 @@ func (p *Peer) nextCarry(now time.Time, c *contact, boxes [][16]byte) time.Time 
 	if t := c.queue.NextCarry(live, boxes); !t.IsZero() {
 		add(t)
 	}
-	if slices.ContainsFunc(c.state.Withdraw, func(s Stored) bool { return slices.Contains(boxes, [16]byte(s.Mailbox)) }) {
-		add(now)
+	for _, s := range c.state.Withdraw {
+		if slices.Contains(boxes, [16]byte(s.Mailbox)) {
+			add(later(c.withdrawn[s], now))
+		}
 	}
 	if !live && !c.ackBy.IsZero() {
 		add(c.ackBy)
@@ -217,11 +219,15 @@ func (p *Peer) sealForCouriers(now time.Time, c *contact) error {
 }
 
 // withdrawAt has a courier erase what we have taken back. It is asked until it says so.
-func (p *Peer) withdrawAt(c *contact, at place) {
+func (p *Peer) withdrawAt(now time.Time, c *contact, at place) {
 	var items []wire.ItemHash
 	for _, s := range c.state.Withdraw {
-		if s.Mailbox == at.ID && len(items) < wire.ItemsMax {
+		if s.Mailbox == at.ID && len(items) < wire.ItemsMax && !c.withdrawn[s].After(now) {
 			items = append(items, s.Hash)
+			if c.withdrawn == nil {
+				c.withdrawn = make(map[Stored]time.Time)
+			}
+			c.withdrawn[s] = now.Add(withdrawAgain)
 		}
 	}
 	if len(items) > 0 {
@@ -248,6 +254,11 @@ func (p *Peer) leaveAt(now time.Time, c *contact, at place) {
 		p.deposit(at, item)
 	}
 	p.fetch(c, false, rebuild)
+}
+
+// forgetWithdrawn forgets when couriers were asked for what is not to be withdrawn any more.
+func (c *contact) forgetWithdrawn() {
+	maps.DeleteFunc(c.withdrawn, func(s Stored, _ time.Time) bool { return !slices.Contains(c.state.Withdraw, s) })
 }
 
 func (p *Peer) deposit(at place, item wire.Item) {
@@ -340,6 +351,7 @@ func (p *Peer) counterClosed(now time.Time, k *conn) {
 			for _, m := range r.Mailboxes {
 				if m.Courier == k.remote {
 					c.queue.Unanswered(m.ID)
+					clear(c.withdrawn)
 				}
 			}
 		}
@@ -395,6 +407,7 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 			c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool {
 				return s.Mailbox == a.ID && slices.Contains(a.Items, s.Hash)
 			})
+			c.forgetWithdrawn()
 			p.touchContact(c)
 		case wire.MailboxFull, wire.MailboxClosed:
 			if c.full == nil {

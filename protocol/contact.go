@@ -41,6 +41,7 @@ type contact struct {
 	ackBy        time.Time                    // a bare ack goes by courier then
 	recordDue    bool                         // our mailboxes for it changed
 	full         map[wire.MailboxID]time.Time // its mailboxes that took no more, until when they are left alone
+	withdrawn    map[Stored]time.Time         // state.Withdraw that a courier was asked for, until when an answer is awaited
 	export       *export                      // a file under way
 	voidsChanged bool                         // the queue does not hold state.Voids as they are
 

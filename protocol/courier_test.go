@@ -801,3 +801,34 @@ func TestStampsByCourier(t *testing.T) {
 		t.Errorf("%d requests, %d checks", len(b.p.requests), len(w.wait))
 	}
 }
+
+// TestCourierThatDoesNotAnswer has couriers end their help while the owner is off: whoever has mail for
+// the owner, or wants some back, does not press them.
+func TestCourierThatDoesNotAnswer(t *testing.T) {
+	w, a, b, couriers := allFriends(t)
+	w.switchOff(b)
+	sent := a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"}).Replies[0].Result.(Sent)
+	w.pass(10 * time.Second)
+	for _, c := range couriers {
+		c.step(w.now, EndHelp{Contact: c.of(b).row.ID})
+	}
+	w.run()
+	a.step(w.now, TakeBack{ID: sent.ID, Conversation: sent.Conversation, Sequence: 1})
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "two"})
+	deposits, withdrawals := 0, 0
+	for range 3600 {
+		w.now = w.now.Add(time.Second)
+		a.step(w.now, Woke{})
+		deposits += countFrames(a.out.Sends, wire.TypeDeposit)
+		withdrawals += countFrames(a.out.Sends, wire.TypeWithdraw)
+		w.run()
+	}
+	if deposits == 0 || deposits > 2*2*8 || withdrawals == 0 || withdrawals > 2*61 {
+		t.Errorf("%d deposits and %d withdrawals in an hour", deposits, withdrawals)
+	}
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if got := len(b.history); got != 1 {
+		t.Errorf("%d messages", got)
+	}
+}

@@ -69,6 +69,7 @@ const (
 	ackByCourierMax     = 10 * time.Minute
 	relayHeadStart      = 500 * time.Millisecond // of a direct dial
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
+	withdrawAgain       = time.Minute            // what a courier did not say it has erased
 	fullAgain           = time.Hour              // behind a mailbox that was full
 	courierAddressesMax = 2                      // of one courier in a record
 	secondUseEvery      = time.Hour

@@ -481,6 +481,7 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool { // we cannot open it any more
 		return !slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.ID == s.Mailbox })
 	})
+	c.forgetWithdrawn()
 	if c.courier() && moved { // where it is reached, our contacts must know
 		for _, other := range p.contactsInOrder() {
 			if slices.ContainsFunc(other.state.Boxes, func(b box) bool { return b.Courier == c.row.ID }) {

@@ -11,6 +11,8 @@ type Copy struct {
 	Hash    [16]byte
 	Stored  bool // the courier has said so
 	At      time.Time
+
+	left int // times that it was left and not answered
 }
 
 // Carried returns how many couriers have said that they hold the envelope.
@@ -53,7 +55,7 @@ func (e *Entry) dueIn(mailbox [16]byte, live bool) time.Time {
 	case c.Stored:
 		return c.At.Add(storedAgain)
 	}
-	return c.At.Add(leftAgain)
+	return c.At.Add(min(leftAgain<<min(c.left-1, leftTwiceMax), leftAgainMax))
 }
 
 // NextCarry returns when the next envelope is to be left in one of these mailboxes; zero
@@ -99,6 +101,7 @@ func (q *Queue) Left(e *Entry, mailbox, hash [16]byte, now time.Time) {
 		c = &e.copies[len(e.copies)-1]
 	}
 	c.Hash, c.At = hash, now
+	c.left++
 }
 
 // Stored notes that a courier has an item on its disk. It returns the envelope if that
@@ -107,7 +110,7 @@ func (q *Queue) Stored(mailbox, hash [16]byte) *Entry {
 	for _, e := range q.sealed {
 		if c := e.copyIn(mailbox); c != nil && c.Hash == hash {
 			news := !c.Stored
-			c.Stored = true
+			c.Stored, c.left = true, 0
 			if news {
 				return e
 			}

@@ -15,9 +15,11 @@ const (
 	// FetchMessagesMax bounds how many messages one fetch names.
 	FetchMessagesMax = 2048
 
-	silentAfter = 2 * time.Second // what a live path has not acknowledged goes to couriers too
-	leftAgain   = time.Minute     // a courier has not answered
-	storedAgain = 24 * time.Hour  // the peer has not: the courier may have lost it
+	silentAfter  = 2 * time.Second // what a live path has not acknowledged goes to couriers too
+	leftAgain    = time.Minute     // a courier has not answered, then twice as long each time
+	leftAgainMax = time.Hour
+	leftTwiceMax = 6              // times, until it is the longest
+	storedAgain  = 24 * time.Hour // the peer has not: the courier may have lost it
 
 	retryMin = 4 * time.Second // first retransmission on a live path
 	retryMax = 5 * time.Minute
