@@ -85,20 +85,30 @@ func bench(ctx context.Context, t tree, args []string) error {
 	if err := parseFlags(flags, args, t.stderr); err != nil {
 		return err
 	}
-	if b.dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return fmt.Errorf("find a directory on a real disk: %w", err)
-		}
-		b.dir = filepath.Join(cache, "pabal-dev")
-	}
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+	var err error
+	if b.dir, err = realDisk(b.dir); err != nil {
 		return err
 	}
-	if inMemory(b.dir) {
-		return fmt.Errorf("%s is in memory: fsync costs nothing there, and the figures would mean nothing", b.dir)
-	}
 	return b.all(ctx)
+}
+
+// realDisk makes the directory, by default one in the user's cache, and refuses it if
+// it is in memory.
+func realDisk(dir string) (string, error) {
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("find a directory on a real disk: %w", err)
+		}
+		dir = filepath.Join(cache, "pabal-dev")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if inMemory(dir) {
+		return "", fmt.Errorf("%s is in memory: fsync costs nothing there, and the figures would mean nothing", dir)
+	}
+	return dir, nil
 }
 
 func (b *benchmark) all(ctx context.Context) error {
@@ -139,7 +149,7 @@ func (b *benchmark) workspace() (dir string, remove func() error, err error) {
 }
 
 // note tells whoever watches what goes on.
-func (b *benchmark) note(format string, args ...any) { fmt.Fprintf(b.stderr, format+"\n", args...) }
+func (t tree) note(format string, args ...any) { fmt.Fprintf(t.stderr, format+"\n", args...) }
 
 // inTurns measures two things in turns and returns the median of each. Turns keep a
 // machine that grows warm, or a neighbour that comes and goes, from counting for one side only.

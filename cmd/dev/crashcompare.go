@@ -56,25 +56,30 @@ func compare(ctx context.Context, sides [2]*side) (string, error) {
 	return summary, errors.Join(wrong...)
 }
 
-func (s *side) holdings(ctx context.Context) (holdings, error) {
-	var h holdings
+func (s *side) holdings(ctx context.Context) (h holdings, err error) {
+	if h.items, err = s.history(ctx, s.conversation); err != nil {
+		return h, err
+	}
+	h.events, err = s.replay(ctx)
+	return h, err
+}
+
+// history returns the messages of a conversation by position.
+func (s *side) history(ctx context.Context, conversation string) (items []item, err error) {
 	query := api.MessageQuery{First: true, Limit: api.ListMax}
 	for {
-		page, err := s.client.Messages(ctx, s.conversation, query)
+		page, err := s.client.Messages(ctx, conversation, query)
 		if err != nil {
-			return h, err
+			return items, err
 		}
 		for _, m := range page.Items {
-			h.items = append(h.items, itemOf(m))
+			items = append(items, itemOf(m))
 		}
 		if !page.HasAfter || len(page.Items) == 0 {
-			break
+			return items, nil
 		}
 		query = api.MessageQuery{After: page.Items[len(page.Items)-1].Position, Limit: api.ListMax}
 	}
-	var err error
-	h.events, err = s.replay(ctx)
-	return h, err
 }
 
 func itemOf(m api.Message) item {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"pabal/node/api"
 )
@@ -19,6 +20,7 @@ const logTailBytes = 2 << 10
 // side is one daemon, its clients, and what they were promised.
 type side struct {
 	name, binary, home string
+	args               []string // more for the daemon
 	client             *api.Client
 	conversation       string // set by befriend
 
@@ -62,8 +64,9 @@ func (s *side) launch() error {
 		return err
 	}
 	defer log.Close() // the daemon has its own
-	cmd := exec.Command(s.binary, "run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase",
-		"--listen", "127.0.0.1:0")
+	args := append([]string{"run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase",
+		"--listen", "127.0.0.1:0"}, s.args...)
+	cmd := exec.Command(s.binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
@@ -94,6 +97,32 @@ func (s *side) kill() error {
 	}
 	<-s.exited
 	return nil
+}
+
+// stop asks the daemon to end, as a user does, and waits until it has.
+func (s *side) stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop %s: %w", s.name, err)
+	}
+	select {
+	case <-s.exited:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !s.process.ProcessState.Success() {
+		return fmt.Errorf("%s ended badly: %v\n%s", s.name, s.process.ProcessState, s.logTail())
+	}
+	return nil
+}
+
+// restart stops the daemon and starts it again.
+func (s *side) restart(ctx context.Context) error {
+	if err := s.stop(ctx); err != nil {
+		return err
+	}
+	return s.start(ctx)
 }
 
 // close ends the daemon and the clients of the side.

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pabal/node/api"
+)
+
+const (
+	offlineMessages    = 1000
+	offlinePendingMB   = 100
+	offlineTextBytes   = 100
+	offlineSenders     = 4      // of pending mail: 512 envelopes of 64 KiB may be out for each
+	offlinePendingText = 31_000 // two of these fill an envelope that has keys in it
+	offlinePendingTail = 2      // the last of each sender, which may stay at home to gather for an envelope
+	offlineCollectBar  = 0.25
+	offlineStepLimit   = 2 * time.Minute
+	offlineCarryLimit  = 10 * time.Minute
+)
+
+// offlineOptions are the flags of offline.
+type offlineOptions struct {
+	messages, pendingMB int
+	dir, binary         string
+	gate                bool
+}
+
+// offline has messages arrive at somebody who is off while they are sent, each way
+// that there is, and measures how fast much mail is collected from a home node.
+func offline(ctx context.Context, t tree, args []string) error {
+	var o offlineOptions
+	flags := flag.NewFlagSet("offline", flag.ContinueOnError)
+	flags.IntVar(&o.messages, "messages", offlineMessages, "`messages` each way")
+	flags.IntVar(&o.pendingMB, "pending", offlinePendingMB, "`megabytes` of mail to collect from a home node; 0 = do not measure")
+	flags.StringVar(&o.dir, "dir", "", "`directory` on a real disk; empty = the user's cache directory")
+	flags.StringVar(&o.binary, "binary", "", "`program` to test; empty = build the tree's")
+	flags.BoolVar(&o.gate, "gate", false, "fail if the collection misses its bar, too")
+	if err := parseFlags(flags, args, t.stderr); err != nil {
+		return err
+	}
+	parent, err := realDisk(o.dir)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(parent, "offline-")
+	if err != nil {
+		return err
+	}
+	if err := t.offline(ctx, o, dir); err != nil {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), os.RemoveAll(dir))
+		}
+		return fmt.Errorf("profiles and logs in %s: %w", dir, err)
+	}
+	return os.RemoveAll(dir)
+}
+
+func (t tree) offline(ctx context.Context, o offlineOptions, dir string) error {
+	if o.binary == "" {
+		o.binary = filepath.Join(dir, "pabal")
+		if err := t.build(ctx, o.binary); err != nil {
+			return err
+		}
+	}
+	ways := []struct {
+		name  string
+		carry func(ctx context.Context, c *cast, messages int) (figure, error)
+	}{{"home", byHome}, {"courier", byFriend}, {"bundle", byBundle}}
+	for _, way := range ways {
+		c := &cast{dir: filepath.Join(dir, way.name), binary: o.binary}
+		err := t.stage(c, func() (figure, error) { return way.carry(ctx, c, o.messages) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", way.name, err)
+		}
+	}
+	if o.pendingMB == 0 {
+		return nil
+	}
+	c := &cast{dir: filepath.Join(dir, "collect"), binary: o.binary}
+	err := t.stage(c, func() (figure, error) {
+		f, err := c.collect(ctx, t, o.pendingMB)
+		if err == nil && !f.met() {
+			t.note("%s misses its bar of %v", f.name, f.bar)
+			if o.gate {
+				err = errors.New("a bar is missed")
+			}
+		}
+		return f, err
+	})
+	if err != nil {
+		return fmt.Errorf("collect: %w", err)
+	}
+	return nil
+}
+
+// stage plays one scene, prints its figure and ends all daemons of it.
+func (t tree) stage(c *cast, scene func() (figure, error)) error {
+	defer c.close()
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return err
+	}
+	start := time.Now()
+	f, err := scene()
+	if f.name != "" {
+		fmt.Fprintln(t.stdout, f)
+		t.note("%s: %.1f s in all", f.name, time.Since(start).Seconds())
+	}
+	return err
+}
+
+// cast is the daemons of one scene.
+type cast struct {
+	dir, binary string
+	all         []*side
+}
+
+// begin starts a new daemon.
+func (c *cast) begin(ctx context.Context, name string, args ...string) (*side, error) {
+	s := newSide(name, c.binary, c.dir)
+	s.args = args
+	c.all = append(c.all, s)
+	return s, s.start(ctx)
+}
+
+func (c *cast) close() {
+	for _, s := range c.all {
+		s.close()
+	}
+}
+
+// senders starts people who are contacts of the owner.
+func (c *cast) senders(ctx context.Context, owner *side, count int) ([]*side, error) {
+	var out []*side
+	for i := range count {
+		s, err := c.begin(ctx, fmt.Sprint("sender", i+1))
+		if err != nil {
+			return nil, err
+		}
+		if err := acquaint(ctx, owner, s); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// acquaint makes two sides contacts; either may have others. The conversation of the
+// invitee is the one with the inviter from then on.
+func acquaint(ctx context.Context, inviter, invitee *side) error {
+	invite, err := inviter.client.CreateInvite(ctx, api.InviteRequest{})
+	if err != nil {
+		return err
+	}
+	if invite.URI == nil {
+		return errors.New("the new invite has no link")
+	}
+	if _, err := invitee.client.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI}); err != nil {
+		return err
+	}
+	for _, pair := range [][2]*side{{inviter, invitee}, {invitee, inviter}} {
+		what := pair[0].name + " having " + pair[1].name + " as a contact"
+		err := eventually(ctx, offlineStepLimit, what, func(ctx context.Context) (bool, error) {
+			contact, err := pair[0].contact(ctx, pair[1].name)
+			return contact.ConversationID != nil, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	contact, err := invitee.contact(ctx, inviter.name)
+	if err == nil {
+		invitee.conversation = *contact.ConversationID
+	}
+	return err
+}
+
+// contact returns the established contact of a name, or an empty one.
+func (s *side) contact(ctx context.Context, name string) (api.Contact, error) {
+	contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
+	for _, c := range contacts {
+		if c.Name == name {
+			return c, err
+		}
+	}
+	return api.Contact{}, err
+}
+
+// letters makes texts of a size of which no two are equal.
+func letters(sender *side, count, size int) []string {
+	out := make([]string, count)
+	for i := range out {
+		text := fmt.Sprintf("letter %d of %s: ", i+1, sender.name)
+		text += strings.Repeat("the slow brown dog sleeps under the quick fox ", size/46+1)
+		out[i] = text[:size]
+	}
+	return out
+}
+
+// write gives the daemon of each sender its texts, one after the other.
+func write(ctx context.Context, senders []*side, texts [][]string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range senders {
+		group.Go(func() error {
+			for n, text := range texts[i] {
+				p := promise{api.NewMessageID(), text}
+				if err := s.put(ctx, p); err != nil {
+					return fmt.Errorf("%s, message %d: %w", s.name, n, err)
+				}
+				s.ledger.add(0, p)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// carried waits until couriers have on their disks the first messages that the side was
+// promised to send.
+func (s *side) carried(ctx context.Context, count int, limit time.Duration) error {
+	next := 0
+	all := s.ledger.streams[0][:count]
+	return eventually(ctx, limit, s.name+" having all its mail carried", func(ctx context.Context) (bool, error) {
+		for ; next < len(all); next++ {
+			m, err := s.client.Message(ctx, all[next].id)
+			if err != nil || m.Status == nil || m.Status.State != api.StateCarried {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// arrived waits until the owner has as many texts of each sender as were sent, less a tail.
+func (s *side) arrived(ctx context.Context, senders []*side, texts [][]string, tail int) error {
+	return eventually(ctx, offlineStepLimit, s.name+" having all mail", func(ctx context.Context) (bool, error) {
+		for i, sender := range senders {
+			contact, err := s.contact(ctx, sender.name)
+			if err != nil || contact.ConversationID == nil {
+				return false, err
+			}
+			conversation, err := s.client.Conversation(ctx, *contact.ConversationID)
+			if err != nil || conversation.Unread.Count < uint64(len(texts[i])-tail) {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// examine compares what the owner has of each sender with what was sent, and returns
+// how many texts stand where they belong. Of a tail any part may have come.
+func (s *side) examine(ctx context.Context, senders []*side, texts [][]string, tail int) (int, error) {
+	right := 0
+	var wrong []error
+	for i, sender := range senders {
+		contact, err := s.contact(ctx, sender.name)
+		if err != nil {
+			return right, err
+		}
+		if contact.ConversationID == nil {
+			return right, fmt.Errorf("%s is no contact of %s any more", sender.name, s.name)
+		}
+		items, err := s.history(ctx, *contact.ConversationID)
+		if err != nil {
+			return right, err
+		}
+		came, all := incoming(items), len(texts[i])
+		var sent []item
+		for _, text := range texts[i][:min(max(came, all-tail), all)] {
+			sent = append(sent, item{text: text, kind: api.MessageText, direction: api.DirectionOut})
+		}
+		if err := checkReceived(sent, items); err != nil {
+			wrong = append(wrong, fmt.Errorf("messages of %s: %w", sender.name, err))
+		}
+		right += inPlace(texts[i], items)
+	}
+	return right, errors.Join(wrong...)
+}
+
+// incoming counts the texts of the other side.
+func incoming(items []item) (n int) {
+	for _, it := range items {
+		if it.kind == api.MessageText && it.direction == api.DirectionIn {
+			n++
+		}
+	}
+	return n
+}
+
+// inPlace counts the texts that came in the place in which they were sent.
+func inPlace(texts []string, items []item) (n int) {
+	at := 0
+	for _, it := range items {
+		if it.kind != api.MessageText || it.direction != api.DirectionIn {
+			continue
+		}
+		if at < len(texts) && it.text == texts[at] {
+			n++
+		}
+		at++
+	}
+	return n
+}
