@@ -127,6 +127,9 @@ func (p *Peer) sealForFile(now time.Time, c *contact) (bool, error) {
 // gatherFrames collects the frames of all envelopes that are not acknowledged, and
 // reports whether it has them. An envelope whose contents are damaged is left out.
 func (p *Peer) gatherFrames(c *contact) bool {
+	if c.asked != nil {
+		return false // what it brings may belong into the file
+	}
 	x, whole, bytes := c.export, true, 0
 	var missing []*outbox.Entry
 	for _, e := range c.queue.Unacknowledged() {
@@ -147,7 +150,7 @@ func (p *Peer) gatherFrames(c *contact) bool {
 			}
 		}
 	}
-	if !whole && c.asked == nil {
+	if !whole {
 		for _, e := range missing {
 			x.asked[e] = true
 		}

@@ -296,6 +296,31 @@ func TestBundleFromHistory(t *testing.T) {
 	w.inOrder(b, 45)
 }
 
+// TestBundleWhileReading has something else happen while what belongs into a file is read.
+func TestBundleWhileReading(t *testing.T) {
+	w, a, b := apart(t)
+	w.writes(a, b, 3)
+	w.file(a, b)
+	a.reload(w.now, w.rows[a].state(a))
+	w.off[a] = true
+	a.out.Replies = nil
+	a.step(w.now, ExportBundle{Ref: 7, Contact: a.of(b).row.ID})
+	if len(a.jobs) == 0 {
+		t.Fatal("nothing is read")
+	}
+	a.step(w.now, SetAlias{Contact: a.of(b).row.ID, Alias: "J"})
+	w.run()
+	for _, r := range a.out.Replies {
+		if r.Ref == 7 {
+			if out := r.Result.(BundleExported); out.Messages != 3 || out.Waiting != 0 {
+				t.Errorf("%d in the file, %d not", out.Messages, out.Waiting)
+			}
+			return
+		}
+	}
+	t.Error("no file is made")
+}
+
 // TestBundleWindow writes more than may be unacknowledged.
 func TestBundleWindow(t *testing.T) {
 	w, a, b := apart(t)
