@@ -75,9 +75,9 @@ func (p *Peer) endHelp(now time.Time, in EndHelp) error {
 	if c.state.Courier != nil && !c.state.Declined {
 		c.state.Declined = true
 		p.leaveCourier(c)
-		if c.row.Role == RoleHome {
-			p.pushTerms(c) // it has an end, too
-		}
+	}
+	if c.row.Role == RoleHome && c.row.Phase == ContactEstablished && c.state.PartingSince == 0 {
+		p.pushTerms(c) // it has an end, too, even if its offer has not come
 	}
 	p.greetRelays(c)
 	p.part(now, c)

@@ -155,6 +155,38 @@ func TestHomeEnds(t *testing.T) {
 	}
 }
 
+// TestHomeNodeSaysNothing has an owner and a home node that run other programs write texts to
+// each other: neither shows the other as somebody to talk with.
+func TestHomeNodeSaysNothing(t *testing.T) {
+	for writer := range 2 {
+		w, all := newTown(t, "Mina", "Home")
+		w.pair(all[0], all[1])
+		w.pass(2 * time.Second)
+		from, to := all[writer], all[1-writer]
+		from.of(to).row.Role = RolePerson
+		from.step(w.now, SendText{Contact: from.of(to).row.ID, Text: "psst"})
+		w.run()
+		if len(to.p.conversations) > 0 || len(to.history) > 0 {
+			t.Errorf("%s: %d conversations, %d messages", to.name, len(to.p.conversations), len(to.history))
+		}
+	}
+}
+
+// TestHomeEndsAtOnce ends a pairing before the home node's offer has come.
+func TestHomeEndsAtOnce(t *testing.T) {
+	w, all := newTown(t, "Mina", "Home")
+	a, home := all[0], all[1]
+	w.pair(a, home)
+	w.pass(2 * time.Second)
+	a.of(home).state.Courier = nil // as if it were still on the way
+	a.step(w.now, EndHelp{Contact: a.of(home).row.ID})
+	w.run()
+	w.pass(3 * time.Minute)
+	if a.of(home) != nil || home.of(a) != nil && home.of(a).state.Helping != nil {
+		t.Error("the home node goes on helping somebody who has forgotten it")
+	}
+}
+
 func problem(err error, code string) bool {
 	p, ok := errors.AsType[*Problem](err)
 	return ok && p.Code == code

@@ -360,8 +360,8 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 // messageReceived stores a message, or a content that only a newer version
 // understands, at its place in the history.
 func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content) error {
-	if content.Sequence == 0 {
-		return nil // a content of a kind of no history, kept for no one
+	if content.Sequence == 0 || c.row.Role != RolePerson {
+		return nil // a content of a kind of no history, or of nobody to talk with: kept for no one
 	}
 	v, err := p.openConversation(now, c)
 	if err != nil {
