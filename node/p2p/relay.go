@@ -136,7 +136,7 @@ func (h *Host) startRelaying(key crypto.PrivKey) error {
 		Limit:          &relay.RelayLimit{Duration: circuitLifetime, Data: circuitBytesMax},
 		ReservationTTL: reservationLifetime,
 		MaxCircuits:    circuitsPerPeerMax, BufferSize: circuitBufferBytes,
-		MaxReservations: reservationsMax, MaxReservationsPerPeer: 1,
+		MaxReservations:      reservationsMax,
 		MaxReservationsPerIP: reservationsMax, MaxReservationsPerASN: reservationsMax,
 	}))
 	return err
