@@ -832,3 +832,24 @@ func TestCourierThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("%d messages", got)
 	}
 }
+
+// TestCouriersOfAChangingRecord has a contact name other couriers again and again: we do not
+// remember each of them.
+func TestCouriersOfAChangingRecord(t *testing.T) {
+	w, a, b, _ := friends(t)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	for i := range 50 {
+		r := *a.of(b).state.Record
+		r.Sequence++
+		key := identity.TransportKey{1, byte(i)}
+		r.Couriers = []wire.Courier{{Key: key, Address: r.Couriers[0].Address}}
+		r.Mailboxes = []wire.Mailbox{r.Mailboxes[0]}
+		r.Mailboxes[0].Courier = key
+		a.p.recordReceived(a.of(b), &r)
+		w.pass(3 * time.Second)
+	}
+	if n := len(a.p.posts); n > 4 {
+		t.Errorf("%d couriers are remembered", n)
+	}
+}

@@ -475,6 +475,11 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	moved := before == nil || !slices.Equal(before.Addresses, record.Addresses) || !slices.Equal(before.Keys, record.Keys)
 	c.state.Record = record
 	c.backoff.Clear()
+	if before != nil {
+		for _, m := range before.Mailboxes {
+			delete(p.posts, m.Courier) // it may be named no more
+		}
+	}
 	for _, m := range record.Mailboxes {
 		delete(p.posts, m.Courier) // its addresses may be others now
 	}
