@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -768,7 +769,8 @@ func TestRequestsThatFindNoRoom(t *testing.T) {
 		if n := len(requests); n != RequestsWaitingMax+i {
 			t.Fatalf("%d requests came", n)
 		}
-		b.step(w.now, AnswerRequest{ID: requests[i].row.ID, Answer: RequestDeclined})
+		waits := slices.IndexFunc(requests, func(r *request) bool { return r.row.Phase == RequestWaiting })
+		b.step(w.now, AnswerRequest{ID: requests[waits].row.ID, Answer: RequestDeclined})
 		w.run()
 	}
 	if n := len(b.p.requests); n != RequestsWaitingMax+2 {
