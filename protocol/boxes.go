@@ -164,6 +164,12 @@ func (p *Peer) leaveCourier(courier *contact) {
 	}
 }
 
+// closeMailboxes has our couriers close the mailboxes in which a contact left mail: whoever
+// can still open one learns there whether we are on.
+func (p *Peer) closeMailboxes(c *contact) {
+	c.state.Boxes = p.closeBoxes(c.state.Boxes, anyBox)
+}
+
 // changedBoxes tells a contact where to leave mail now.
 func (p *Peer) changedBoxes(c *contact) {
 	p.touchContact(c)

@@ -59,7 +59,7 @@ func (c *contact) exportable() string {
 // exportBundle begins a file. It is answered once all contents are at hand.
 func (p *Peer) exportBundle(in ExportBundle) error {
 	c := p.contacts[in.Contact]
-	if c == nil {
+	if c == nil || c.row.Role != RolePerson {
 		return refuse(CodeNotFound)
 	}
 	if code := c.exportable(); code != "" {

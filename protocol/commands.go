@@ -313,10 +313,11 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 			p.eraseShelves(c)
 			c.state.Helping = nil
 			p.leaveCourier(c)
+			p.closeMailboxes(c)
 			p.dropConns(c)
 		} else {
 			c.backoff.Clear()
-			c.wanted = true
+			c.wanted, p.furnishDue = true, true
 		}
 		p.touchContact(c)
 		p.contactEvent(ContactBlocked, c)
@@ -345,6 +346,7 @@ func (p *Peer) forget(c *contact) {
 	p.eraseShelves(c)
 	c.state.Courier, c.state.Helping = nil, nil
 	p.leaveCourier(c)
+	p.closeMailboxes(c)
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID || r.row.Phase == RequestWaiting && r.state.Incoming.Payload.Entry.Account.Equal(c.row.Account) {
 			p.eraseRequest(r)
@@ -392,7 +394,7 @@ func (p *Peer) openCommand(now time.Time, in OpenConversation) error {
 		v, err = p.openNoteToSelf(now)
 	} else {
 		c := p.contacts[in.Contact]
-		if c == nil {
+		if c == nil || c.row.Role != RolePerson {
 			return refuse(CodeNotFound)
 		}
 		v, err = p.openConversation(now, c)

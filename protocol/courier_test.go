@@ -540,6 +540,42 @@ func TestCourierEndsHelp(t *testing.T) {
 	}
 }
 
+// TestBlockedAndRemovedHaveNoMailbox blocks and removes a contact: its mailbox at a courier
+// is closed, with what lies there. Unblocked it gets a new one, and all its mail comes.
+func TestBlockedAndRemovedHaveNoMailbox(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.pass(10 * time.Second)
+	if w.holds(c) == 0 {
+		t.Fatal("nothing was left")
+	}
+	standing := func() int { return len(c.p.shelves.Boxes()) }
+	b.step(w.now, SetBlocked{Contact: b.of(a).row.ID, Blocked: true})
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if standing() > 0 || w.holds(c) > 0 || len(b.history) > 0 {
+		t.Errorf("blocked: %d mailboxes, %d items, %d messages", standing(), w.holds(c), len(b.history))
+	}
+	b.step(w.now, SetBlocked{Contact: b.of(a).row.ID})
+	w.pass(time.Minute)
+	if standing() != 1 || len(b.history) != 1 {
+		t.Errorf("unblocked: %d mailboxes, %d messages", standing(), len(b.history))
+	}
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "two"})
+	w.pass(10 * time.Second)
+	if w.holds(c) == 0 {
+		t.Error("nothing was left in the new one")
+	}
+	b.step(w.now, RemoveContact{Contact: b.of(a).row.ID})
+	w.switchOn(b)
+	w.pass(time.Minute)
+	if standing() > 0 || w.holds(c) > 0 {
+		t.Errorf("removed: %d mailboxes, %d items", standing(), w.holds(c))
+	}
+}
+
 // TestFullMailbox fills a mailbox: what finds no room waits with the sender.
 func TestFullMailbox(t *testing.T) {
 	w, a, b, c := friends(t)

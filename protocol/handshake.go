@@ -142,6 +142,7 @@ func (p *Peer) askedBy(link wire.Link) *contact {
 
 func (p *Peer) failContact(c *contact, code string) {
 	p.dropConns(c)
+	p.closeMailboxes(c)
 	c.row.Phase, c.row.Reason = ContactFailed, code
 	c.state.Asking = nil
 	p.touchContact(c)

@@ -44,6 +44,12 @@ func TestHomeNode(t *testing.T) {
 		if _, err := end.of.p.Step(w.now, SendText{Contact: h.Contact, Text: "x"}); !problem(err, CodeNotFound) {
 			t.Errorf("a text: %v", err)
 		}
+		if _, err := end.of.p.Step(w.now, OpenConversation{Contact: h.Contact}); !problem(err, CodeNotFound) {
+			t.Errorf("a conversation: %v", err)
+		}
+		if _, err := end.of.p.Step(w.now, ExportBundle{Contact: h.Contact}); !problem(err, CodeNotFound) {
+			t.Errorf("a file: %v", err)
+		}
 	}
 	if h, _ := a.helpOf(home); !h.Ready || h.Taken.QuotaBytes != homeQuotaBytes {
 		t.Errorf("%+v", h)
