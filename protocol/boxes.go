@@ -124,8 +124,14 @@ func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
 		}
 		return
 	}
+	if c.row.Role == RoleHome && c.state.Declined {
+		return // of before it knew that we have ended it
+	}
 	if terms == nil {
 		if c.state.Courier == nil {
+			if c.row.Role == RoleHome {
+				p.part(p.lastNow, c)
+			}
 			return
 		}
 		c.state.Courier = nil
@@ -136,7 +142,7 @@ func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
 		}
 	} else {
 		c.state.Courier = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
-		c.state.Declined = false
+		c.state.Declined, c.state.PartingSince = false, 0
 		p.furnishDue = true
 	}
 	p.greetRelays(c)

@@ -311,7 +311,10 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 		c.row.Blocked = in.Blocked
 		if in.Blocked {
 			p.eraseShelves(c)
-			c.state.Helping = nil
+			if c.state.Helping != nil {
+				c.state.Helping = nil
+				p.pushTerms(c) // once it is unblocked: it counts on us
+			}
 			p.leaveCourier(c)
 			p.closeMailboxes(c)
 			p.dropConns(c)

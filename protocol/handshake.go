@@ -217,7 +217,7 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		p.hangup(k)
 		return nil
 	}
-	if known := p.contactOf(bundle.Entry.Account, c); known != nil && known.row.Phase == ContactEstablished {
+	if known := p.contactOf(bundle.Entry.Account, c); known != nil && known.row.Phase == ContactEstablished && known.state.PartingSince == 0 {
 		p.failContact(c, CodeAlreadyContact)
 		return nil
 	}
@@ -299,6 +299,7 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		day: answered.Payload.Day, generation: answered.Payload.Generation,
 	})
 	p.endEarlier(c, ps)
+	p.pairedAnew(c)
 	c.state.Record = &answered.Payload.Record
 	ps.ackDue = true // the first frame, sent at once, proves us
 	if err := p.establish(now, c); err != nil {

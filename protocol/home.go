@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pabal/protocol/mailbox"
+	"pabal/protocol/wire"
 )
 
 // This file is the pairing of a home node with its owner: a contact without a
@@ -30,12 +31,32 @@ func roleBy(is bool, role ContactRole) ContactRole {
 	return RolePerson
 }
 
-// paired begins the help of a home node.
+// paired begins the help of a home node, unless it has ended before it began: then the
+// owner is told.
 func (p *Peer) paired(c *contact) {
-	if c.row.Role == RoleOwner && c.state.Helping == nil {
+	switch {
+	case c.row.Role != RoleOwner:
+	case c.state.PartingSince != 0:
+		p.pushTerms(c)
+	case c.state.Helping == nil:
 		c.state.Helping = &mailbox.Terms{QuotaBytes: homeQuotaBytes, LifetimeDays: homeLifetimeDays}
 		p.pushTerms(c)
 		p.greetRelays(c)
+	}
+}
+
+// pairedAnew begins a pairing again whose end one side has not been told of, or whose
+// disk is old.
+func (p *Peer) pairedAnew(c *contact) {
+	switch c.row.Role {
+	case RoleHome:
+		c.state.PartingSince, c.state.Declined = 0, false
+		p.dropInline(c, wire.ContentCourier) // it says that all is over
+		p.touchContact(c)
+	case RoleOwner:
+		c.state.PartingSince = 0
+		p.paired(c)
+		p.touchContact(c)
 	}
 }
 

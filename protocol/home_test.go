@@ -193,6 +193,32 @@ func TestHomeEndsAtOnce(t *testing.T) {
 	}
 }
 
+// TestHomePairedAgain pairs anew while the end of the first pairing is not told yet.
+func TestHomePairedAgain(t *testing.T) {
+	for ends := range 2 {
+		w, all := newTown(t, "Mina", "Home")
+		a, home := all[0], all[1]
+		w.pair(a, home)
+		w.pass(2 * time.Second)
+		other := all[1-ends]
+		w.switchOff(other)
+		all[ends].step(w.now, EndHelp{Contact: all[ends].of(other).row.ID})
+		w.pass(10 * time.Second)
+		delete(w.off, other)
+		w.pair(a, home)
+		w.pass(20 * time.Minute)
+		if n := len(a.p.contacts) + len(home.p.contacts); n != 2 {
+			t.Fatalf("ended by %s: %d contacts: %+v", all[ends].name, n, a.of(home))
+		}
+		if h, ok := a.helpOf(home); !ok || !h.Ready || h.Declined || h.Taken == nil {
+			t.Errorf("ended by %s: %+v", all[ends].name, h)
+		}
+		if h, ok := home.helpOf(a); !ok || h.Given == nil {
+			t.Errorf("ended by %s: %+v", all[ends].name, h)
+		}
+	}
+}
+
 func problem(err error, code string) bool {
 	p, ok := errors.AsType[*Problem](err)
 	return ok && p.Code == code

@@ -45,13 +45,17 @@ func (p *Peer) recordOf(now time.Time, c *contact, reply wire.ReplyPath, linkTag
 }
 
 // pushIntroduction queues what a new session begins with: our device list, our
-// name, where we are, and which list of theirs we know.
+// name, where we are, which list of theirs we know, and what we keep for them: an old
+// disk may know otherwise, on either side.
 func (p *Peer) pushIntroduction(now time.Time, c *contact) {
 	list := p.self.presented().list
 	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
 	p.pushProfile(c)
 	p.pushRecord(now, c)
 	p.pushListHead(c)
+	if c.state.Helping != nil || c.row.Phase == ContactEstablished && c.row.Role != RoleHome { // to which no terms say that all is over
+		p.pushTerms(c)
+	}
 }
 
 func (p *Peer) pushProfile(c *contact) {

@@ -242,9 +242,11 @@ func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
 // the accept's bytes have done their work.
 func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	p.endEarlier(c, ps)
+	asked := false
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID && r.state.SID == ps.sid {
 			p.eraseRequest(r)
+			asked = true
 			if ps.generation > 0 {
 				c.state.Reasked = ps.sid
 				p.touchContact(c)
@@ -261,6 +263,9 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 		p.touchContact(c)
 	}
 	p.moveQueue(now, c)
+	if asked && c.row.Phase == ContactEstablished {
+		p.pairedAnew(c)
+	}
 }
 
 // acknowledged takes note of what an ack says of our envelopes. Those beyond a gap are
