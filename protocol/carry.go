@@ -437,7 +437,7 @@ func (p *Peer) carriedTo(c *contact, e *outbox.Entry) {
 }
 
 // carriedEnvelope opens an envelope that came by courier: nothing of it makes the
-// courier's connection a path to whoever sealed it.
+// courier's connection a path to whoever sealed it, and it may be older than our disk.
 func (p *Peer) carriedEnvelope(now time.Time, c *contact, frame []byte) error {
 	for _, ps := range c.sessions {
 		opened, err := ps.s.Open(frame)
@@ -446,7 +446,6 @@ func (p *Peer) carriedEnvelope(now time.Time, c *contact, frame []byte) error {
 			if err := p.opened(now, c, ps, opened); err != nil {
 				return err
 			}
-			p.agreed(c, ps, opened)
 			p.acknowledgeLater(now, c, ps)
 			return nil
 		case errors.Is(err, session.ErrFork):

@@ -576,6 +576,52 @@ func TestBlockedAndRemovedHaveNoMailbox(t *testing.T) {
 	}
 }
 
+// TestMailProvesNothingOfToday: after the disk was put back, mail from before, by courier,
+// is no sign that both sides agree; the receipt for what was written since is one.
+func TestMailProvesNothingOfToday(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	w.writes(a, b, 2)
+	w.pass(10 * time.Second)
+	var mail []byte
+	for _, items := range w.held[c] {
+		mail = slices.Clone(items[0].Body)
+	}
+	before := w.rows[b].clone()
+	w.switchOn(b)
+	w.pass(30 * time.Second)
+	w.writes(b, a, 4) // a gets these, and b will not know of it
+	w.pass(5 * time.Second)
+	w.inOrder(a, 4)
+	w.switchOff(a)
+	w.switchOff(b)
+	w.rows[b] = before
+	b.reload(w.now, before.state(b))
+	b.history = nil
+	w.off[b] = true
+	var out Output // as a courier's would that lost what the owner acknowledged
+	b.p.out, b.p.lastNow = &out, w.now
+	if err := b.p.carriedEnvelope(w.now, b.of(a), mail); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range out.Writes {
+		w.keep(b, write)
+	}
+	b.step(w.now, Woke{})
+	w.run()
+	if len(b.history) != 2 || b.of(a).state.Apart == 0 {
+		t.Errorf("%d messages; apart since %d", len(b.history), b.of(a).state.Apart)
+	}
+	w.writes(b, a, 2)
+	w.switchOn(a)
+	w.switchOn(b)
+	w.pass(2 * time.Minute)
+	w.inOrder(a, 6)
+	if b.of(a).state.Apart != 0 {
+		t.Error("they agree and do not know it")
+	}
+}
+
 // TestFullMailbox fills a mailbox: what finds no room waits with the sender.
 func TestFullMailbox(t *testing.T) {
 	w, a, b, c := friends(t)

@@ -297,6 +297,10 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 		if it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
 			continue
 		}
+		if c.state.Apart != 0 && it.Sequence >= c.state.Apart { // however it came: this we have written since the start
+			c.state.Apart = 0
+			p.touchContact(c)
+		}
 		v.row.Delivered = addRange(v.row.Delivered, it.Sequence, it.Sequence)
 		for i := range v.row.Carried {
 			v.row.Carried[i] = removeRange(v.row.Carried[i], Range{it.Sequence, it.Sequence})
