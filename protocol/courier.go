@@ -77,6 +77,7 @@ func (p *Peer) endHelp(now time.Time, in EndHelp) error {
 		p.leaveCourier(c)
 	}
 	if c.row.Role == RoleHome && c.row.Phase == ContactEstablished && c.state.PartingSince == 0 {
+		c.state.Declined = true
 		p.pushTerms(c) // it has an end, too, even if its offer has not come
 	}
 	p.greetRelays(c)

@@ -186,6 +186,7 @@ func TestHomeEndsAtOnce(t *testing.T) {
 	w.pass(2 * time.Second)
 	a.of(home).state.Courier = nil // as if it were still on the way
 	a.step(w.now, EndHelp{Contact: a.of(home).row.ID})
+	a.p.termsReceived(a.of(home), &wire.CourierTerms{QuotaBytes: homeQuotaBytes, LifetimeDays: homeLifetimeDays}) // too late
 	w.run()
 	w.pass(3 * time.Minute)
 	if a.of(home) != nil || home.of(a) != nil && home.of(a).state.Helping != nil {
