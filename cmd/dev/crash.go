@@ -202,20 +202,24 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// eventually asks until the answer is yes, there is an error, or the time is up.
+// eventually asks until the answer is yes, ctx is done, or the time is up; then the last
+// error is part of what it returns.
 func eventually(ctx context.Context, limit time.Duration, what string, ask func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last error
 	for {
-		ok, err := ask(ctx)
+		ok, err := ask(waiting)
 		if ok {
 			return nil
 		}
 		if err != nil {
 			last = err
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if !pause(waiting, 20*time.Millisecond) {
+			if ctx.Err() != nil { // interrupted: what did not happen says nothing
+				return ctx.Err()
+			}
 			return errors.Join(fmt.Errorf("%s did not happen within %v", what, limit), last)
 		}
 	}

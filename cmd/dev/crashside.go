@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -20,9 +21,12 @@ const logTailBytes = 2 << 10
 // side is one daemon, its clients, and what they were promised.
 type side struct {
 	name, binary, home string
+	within             []string // the command that runs the daemon in another place; empty = here
+	listen             string
 	args               []string // more for the daemon
 	client             *api.Client
-	conversation       string // set by befriend
+
+	contactID, conversation string // set by befriend
 
 	mu      sync.Mutex // guards the running daemon: killed and started by one goroutine at a time
 	process *exec.Cmd
@@ -36,7 +40,7 @@ type side struct {
 func newSide(name, binary, dir string) *side {
 	home := filepath.Join(dir, "home")
 	socket := filepath.Join(home, name, "run", api.SocketFile)
-	return &side{name: name, binary: binary, home: home, client: api.NewUnixClient(socket)}
+	return &side{name: name, binary: binary, home: home, listen: "127.0.0.1:0", client: api.NewUnixClient(socket)}
 }
 
 // start starts the daemon and returns when it is ready; a daemon that ends by
@@ -64,9 +68,9 @@ func (s *side) launch() error {
 		return err
 	}
 	defer log.Close() // the daemon has its own
-	args := append([]string{"run", "--home", s.home, "--profile", s.name, "--name", s.name, "--no-passphrase",
-		"--listen", "127.0.0.1:0"}, s.args...)
-	cmd := exec.Command(s.binary, args...)
+	line := slices.Concat(s.within, []string{s.binary, "run", "--home", s.home, "--profile", s.name, "--name", s.name,
+		"--no-passphrase", "--listen", s.listen}, s.args)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
@@ -144,8 +148,16 @@ func (s *side) logTail() []byte {
 	return bytes.TrimSpace(text[max(0, len(text)-logTailBytes):])
 }
 
-// befriend makes two sides contacts by a link.
+// befriend makes two sides contacts by a link: from then on they write to each other.
 func befriend(ctx context.Context, inviter, invitee *side) error {
+	before := map[*side][]api.Contact{}
+	for _, s := range []*side{inviter, invitee} {
+		contacts, err := s.client.Contacts(ctx, api.ContactQuery{})
+		if err != nil {
+			return err
+		}
+		before[s] = contacts
+	}
 	invite, err := inviter.client.CreateInvite(ctx, api.InviteRequest{})
 	if err != nil {
 		return err
@@ -156,18 +168,30 @@ func befriend(ctx context.Context, inviter, invitee *side) error {
 	if _, err := invitee.client.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI}); err != nil {
 		return err
 	}
-	for _, s := range []*side{inviter, invitee} {
+	for s, old := range before {
 		err := eventually(ctx, crashReadyLimit, s.name+" having a contact", func(ctx context.Context) (bool, error) {
 			contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
-			if err != nil || len(contacts) != 1 || contacts[0].ConversationID == nil {
+			if err != nil {
 				return false, err
 			}
-			s.conversation = *contacts[0].ConversationID
-			return true, nil
+			return s.turnTo(contacts, old), nil
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// turnTo makes the one contact that is not among the old ones the one that the side
+// writes to, and reports whether there is one.
+func (s *side) turnTo(contacts, old []api.Contact) bool {
+	for _, c := range contacts {
+		known := slices.ContainsFunc(old, func(o api.Contact) bool { return o.ID == c.ID })
+		if !known && c.ConversationID != nil {
+			s.contactID, s.conversation = c.ID, *c.ConversationID
+			return true
+		}
+	}
+	return false
 }
