@@ -33,6 +33,7 @@ func commands() []command {
 		{"sim", "simulate the protocol under faults, -seeds of them or -for a time, from the last one on", sim},
 		{"crash", "kill two daemons under load and look for lost or repeated messages", crash},
 		{"offline", "have mail arrive at who is off: by a home node, a friend, a file; collect much of it", offline},
+		{"nat", "let daemons behind different routers reach each other, in network namespaces", nat},
 		{"mutate", "show that the simulator catches deliberate bugs", mutate},
 		{"bench", "measure beside references of the same run", bench},
 	}
