@@ -47,6 +47,11 @@ func (w *World) unsettled() string {
 			}
 		}
 	}
+	for _, m := range w.machines {
+		if left := w.unsettledShelves(m); left != "" {
+			return fmt.Sprintf("%v: %s", m, left)
+		}
+	}
 	return ""
 }
 
@@ -74,6 +79,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	}
 	if other.epoch == 0 && m.epoch == 0 && other.present() && c.Name != other.peer.Name() {
 		return fmt.Sprintf("%v has another name", other)
+	}
+	if left := w.unsettledHelp(m, c, other); left != "" {
+		return left
 	}
 	return w.unsettledMail(m, c, other)
 }

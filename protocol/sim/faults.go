@@ -139,6 +139,7 @@ func (w *World) heal() {
 		m.full = false
 		m.setClock(0)
 		m.awake()
+		m.away = false
 		m.restart()
 		m.tellPlace()
 		m.offers = make(map[protocol.InviteID]bool)

@@ -124,6 +124,7 @@ func (w *World) checkCommit(m *machine, writes []protocol.Write) {
 				w.fail("%v: a session without a contact", m)
 			}
 		case protocol.PutContact:
+			w.noteQuota(m, r)
 			if len(r.State) > contactStateBytesMax {
 				w.fail("%v: a contact's state of %d bytes", m, len(r.State))
 			}
@@ -260,6 +261,8 @@ func (w *World) checkDisk(m *machine) {
 			w.fail("%v: %d envelopes wait in one session", m, perSession[k])
 		}
 	}
+	w.checkRoles(m)
+	w.checkShelves(m)
 	for _, v := range inOrder(d.conversations) {
 		w.checkConversation(m, v)
 	}

@@ -31,3 +31,13 @@ func TestOldDisks(t *testing.T) {
 		simulate(t, plan)
 	}
 }
+
+// TestShifts has two people with home nodes be on by turns, never together, who meet and
+// talk all the same.
+func TestShifts(t *testing.T) {
+	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+4; seed++ {
+		plan := NewPlan(seed)
+		plan.shifts(rand.New(newSource(seed, 1<<36)))
+		t.Log(seed, simulate(t, plan).Summary())
+	}
+}

@@ -66,14 +66,17 @@ type machine struct {
 	lan       int  // the local network that it is on, 0 = none
 	heard     bool // the person trusts it
 	walled    bool // nobody gets in by itself
+	home      bool // it is a home node: nobody writes there
+	away      bool // its turn is over: it does not start
 	account   identity.AccountPublic
 	secrets   [][]byte // what must never be seen on the wire
 
 	snapshots []*disk
 	restores  []time.Time
-	epoch     int                        // how often its disk was put back
-	removed   map[*machine]bool          // whose contact somebody removed here
-	offers    map[protocol.InviteID]bool // invites that are open for a while from healing on
+	epoch     int                           // how often its disk was put back
+	quotas    map[protocol.ContactID]uint64 // the most that it ever offered to keep, in bytes
+	removed   map[*machine]bool             // whose contact somebody removed here
+	offers    map[protocol.InviteID]bool    // invites that are open for a while from healing on
 }
 
 // answer is what a person does with the outcome of a command.
@@ -83,6 +86,7 @@ func newMachine(w *World, index int) *machine {
 	m := &machine{
 		w: w, index: index, random: newSource(w.plan.Seed, uint64(index)+1), disk: newDisk(),
 		conns: make(map[protocol.ConnID]*end), refs: make(map[uint64]answer), removed: make(map[*machine]bool),
+		home: index >= w.plan.Peers, quotas: make(map[protocol.ContactID]uint64),
 	}
 	m.boot[0] = byte(index + 1)
 	m.offset = w.between(-rotateSpread, rotateSpread)
@@ -100,7 +104,7 @@ func (m *machine) String() string {
 func (m *machine) clock() time.Time { return m.w.now.Add(m.skew) }
 
 func (m *machine) config() protocol.Config {
-	return protocol.Config{BootID: m.boot, KeyOffset: m.offset}
+	return protocol.Config{BootID: m.boot, KeyOffset: m.offset, Home: m.home}
 }
 
 // create makes the account and puts it on the disk.
@@ -449,7 +453,7 @@ func (m *machine) crash() {
 
 // restart loads the Peer from the disk.
 func (m *machine) restart() {
-	if m.on {
+	if m.on || m.away {
 		return
 	}
 	m.offset = m.w.between(-rotateSpread, rotateSpread)
@@ -542,6 +546,10 @@ func refOf(in protocol.Input) uint64 {
 	case protocol.ExportBundle:
 		return in.Ref
 	case protocol.ImportBundle:
+		return in.Ref
+	case protocol.OfferHelp:
+		return in.Ref
+	case protocol.EndHelp:
 		return in.Ref
 	}
 	return 0

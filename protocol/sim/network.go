@@ -68,7 +68,7 @@ type conn struct {
 
 func newNetwork(w *World) *network {
 	return &network{
-		w: w, owners: make(map[netip.AddrPort][]*machine), island: make([]int, w.plan.Peers),
+		w: w, owners: make(map[netip.AddrPort][]*machine), island: make([]int, w.plan.Peers+w.plan.Homes),
 		port: 20000, past: make(map[route][]frame),
 	}
 }
@@ -84,10 +84,10 @@ func (n *network) move(m *machine) {
 		a.IP, a.Port = old.Addr(), old.Port()
 	}
 	m.addresses = []wire.Address{a}
-	m.walled = n.w.plan.Help > 0 && n.w.chance(walled)
+	m.walled = n.w.plan.Help+n.w.plan.Pair > 0 && !m.home && n.w.chance(walled)
 	n.owners[a.AddrPort()] = append(n.owners[a.AddrPort()], m)
 	m.lan, m.heard = 0, false
-	if n.w.plan.LAN && n.w.chance(80) {
+	if n.w.plan.LAN && !m.home && n.w.chance(80) {
 		n.enter(m, 1+n.w.random.IntN(2), n.w.chance(70))
 	}
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +19,14 @@ type invitation struct {
 	by   *machine
 	id   protocol.InviteID
 	link string
+	home bool // it pairs a home node
 }
 
 // beginPeople lets one person at each machine make contacts, write and do all the
 // rest.
 func (w *World) beginPeople() {
-	for _, m := range w.machines {
-		for _, o := range w.machines {
+	for _, m := range w.people() {
+		for _, o := range w.people() {
 			if o.index > m.index {
 				w.after(w.between(0, w.plan.Life/6), func() { w.introduce(m, o) })
 			}
@@ -90,7 +92,7 @@ func (w *World) add(m *machine, i invitation) {
 		return
 	}
 	m.command(func(ref uint64) protocol.Input {
-		return protocol.AddContact{Ref: ref, Link: "  " + i.link + "\n", Greeting: marker + " hello"}
+		return protocol.AddContact{Ref: ref, Link: "  " + i.link + "\n", Greeting: marker + " hello", Home: i.home}
 	}, func(result any, code string) {
 		if code != "" {
 			w.truth.refused(m, i, code)
@@ -98,7 +100,7 @@ func (w *World) add(m *machine, i invitation) {
 		}
 		added := result.(protocol.Added)
 		w.truth.asked[asking{m, added.Contact}] = i
-		if w.chance(30) { // what is written before the answer waits
+		if !i.home && w.chance(30) { // what is written before the answer waits
 			w.after(w.about(time.Minute), func() { w.sendTo(m, added.Contact) })
 		}
 	})
@@ -123,7 +125,7 @@ func (w *World) talk(m *machine) {
 }
 
 func (w *World) someContact(m *machine) (protocol.PutContact, bool) {
-	return pick(w, inOrder(m.disk.contacts))
+	return pick(w, slices.DeleteFunc(inOrder(m.disk.contacts), func(c protocol.PutContact) bool { return c.Role != protocol.RolePerson }))
 }
 
 func (w *World) sendTo(m *machine, contact protocol.ContactID) {
@@ -188,7 +190,7 @@ func (w *World) act(m *machine) {
 	harmful := []func(*machine, protocol.PutContact){w.takeBack, w.takeBack, w.deleteSome, w.block, w.unblock, w.unblock, w.remove, w.revoke, w.again, w.again}
 	switch {
 	case !ok || w.chance(5):
-		if o, ok := pick(w, w.machines); ok && o != m {
+		if o, ok := pick(w, w.people()); ok && o != m {
 			w.invite(m, o)
 		}
 	case w.plan.Quiet || w.chance(50):

@@ -29,6 +29,9 @@ type Plan struct {
 	SlowDisk  bool
 	LAN       bool          // machines are on local networks, and some let themselves be heard there
 	Help      time.Duration // between the times that one person offers a contact to carry mail, or ends it
+	Homes     int           // machines beside the people's that are home nodes
+	Pair      time.Duration // between the times that one person pairs with a home node
+	Shifts    time.Duration // that the first two people are on by turns, never together, until healing; 0 = as they like
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
@@ -142,5 +145,29 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(3) == 0 {
 		p.Files = p.Life / time.Duration(4+r.IntN(30))
 	}
+	p.homes(rand.New(newSource(seed, 1<<35)))
 	return p
+}
+
+// homes puts home nodes into some worlds.
+func (p *Plan) homes(r *rand.Rand) {
+	if r.IntN(4) > 0 {
+		return
+	}
+	p.Homes = 1 + r.IntN(2)
+	p.Pair = p.Life / time.Duration(3+r.IntN(12))
+}
+
+// shifts has the first two people be on by turns, with home nodes, and leaves nothing to
+// go wrong but connections that break and frames that are disturbed: what is promised of
+// a courier must hold in time.
+func (p *Plan) shifts(r *rand.Rand) {
+	p.Homes, p.Wake, p.Help = 1+r.IntN(2), 0, 0
+	p.Shifts = time.Duration(40+r.IntN(200)) * time.Minute
+	p.Life = p.Shifts * time.Duration(14+r.IntN(20))
+	p.Talk, p.Pair = p.Life/time.Duration(4+r.IntN(16)), p.Life/time.Duration(3+r.IntN(12))
+	p.Quiet, p.Talk = true, max(p.Talk, p.Shifts/2)
+	for _, fault := range []*time.Duration{&p.Crash, &p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move, &p.FullDisk} {
+		*fault = 0
+	}
 }

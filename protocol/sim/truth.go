@@ -45,9 +45,10 @@ type truth struct {
 	letters  map[[16]byte]*letter
 	invites  []invitation
 	asked    map[asking]invitation
-	seals    map[seal][16]byte     // body tags
-	keys     map[[32]byte][16]byte // body tags by body key
-	marks    map[[8]byte]bool      // that beacons had
+	seals    map[seal][16]byte                     // body tags
+	keys     map[[32]byte][16]byte                 // body tags by body key
+	marks    map[[8]byte]bool                      // that beacons had
+	stored   map[protocol.Stored]map[*machine]bool // which couriers had an item on their disks
 
 	erasing  map[erasure]bool    // messages that somebody asked to delete
 	removing map[asking]bool     // contacts that somebody asked to remove
@@ -56,7 +57,7 @@ type truth struct {
 
 	written, names                          int
 	arrivals, deliveries, crashes, restores int
-	relayed, punched                        int
+	relayed, punched, carries               int
 }
 
 type erasure struct {
@@ -76,6 +77,7 @@ func newTruth(w *World) *truth {
 	return &truth{
 		w: w, accounts: make(map[identity.AccountPublic]*machine), letters: make(map[[16]byte]*letter),
 		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte), marks: make(map[[8]byte]bool),
+		stored:  make(map[protocol.Stored]map[*machine]bool),
 		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
 	}
 }
@@ -95,6 +97,9 @@ func (t *truth) stepped(m *machine, in protocol.Input) {
 // refused is told that a link was refused.
 func (t *truth) refused(m *machine, i invitation, code string) {
 	own := i.by == m && code == protocol.CodeInviteOwn
+	if i.home && (code == protocol.CodeInviteIsHome || code == protocol.CodeInviteWrongKind) {
+		t.w.fail("%v: a home node's link refused as %s", m, code)
+	}
 	if i.by == m && !own && m.epoch == 0 && code != protocol.CodeInviteExpired && code != protocol.CodeAlreadyContact {
 		t.w.fail("%v: own link refused as %s", m, code)
 	}
@@ -116,17 +121,21 @@ func (t *truth) promised(m *machine, sent protocol.Sent, text string) {
 // past is what the truth wants to know of a disk before a commit.
 type past struct {
 	delivered map[protocol.ConversationID][]protocol.Range
+	carried   map[protocol.ConversationID][3][]protocol.Range
 	erased    []*message
 	removed   map[protocol.ConversationID]bool // with the contact, as somebody asked
 	contacts  []protocol.PutContact            // that are erased
 }
 
 func (t *truth) watch(m *machine, writes []protocol.Write) past {
-	before := past{delivered: make(map[protocol.ConversationID][]protocol.Range), removed: make(map[protocol.ConversationID]bool)}
+	before := past{
+		delivered: make(map[protocol.ConversationID][]protocol.Range), carried: make(map[protocol.ConversationID][3][]protocol.Range),
+		removed: make(map[protocol.ConversationID]bool),
+	}
 	for _, w := range writes {
 		switch r := w.(type) {
 		case protocol.PutConversation:
-			before.delivered[r.ID] = m.disk.conversations[r.ID].Delivered
+			before.delivered[r.ID], before.carried[r.ID] = m.disk.conversations[r.ID].Delivered, m.disk.conversations[r.ID].Carried
 		case protocol.PutMessage:
 			t.watchArrival(m, r, writes)
 		case protocol.EraseContact:
@@ -216,6 +225,9 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 			}
 		case protocol.PutConversation:
 			t.delivered(m, r, before.delivered[r.ID])
+			t.carried(m, r, before.carried[r.ID], writes)
+		case protocol.PutHeld:
+			t.kept(m, r)
 		}
 	}
 	t.w.checkCommit(m, writes)

@@ -69,7 +69,7 @@ func NewWorld(plan Plan, trace io.Writer) *World {
 	w := &World{plan: plan, random: rand.New(newSource(plan.Seed, 0)), now: worldBegin, digest: sha256.New(), trace: trace}
 	w.truth = newTruth(w)
 	w.network = newNetwork(w)
-	for i := range plan.Peers {
+	for i := range plan.Peers + plan.Homes {
 		w.machines = append(w.machines, newMachine(w, i))
 	}
 	return w
@@ -91,6 +91,7 @@ func (w *World) Run() error {
 	if w.failure != nil {
 		return w.failure
 	}
+	w.checkShifts()
 	w.heal()
 	w.converge()
 	return w.failure
@@ -100,6 +101,7 @@ func (w *World) Run() error {
 func (w *World) begin() {
 	w.switchOn()
 	w.beginPeople()
+	w.beginHomes()
 	w.beginFaults()
 	w.beginHostility()
 }
@@ -119,9 +121,9 @@ func (w *World) Steps() int { return w.steps }
 
 // Summary says in a line what happened.
 func (w *World) Summary() string {
-	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d arrived, %d delivered, %d by relay, %d punched, %d crashes, %d restores, settled %v after healing",
+	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d arrived, %d delivered, %d carried, %d by relay, %d punched, %d crashes, %d restores, settled %v after healing",
 		len(w.machines), w.healedAt.Sub(worldBegin).Round(time.Minute), w.steps, len(w.truth.letters), w.truth.arrivals,
-		w.truth.deliveries, w.truth.relayed, w.truth.punched, w.truth.crashes, w.truth.restores, w.now.Sub(w.healedAt))
+		w.truth.deliveries, w.truth.carries, w.truth.relayed, w.truth.punched, w.truth.crashes, w.truth.restores, w.now.Sub(w.healedAt))
 }
 
 // runUntil lets everything happen that is due before t.
