@@ -66,7 +66,7 @@ func newLab(delay time.Duration) *natLab {
 func openLab(ctx context.Context, delay time.Duration, p natPair) (*natLab, error) {
 	lab := newLab(delay)
 	if err := lab.build(ctx, p); err != nil {
-		return nil, errors.Join(fmt.Errorf("build the lab: %w", err), lab.remove())
+		return nil, errors.Join(fmt.Errorf("%w: it cannot be built: %w", errNoLab, err), lab.remove())
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx)) // it ends after the daemons
 	lab.stop = stop
