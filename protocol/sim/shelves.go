@@ -155,8 +155,11 @@ func (w *World) unsettledShelves(m *machine) string {
 		}
 		// A transport lets no frame through twice; here an order may be, and opens again
 		// what was closed since, until its day.
-		if !owner.boxes()[id] && w.plan.Disturb == 0 {
-			return fmt.Sprintf("keeps a mailbox that %v has forgotten", owner)
+		if !owner.boxes()[id] {
+			if w.plan.Disturb == 0 {
+				return fmt.Sprintf("keeps a mailbox that %v has forgotten", owner)
+			}
+			continue
 		}
 		for k, h := range m.disk.held {
 			if k.mailbox == id && h.Type == wire.TypeEnvelope {
