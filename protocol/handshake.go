@@ -309,36 +309,38 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	case !fresh:
 		p.compare(now, c, ps, answered.Payload.Have)
 	case answered.Payload.Generation > 0:
-		seen, written := seenAndWritten(answered.Payload.Have)
-		if !p.plausible(c, max(seen, written)) {
-			seen, written = 0, 0
+		theirs := progressOf(answered.Payload.Have)
+		if !p.plausible(c, max(theirs.seen, theirs.written)) {
+			theirs = progress{}
 		}
-		p.goOnBehind(now, c, max(seen, 1), written)
+		p.goOnBehind(now, c, max(theirs.seen, 1), theirs.written)
 	}
 	return true, nil
 }
 
-// seenAndWritten reads the have vector of an accept outside a repair: the highest of
-// our sequences that the inviter has seen, and its own highest.
-func seenAndWritten(have []wire.Have) (seen, written uint64) {
-	if len(have) == 2 && have[0].Conversation == [16]byte{} && have[1].Conversation == [16]byte{} {
-		return have[0].Sequence, have[1].Sequence
+// progress is how far the inviter of an accept outside a repair has come: the highest of
+// our sequences that it has seen, its own highest, and the highest of its own that it
+// knows to be delivered.
+type progress struct{ seen, written, delivered uint64 }
+
+func progressOf(have []wire.Have) progress {
+	named := func(h wire.Have) bool { return h.Conversation != [16]byte{} }
+	if len(have) != 3 || slices.ContainsFunc(have, named) {
+		return progress{}
 	}
-	return 0, 0
+	return progress{have[0].Sequence, have[1].Sequence, have[2].Sequence}
 }
 
 // compare is called when a handshake joins two who were contacts already. If one side
-// knows of messages that the other does not, they find out by a renewal which.
+// knows of messages that the other has lost, they find out by a renewal which. What the
+// inviter has written and we have not seen may be on its way.
 func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.Have) {
-	seen, written := seenAndWritten(have)
-	delivered := uint64(0)
+	theirs := progressOf(have)
 	if c.conv == nil {
 		return // with a home node nothing is said
 	}
-	if n := len(c.conv.row.Delivered); n > 0 {
-		delivered = c.conv.row.Delivered[n-1].Last
-	}
-	if seen > c.conv.row.OwnSequence || seen < delivered || written != c.conv.have.next()-1 {
+	reached := c.conv.have.next() - 1
+	if theirs.seen > c.conv.row.OwnSequence || theirs.seen < c.conv.lastDelivered() || theirs.written < reached || theirs.delivered > reached {
 		p.fork(now, c, ps)
 	}
 }

@@ -119,12 +119,21 @@ func tagged(tag [8]byte) (conversation [16]byte) {
 }
 
 // reached is the have vector of an accept: the highest sequence seen, behind which
-// somebody who has forgotten the conversation must go on, and our own highest.
+// somebody who has forgotten the conversation must go on, our own highest, and the highest
+// of ours that is delivered.
 func (v *conversation) reached() []wire.Have {
 	if v == nil {
 		return nil
 	}
-	return []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}}
+	return []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}, {Sequence: v.lastDelivered()}}
+}
+
+// lastDelivered is the highest of our sequences that the peer has acknowledged, 0 if none.
+func (v *conversation) lastDelivered() uint64 {
+	if n := len(v.row.Delivered); n > 0 {
+		return v.row.Delivered[n-1].Last
+	}
+	return 0
 }
 
 // repairRequested accepts a contact's renewal. A device that we know is taken at

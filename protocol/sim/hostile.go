@@ -10,10 +10,12 @@ import (
 )
 
 // disturb repeats, overtakes and damages frames on their way, as whoever carries
-// them could.
+// them could, and more: a transport lets through nothing that the other end has not sent
+// by this connection. On that one thing relies: what an owner orders of its courier is
+// protected by nothing else, so it is left alone.
 func (n *network) disturb(from *machine, to *end, f frame) {
 	w := n.w
-	if w.healing || w.plan.Disturb == 0 {
+	if w.healing || w.plan.Disturb == 0 || f.kind == wire.TypeMailbox {
 		return
 	}
 	if w.chance(w.plan.Disturb) { // the same again, soon

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -33,11 +34,22 @@ func TestOldDisks(t *testing.T) {
 }
 
 // TestShifts has two people with home nodes be on by turns, never together, who meet and
-// talk all the same.
+// talk all the same. The later seeds are of mistakes that were: two who had asked each
+// other renewed their session, which needs both, because of mail that was on its way; and
+// orders to couriers were damaged, which no transport does.
 func TestShifts(t *testing.T) {
-	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+4; seed++ {
-		plan := NewPlan(seed)
-		plan.shifts(rand.New(newSource(seed, 1<<36)))
-		t.Log(seed, simulate(t, plan).Summary())
+	seeds := []uint64{1, 2, 3, 4, 8, 26, 33, 35}
+	if *seedFlag > 0 || *seedsFlag > 0 {
+		seeds = nil
+		for i := range max(uint64(*seedsFlag), 1) {
+			seeds = append(seeds, max(*seedFlag, 1)+i)
+		}
+	}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			plan := NewPlan(seed)
+			plan.shifts(rand.New(newSource(seed, 1<<36)))
+			t.Log(simulate(t, plan).Summary())
+		})
 	}
 }

@@ -229,7 +229,9 @@ func (n *network) sendFrame(m *machine, s protocol.SendFrame) {
 		return
 	}
 	f := frame{s.Type, s.Body}
-	n.remember(m, to.m, f)
+	if f.kind != wire.TypeMailbox {
+		n.remember(m, to.m, f)
+	}
 	n.deliver(to, f, n.w.now.Add(e.conn.slow))
 	n.disturb(m, to, f)
 }

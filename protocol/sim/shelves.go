@@ -153,13 +153,8 @@ func (w *World) unsettledShelves(m *machine) string {
 		if owner == nil || m.epoch+owner.epoch > 0 || m.removed[owner] || owner.removed[m] {
 			continue
 		}
-		// A transport lets no frame through twice; here an order may be, and opens again
-		// what was closed since, until its day.
 		if !owner.boxes()[id] {
-			if w.plan.Disturb == 0 {
-				return fmt.Sprintf("keeps a mailbox that %v has forgotten", owner)
-			}
-			continue
+			return fmt.Sprintf("keeps a mailbox that %v has forgotten", owner)
 		}
 		for k, h := range m.disk.held {
 			if k.mailbox == id && h.Type == wire.TypeEnvelope {
