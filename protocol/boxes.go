@@ -417,8 +417,9 @@ func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 	return nil
 }
 
-// whereToLeaveMail fills the couriers and mailboxes of a record for a contact.
-func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressRecord) {
+// whereToLeaveMail fills the couriers and mailboxes of a record for a contact with those
+// that are to be named.
+func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressRecord, named func(*box) bool) {
 	today := dayOf(now)
 	for i := len(c.state.Boxes) - 1; i >= 0 && len(record.Mailboxes) < wire.RecordMailboxesMax; i-- {
 		b := &c.state.Boxes[i]
@@ -426,8 +427,8 @@ func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressR
 		if courier == nil || !courier.courier() || today > b.closesDay() {
 			continue
 		}
-		if !b.Standing && (c.row.Phase == ContactEstablished || b.Refused) {
-			continue // in an accept they are named: its reader finds them when it finds the accept
+		if !named(b) {
+			continue
 		}
 		r := courier.state.Record
 		if r == nil || len(r.Keys) != 1 || slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == r.Keys[0] }) {

@@ -380,11 +380,11 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	}
 	before := c.row.Account
 	c.row.Account = in.Payload.Entry.Account
-	if c.row.Phase != ContactEstablished && v.row.Kind != InviteHome && !p.furnishContact(c, p.couriers(), dayOf(now)) {
+	if v.row.Kind != InviteHome && !p.furnishContact(c, p.couriers(), dayOf(now)) {
 		c.row.Account = before
 		return errRandom
 	}
-	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.reached()}
+	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.reached()}
 	if len(c.sessions) > 0 { // they ask anew: they have forgotten us, or asked before they knew
 		payload.Generation = c.highestGeneration() + 1
 	}

@@ -12,6 +12,17 @@ import (
 
 // record makes the address record that a contact gets from us now.
 func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
+	return p.recordNaming(now, c, func(b *box) bool { return b.Standing })
+}
+
+// acceptRecord makes the record of an accept. It names mailboxes that are only ordered, too:
+// by courier its reader finds them when it finds the accept, and until it answers it may
+// hear of no others.
+func (p *Peer) acceptRecord(now time.Time, c *contact) wire.AddressRecord {
+	return p.recordNaming(now, c, func(b *box) bool { return !b.Refused })
+}
+
+func (p *Peer) recordNaming(now time.Time, c *contact, named func(*box) bool) wire.AddressRecord {
 	p.self.state.RecordSequence++
 	p.self.dirty = true
 	first, keys := p.self.recordKeys(dayOf(now))
@@ -24,7 +35,7 @@ func (p *Peer) record(now time.Time, c *contact) wire.AddressRecord {
 		FirstDay: first, Keys: keys,
 		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
 	}
-	p.whereToLeaveMail(now, c, &record)
+	p.whereToLeaveMail(now, c, &record, named)
 	return record
 }
 

@@ -154,7 +154,7 @@ func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
 	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
 		return nil
 	}
-	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.record(now, c), Have: c.conv.haves()})
+	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.haves()})
 	if err != nil {
 		return errRandom
 	}
