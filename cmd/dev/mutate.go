@@ -103,7 +103,7 @@ func (t tree) simulateMutant(ctx context.Context, dir string, m mutation, seeds 
 		return "", err
 	}
 	for seed := uint64(1); seed <= seeds; seed++ {
-		cmd := t.command(ctx, binary, simArguments(seedRange{seed, 1})...)
+		cmd := t.command(ctx, binary, plainWorlds().arguments(seedRange{seed, 1})...)
 		cmd.Dir = filepath.Join(t.root, filepath.FromSlash(simPackage))
 		out, err := cmd.Output()
 		var exit *exec.ExitError

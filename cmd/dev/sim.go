@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,12 +21,40 @@ import (
 
 const (
 	simPackage    = "protocol/sim"
-	simTest       = "TestSeeds"
 	simSeeds      = 50              // without -seeds and -for
 	simBatch      = 10              // seeds a process: starting one costs nothing beside them
 	simStopWithin = 5 * time.Second // of -for: no batch is started later
 	simSeedFile   = "sim-seed"
+	cityPeople    = 500
+	cityHours     = 48
 )
+
+// worlds are a kind of simulated worlds.
+type worlds struct {
+	test string   // that runs them by seed
+	args []string // of the test, beside the seeds
+	file string   // that keeps the last seed done
+	size uint64   // seeds a process
+}
+
+// plainWorlds are those in which a few people suffer all that there is.
+func plainWorlds() worlds { return worlds{test: "TestSeeds", file: simSeedFile, size: simBatch} }
+
+// worldsOf returns the kind that flags ask for. A city is big: a process runs one.
+func worldsOf(village, city bool, people, hours int) (worlds, error) {
+	switch {
+	case village && city:
+		return worlds{}, errors.New("-village and -city are two kinds of worlds")
+	case !city && (people != 0 || hours != 0):
+		return worlds{}, errors.New("-people and -hours are of a -city")
+	case village:
+		return worlds{test: "TestVillages", file: simSeedFile + "-village", size: simBatch}, nil
+	case city:
+		args := []string{"-peers=" + strconv.Itoa(cmp.Or(people, cityPeople)), "-hours=" + strconv.Itoa(cmp.Or(hours, cityHours))}
+		return worlds{test: "TestTown", args: args, file: simSeedFile + "-city", size: 1}, nil
+	}
+	return plainWorlds(), nil
+}
 
 // seedRange is the seeds first, first+1, … first+count-1.
 type seedRange struct{ first, count uint64 }
@@ -42,6 +71,10 @@ func sim(ctx context.Context, t tree, args []string) error {
 	seeds := flags.Uint64("seeds", 0, "`number` of seeds; 0 = as many as -for allows, or 50")
 	limit := flags.Duration("for", 0, "`time` after which no further seed is begun; 0 = until -seeds are done")
 	first := flags.Uint64("first", 0, "first `seed`; 0 = go on behind the last one kept")
+	village := flags.Bool("village", false, "villages: people who are on at hours of their own, with home nodes and friends who carry mail, some of whom lie")
+	city := flags.Bool("city", false, "the same with -people for -hours")
+	people := flags.Int("people", 0, "`number` of people in a -city; 0 = 500")
+	hours := flags.Int("hours", 0, "virtual `hours` that a -city lives; 0 = 48")
 	workers := flags.Int("workers", runtime.NumCPU(), "`processes` side by side")
 	if err := parseFlags(flags, args, t.stderr); err != nil {
 		return err
@@ -49,11 +82,15 @@ func sim(ctx context.Context, t tree, args []string) error {
 	if *seeds == 0 && *limit == 0 {
 		*seeds = simSeeds
 	}
-	kept, err := seedFile()
+	kind, err := worldsOf(*village, *city, *people, *hours)
 	if err != nil {
 		return err
 	}
-	queue := &seedQueue{first: *first, left: *seeds, endless: *seeds == 0}
+	kept, err := seedFile(kind.file)
+	if err != nil {
+		return err
+	}
+	queue := &seedQueue{first: *first, left: *seeds, endless: *seeds == 0, batch: kind.size}
 	if *first == 0 {
 		last, err := readSeed(kept)
 		if err != nil {
@@ -65,7 +102,7 @@ func sim(ctx context.Context, t tree, args []string) error {
 	if *limit > 0 {
 		queue.until = time.Now().Add(*limit)
 	}
-	if err := t.simulate(ctx, queue, *workers); err != nil {
+	if err := t.simulate(ctx, kind, queue, *workers); err != nil {
 		return err
 	}
 	finished := queue.finished()
@@ -77,7 +114,7 @@ func sim(ctx context.Context, t tree, args []string) error {
 }
 
 // simulate builds the simulator and lets workers empty the queue. It stops at the first violation.
-func (t tree) simulate(ctx context.Context, queue *seedQueue, workers int) error {
+func (t tree) simulate(ctx context.Context, kind worlds, queue *seedQueue, workers int) error {
 	dir, err := os.MkdirTemp("", "pabal-sim-")
 	if err != nil {
 		return err
@@ -95,7 +132,7 @@ func (t tree) simulate(ctx context.Context, queue *seedQueue, workers int) error
 				if !ok || ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if err := t.simulateBatch(ctx, binary, batch); err != nil {
+				if err := t.simulateBatch(ctx, kind, binary, batch); err != nil {
 					return err
 				}
 				queue.finish(batch)
@@ -106,8 +143,8 @@ func (t tree) simulate(ctx context.Context, queue *seedQueue, workers int) error
 }
 
 // simulateBatch runs one batch in a process and shows what it printed if it failed.
-func (t tree) simulateBatch(ctx context.Context, binary string, batch seedRange) error {
-	cmd := t.command(ctx, binary, simArguments(batch)...)
+func (t tree) simulateBatch(ctx context.Context, kind worlds, binary string, batch seedRange) error {
+	cmd := t.command(ctx, binary, kind.arguments(batch)...)
 	cmd.Dir = filepath.Join(t.root, filepath.FromSlash(simPackage))
 	out, err := cmd.Output()
 	var exit *exec.ExitError
@@ -120,23 +157,24 @@ func (t tree) simulateBatch(ctx context.Context, binary string, batch seedRange)
 	case err != nil:
 		return err
 	case bytes.Contains(out, []byte("no tests to run")):
-		return fmt.Errorf("%s has no test %s", simPackage, simTest)
+		return fmt.Errorf("%s has no test %s", simPackage, kind.test)
 	}
 	return nil
 }
 
-// simArguments are the flags of the simulator's test binary for a batch. The
+// arguments are the flags of the simulator's test binary for a batch. The
 // time limit is ours, not the testing package's: a batch is never cut short.
-func simArguments(batch seedRange) []string {
-	return []string{
-		"-test.run=^" + simTest + "$", "-test.timeout=0",
+func (k worlds) arguments(batch seedRange) []string {
+	return append([]string{
+		"-test.run=^" + k.test + "$", "-test.timeout=0",
 		"-seed=" + strconv.FormatUint(batch.first, 10), "-seeds=" + strconv.FormatUint(batch.count, 10),
-	}
+	}, k.args...)
 }
 
 // seedQueue hands out batches of seeds in order and remembers which are done.
 type seedQueue struct {
 	first   uint64
+	batch   uint64    // how many at once
 	endless bool      // left does not count
 	until   time.Time // zero = no limit
 
@@ -150,7 +188,7 @@ type seedQueue struct {
 func (q *seedQueue) take() (seedRange, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	count := uint64(simBatch)
+	count := q.batch
 	if !q.endless {
 		count = min(count, q.left)
 		q.left -= count
@@ -180,14 +218,14 @@ func (q *seedQueue) finished() seedRange {
 	return whole
 }
 
-// seedFile names the file that keeps the last seed done, so that long runs on
-// one machine add up.
-func seedFile() (string, error) {
+// seedFile names the file that keeps the last seed done of a kind of worlds, so that long
+// runs on one machine add up.
+func seedFile(name string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find the file of the last seed: %w", err)
 	}
-	return filepath.Join(cache, "pabal-dev", simSeedFile), nil
+	return filepath.Join(cache, "pabal-dev", name), nil
 }
 
 // readSeed returns the last seed done, 0 if none was.

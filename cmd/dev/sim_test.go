@@ -7,7 +7,7 @@ import (
 )
 
 func TestSeedQueueHandsOutEverySeedOnce(t *testing.T) {
-	q := &seedQueue{first: 7, next: 7, left: 2*simBatch + 3, done: map[uint64]uint64{}}
+	q := &seedQueue{batch: simBatch, first: 7, next: 7, left: 2*simBatch + 3, done: map[uint64]uint64{}}
 	var batches []seedRange
 	for {
 		batch, ok := q.take()
@@ -29,7 +29,7 @@ func TestSeedQueueHandsOutEverySeedOnce(t *testing.T) {
 }
 
 func TestSeedQueueKeepsOnlyWhatHasNoHole(t *testing.T) {
-	q := &seedQueue{first: 1, next: 1, endless: true, done: map[uint64]uint64{}}
+	q := &seedQueue{batch: simBatch, first: 1, next: 1, endless: true, done: map[uint64]uint64{}}
 	var batches []seedRange
 	for range 3 {
 		batch, _ := q.take()
@@ -50,7 +50,7 @@ func TestSeedQueueKeepsOnlyWhatHasNoHole(t *testing.T) {
 }
 
 func TestSeedQueueStopsInTime(t *testing.T) {
-	q := &seedQueue{first: 1, next: 1, endless: true, done: map[uint64]uint64{}, until: time.Now()}
+	q := &seedQueue{batch: simBatch, first: 1, next: 1, endless: true, done: map[uint64]uint64{}, until: time.Now()}
 	if batch, ok := q.take(); ok {
 		t.Errorf("began %v after the end", batch)
 	}

@@ -38,6 +38,9 @@ func (w *World) converge() {
 // unsettled says what is not yet as it must become, or nothing.
 func (w *World) unsettled() string {
 	for _, m := range w.machines {
+		if m.gone {
+			continue
+		}
 		if m.busy {
 			return fmt.Sprintf("%v has something to do", m)
 		}
@@ -48,6 +51,9 @@ func (w *World) unsettled() string {
 		}
 	}
 	for _, m := range w.machines {
+		if m.gone {
+			continue
+		}
 		if left := w.unsettledShelves(m); left != "" {
 			return fmt.Sprintf("%v: %s", m, left)
 		}
@@ -62,6 +68,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	other := w.truth.accounts[c.Account]
 	if other == nil || c.Phase == protocol.ContactRequested {
 		return w.unsettledRequest(m, c)
+	}
+	if other.gone {
+		return ""
 	}
 	theirs := other.contactWith(m)
 	if theirs == nil || theirs.Blocked || theirs.Phase == protocol.ContactRequested {
@@ -127,7 +136,7 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 		return ""
 	}
 	v, known := i.by.disk.invites[i.id]
-	if !known {
+	if !known || i.by.gone {
 		return ""
 	}
 	if age := w.healedAt.Sub(time.UnixMilli(v.CreatedAt)); age > 2*24*time.Hour || age < -time.Hour {
@@ -203,7 +212,7 @@ func (w *World) atCouriers(asking, by *machine, v protocol.PutInvite) bool {
 	for _, b := range st.Boxes {
 		courier := by.disk.contacts[b.Courier]
 		other := w.truth.accounts[courier.Account]
-		if other == nil || other == asking {
+		if other == nil || other == asking || other.lie != honest {
 			continue
 		}
 		theirs := other.contactWith(by)

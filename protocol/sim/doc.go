@@ -9,6 +9,10 @@
 // that a run is one thread and two runs of a seed are equal to the byte;
 // [World.Digest] shows that.
 //
+// There are three kinds of plans: [NewPlan] makes a few people suffer everything;
+// [NewVillage] and [NewCity] let more of them live as people do, on at hours of their own,
+// with home nodes, friends who carry mail, and couriers that lie.
+//
 // What is simulated of the daemon is what package node does: a batch of inputs
 // ends with Flush, its writes are committed in one transaction, and only then
 // is anything sent, answered or begun. A crash loses the batch, the
@@ -19,7 +23,7 @@
 //
 //	go test ./protocol/sim -run '^TestSeeds$' -args -seed 17 -trace
 //
-// -seed and -seeds give the first seed and how many; -peers and -hours change
+// or with TestVillages or TestTown in place of TestSeeds. -seed and -seeds give the first seed and how many; -peers and -hours change
 // what the seeds say. A [Mutation] is a mistake of the simulated daemon that the
 // simulation must find: it shows that the promises are looked at.
 //

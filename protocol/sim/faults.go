@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"pabal/protocol"
@@ -20,7 +22,7 @@ func (w *World) beginFaults() {
 	each(w.plan.FullDisk, func(m *machine) { m.full = true })
 	each(w.plan.Restore, w.restore)
 	if w.plan.Restore > 0 {
-		each(w.plan.Restore/4, func(m *machine) { m.snapshots = append(m.snapshots, m.disk.snapshot()) })
+		each(w.plan.Restore/4, (*machine).keepOld)
 	}
 	w.repeat(w.plan.Partition, w.split)
 }
@@ -63,7 +65,7 @@ func (w *World) move(m *machine) {
 
 // turnClock puts a clock wrong, or right again.
 func (w *World) turnClock(m *machine) {
-	year := 365 * 24 * time.Hour
+	year := cmp.Or(w.plan.ClockMost, 365*24*time.Hour)
 	switch w.random.IntN(8) {
 	case 0:
 		m.setClock(year)
@@ -101,9 +103,20 @@ func (w *World) putBack(m *machine, old *disk) {
 	m.restores = append(m.restores, w.now)
 	m.epoch++
 	w.commits++
+	for _, o := range w.machines { // what is excused of others changes, too
+		o.touched = true
+	}
 	w.log("%v RESTORES an old disk", m)
 	w.truth.restored(m, old)
 	m.disk = old.snapshot()
+}
+
+// keepOld keeps a copy of the disk as it is.
+func (m *machine) keepOld() {
+	if len(m.snapshots) == snapshotsMax {
+		m.snapshots = slices.Delete(m.snapshots, 0, 1)
+	}
+	m.snapshots = append(m.snapshots, m.disk.snapshot())
 }
 
 // split puts the machines on islands for a while: minutes or days.
@@ -136,6 +149,9 @@ func (w *World) heal() {
 	w.healing, w.healedAt = true, w.now
 	w.network.partition(make([]int, len(w.machines)))
 	for _, m := range w.machines {
+		if m.gone {
+			continue
+		}
 		m.full = false
 		m.setClock(0)
 		m.awake()

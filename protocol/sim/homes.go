@@ -33,6 +33,9 @@ func (m *machine) pairings() []protocol.PutContact {
 // with one.
 func (w *World) pair(m *machine) {
 	if !m.present() {
+		if w.plan.Daily && !w.healing && !m.gone && len(m.pairings()) == 0 {
+			w.after(w.about(time.Hour), func() { w.pair(m) })
+		}
 		return
 	}
 	if c, paired := pick(w, m.pairings()); paired {
@@ -41,7 +44,10 @@ func (w *World) pair(m *machine) {
 			return
 		}
 	}
-	home, _ := pick(w, w.machines[w.plan.Peers:])
+	home, some := w.homeFor(m)
+	if !some || home.gone {
+		return
+	}
 	if !home.present() {
 		w.after(w.about(w.plan.Pair/8), func() { w.pair(m) })
 		return
@@ -63,6 +69,18 @@ func (w *World) pair(m *machine) {
 			w.mistakesLink(m, i)
 		}
 	})
+}
+
+// homeFor returns a home node for a person. In villages and cities each belongs to one.
+func (w *World) homeFor(m *machine) (*machine, bool) {
+	homes := w.machines[w.plan.Peers:]
+	switch {
+	case !w.plan.Daily:
+		return pick(w, homes)
+	case m.index < len(homes):
+		return homes[m.index], true
+	}
+	return nil, false
 }
 
 // mistakesLink has a person follow a home node's link as if a person had made it.

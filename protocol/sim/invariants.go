@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/fxamacker/cbor/v2"
@@ -38,13 +39,41 @@ func (w *World) checkOpaque(m *machine, what string, sent []byte) {
 	if bytes.Contains(sent, []byte(marker)) {
 		w.fail("%v: a text or a name is readable in %s", m, what)
 	}
-	for _, o := range w.machines {
-		for _, secret := range o.secrets {
-			if bytes.Contains(sent, secret[:16]) {
-				w.fail("%v: a key of %v is readable in %s", m, o, what)
+	if o := w.secrets.in(sent); o != nil {
+		w.fail("%v: a key of %v is readable in %s", m, o, what)
+	}
+}
+
+// secretPart is how many bytes of a secret are looked for.
+const secretPart = 16
+
+// secrets finds what must never be seen among all that is sent: by its first two bytes,
+// and then by more.
+type secrets struct {
+	begin [1 << 16]bool
+	of    map[[secretPart]byte]*machine
+}
+
+func (s *secrets) add(m *machine) {
+	if s.of == nil {
+		s.of = make(map[[secretPart]byte]*machine)
+	}
+	for _, secret := range m.secrets {
+		s.begin[binary.BigEndian.Uint16(secret)] = true
+		s.of[[secretPart]byte(secret)] = m
+	}
+}
+
+// in returns whose secret can be read, nil if none can.
+func (s *secrets) in(sent []byte) *machine {
+	for i := 0; i+secretPart <= len(sent); i++ {
+		if s.begin[binary.BigEndian.Uint16(sent[i:])] {
+			if m := s.of[[secretPart]byte(sent[i:])]; m != nil {
+				return m
 			}
 		}
 	}
+	return nil
 }
 
 // checkBeacon checks a datagram that a machine sends to everybody near: it is like every
@@ -206,7 +235,8 @@ type contactState struct {
 	Renumber uint64              `cbor:"21,keyasint"`
 }
 
-// checkAll checks everything, on every disk, if anything was committed since it last did.
+// checkAll checks all letters, and everything on each disk on which anything was committed
+// since it last did.
 func (w *World) checkAll() {
 	if w.commits == w.checked {
 		return
@@ -216,7 +246,10 @@ func (w *World) checkAll() {
 		w.checkLetter(w.truth.letters[id])
 	}
 	for _, m := range w.machines {
-		w.checkDisk(m)
+		if m.touched {
+			m.touched = false
+			w.checkDisk(m)
+		}
 	}
 }
 

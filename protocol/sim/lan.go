@@ -13,9 +13,10 @@ import (
 func (n *network) enter(m *machine, lan int, heard bool) {
 	n.port++
 	m.lan, m.heard = lan, heard
+	span := 250 / max(n.w.plan.Peers, 5)
 	a := wire.Address{
 		Network: wire.QUIC, Port: n.port,
-		IP: netip.AddrFrom4([4]byte{192, 168, byte(lan), byte(m.index*50 + 1 + n.w.random.IntN(49))}),
+		IP: netip.AddrFrom4([4]byte{192, 168, byte(lan), byte(m.index*span + 1 + n.w.random.IntN(span-1))}),
 	}
 	m.addresses = append(m.addresses, a)
 	n.owners[a.AddrPort()] = append(n.owners[a.AddrPort()], m)

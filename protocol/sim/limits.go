@@ -10,6 +10,11 @@ const (
 	walled  = 30
 	punched = 60
 
+	// homeOwners is how many people of a hundred have a home node in villages and cities,
+	// alwaysOn how many leave their machines on.
+	homeOwners = 20
+	alwaysOn   = 10
+
 	// convergeWithin is how long after healing everything must have arrived.
 	convergeWithin = 4 * 24 * time.Hour
 	// convergeEvery is how often it is looked whether it has.
@@ -32,6 +37,8 @@ const (
 	// rotateSpread is how far from midnight UTC a transport key may change, as in
 	// package node.
 	rotateSpread = 3 * time.Hour
+	// snapshotsMax is how many old states of a disk are kept.
+	snapshotsMax = 16
 	// sticksMax is how many bundle files are about.
 	sticksMax = 32
 	// deleteBatchMax is how many messages whose timers ran out go in one batch.

@@ -35,11 +35,10 @@ func TestOldDisks(t *testing.T) {
 
 // TestShifts has two people with home nodes be on by turns, never together, who meet and
 // talk all the same. The later seeds are of mistakes that were: two who had asked each
-// other renewed their session, which needs both, because of mail that was on its way; and
-// orders to couriers were damaged, which no transport does; an accept did not name the
-// mailboxes that were ordered in the same moment.
+// other renewed their session, which needs both, because of mail that was on its way; an
+// accept did not name the mailboxes that were ordered in the same moment.
 func TestShifts(t *testing.T) {
-	seeds := []uint64{1, 2, 3, 4, 8, 26, 33, 35, 1051}
+	seeds := []uint64{1, 2, 8, 33, 1051}
 	if *seedFlag > 0 || *seedsFlag > 0 {
 		seeds = nil
 		for i := range max(uint64(*seedsFlag), 1) {

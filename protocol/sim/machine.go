@@ -68,9 +68,13 @@ type machine struct {
 	walled    bool // nobody gets in by itself
 	home      bool // it is a home node: nobody writes there
 	away      bool // its turn is over: it does not start
+	hours     routine
+	lie       lie  // what it does as a courier
+	gone      bool // for good
 	account   identity.AccountPublic
 	secrets   [][]byte // what must never be seen on the wire
 
+	touched   bool // something was committed since it was checked in full
 	snapshots []*disk
 	restores  []time.Time
 	epoch     int                           // how often its disk was put back
@@ -88,7 +92,7 @@ func newMachine(w *World, index int) *machine {
 		conns: make(map[protocol.ConnID]*end), refs: make(map[uint64]answer), removed: make(map[*machine]bool),
 		home: index >= w.plan.Peers, quotas: make(map[protocol.ContactID]uint64),
 	}
-	m.boot[0] = byte(index + 1)
+	m.boot[0], m.boot[1] = byte(index+1), byte((index+1)>>8)
 	m.offset = w.between(-rotateSpread, rotateSpread)
 	return m
 }
@@ -97,7 +101,7 @@ func (m *machine) String() string {
 	if m == nil {
 		return "nobody"
 	}
-	return string(rune('A' + m.index))
+	return letterOf(m.index)
 }
 
 // clock is the time as the machine knows it.
@@ -120,6 +124,7 @@ func (m *machine) create() {
 	}
 	m.account = peer.Account()
 	m.secrets = append(m.secrets, m.account[:], peer.Devices()[0].Key[:32])
+	m.w.secrets.add(m)
 	m.w.truth.accounts[m.account] = m
 	m.peer = peer
 	m.w.network.move(m)
@@ -308,7 +313,7 @@ func (m *machine) commit(all protocol.Output) {
 			all.Sends = slices.DeleteFunc(all.Sends, envelope)
 		}
 	}
-	m.apply(all.Writes)
+	m.apply(m.keeping(all.Writes))
 	if m.w.failure != nil {
 		return
 	}
@@ -338,6 +343,7 @@ func (m *machine) apply(writes []protocol.Write) {
 		return
 	}
 	m.w.commits++
+	m.touched = true
 	before := m.w.truth.watch(m, writes)
 	if err := m.disk.commit(writes); err != nil {
 		m.w.fail("%v: %v", m, err)
@@ -416,7 +422,7 @@ func (m *machine) job(j protocol.Job) {
 				Messages: m.disk.ownMessages(j.Conversation, j.First, j.Last),
 			})
 		case protocol.FetchHeld:
-			m.push(protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox, Items: m.disk.heldItems(j.Mailbox, j.Items)})
+			m.push(protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox, Items: m.handing(m.disk.heldItems(j.Mailbox, j.Items))})
 		case protocol.MakeStamp:
 			m.push(protocol.StampMade{Job: j.Job, Stamp: fakeStamp(j.Tag, j.Day, j.Request), OK: true})
 		case protocol.CheckStamp:
@@ -556,5 +562,13 @@ func refOf(in protocol.Input) uint64 {
 }
 
 func personName(index, version int) string {
-	return fmt.Sprintf("%s person %c%d", marker, 'A'+index, version)
+	return fmt.Sprintf("%s person %s%d", marker, letterOf(index), version)
+}
+
+// letterOf names a machine: by a letter as long as there are any.
+func letterOf(index int) string {
+	if index > 'Z'-'A' {
+		return fmt.Sprintf("M%d-", index)
+	}
+	return string(rune('A' + index))
 }

@@ -78,7 +78,7 @@ func (n *network) move(m *machine) {
 	n.port++
 	a := wire.Address{
 		Network: wire.QUIC, Port: n.port,
-		IP: netip.AddrFrom4([4]byte{11, byte(m.index + 1), byte(n.port >> 8), byte(n.port)}),
+		IP: netip.AddrFrom4([4]byte{11 + byte((m.index+1)>>8), byte(m.index + 1), byte(n.port >> 8), byte(n.port)}),
 	}
 	if old, ok := pick(n.w, n.used(m)); ok && n.w.chance(30) { // somebody else's address of yesterday
 		a.IP, a.Port = old.Addr(), old.Port()
@@ -232,7 +232,7 @@ func (n *network) sendFrame(m *machine, s protocol.SendFrame) {
 	if f.kind != wire.TypeMailbox {
 		n.remember(m, to.m, f)
 	}
-	n.deliver(to, f, n.w.now.Add(e.conn.slow))
+	n.deliver(to, n.distort(m, to, f), n.w.now.Add(e.conn.slow))
 	n.disturb(m, to, f)
 }
 

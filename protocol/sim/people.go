@@ -27,7 +27,7 @@ type invitation struct {
 func (w *World) beginPeople() {
 	for _, m := range w.people() {
 		for _, o := range w.people() {
-			if o.index > m.index {
+			if o.index > m.index && w.plan.Friends == 0 {
 				w.after(w.between(0, w.plan.Life/6), func() { w.introduce(m, o) })
 			}
 		}
@@ -37,6 +37,7 @@ func (w *World) beginPeople() {
 		w.repeat(w.plan.Files, func() { w.carryFile(m) })
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
 	}
+	w.beginFriendships()
 }
 
 // present reports whether somebody can use the machine.
@@ -56,6 +57,9 @@ func (w *World) introduce(a, b *machine) {
 // invite makes a link and gives it to somebody.
 func (w *World) invite(by, to *machine) {
 	if !by.present() {
+		if w.plan.Daily && !w.healing && !by.gone {
+			w.after(w.about(time.Hour), func() { w.invite(by, to) })
+		}
 		return
 	}
 	in := protocol.CreateInvite{Kind: protocol.InviteOnce, Note: marker}
@@ -86,7 +90,7 @@ func (w *World) invite(by, to *machine) {
 // add has a person follow a link.
 func (w *World) add(m *machine, i invitation) {
 	if !m.present() {
-		if !w.healing {
+		if !w.healing && !m.gone {
 			w.after(w.about(time.Hour), func() { w.add(m, i) })
 		}
 		return

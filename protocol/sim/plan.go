@@ -35,7 +35,13 @@ type Plan struct {
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
-	Wake time.Duration // how often a machine wakes at the least; 0 = wakeEvery
+	Daily     bool          // people are on at hours of their own, each day; a home node is of one person
+	Friends   int           // whom each person meets at first, about; 0 = everybody
+	Liars     int           // machines of a hundred that, as couriers, lie or vanish
+	ClockMost time.Duration // that a clock is off; 0 = a year
+
+	Check time.Duration // between the full checks; 0 = an hour
+	Wake  time.Duration // how often a machine wakes at the least; 0 = wakeEvery
 
 	Mutation Mutation
 }

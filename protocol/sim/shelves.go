@@ -150,7 +150,7 @@ func (w *World) unsettledShelves(m *machine) string {
 		if w.truth.skewed[m] || w.truth.skewed[owner] {
 			continue // by a wrong clock one of them has forgotten what would long be over
 		}
-		if owner == nil || m.epoch+owner.epoch > 0 || m.removed[owner] || owner.removed[m] {
+		if owner == nil || owner.gone || m.epoch+owner.epoch > 0 || m.removed[owner] || owner.removed[m] {
 			continue
 		}
 		if !owner.boxes()[id] {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -44,28 +45,28 @@ func TestSeeds(t *testing.T) {
 	}
 	first = max(first, 1)
 	for seed := first; seed < first+uint64(count); seed++ {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { runSeed(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runTwice(t, asked(NewPlan(seed))) })
 	}
 }
 
-func runSeed(t *testing.T, seed uint64) {
+func runTwice(t *testing.T, plan Plan) {
 	t.Helper()
 	begin := time.Now()
-	once := simulate(t, planOf(seed))
+	once := simulate(t, plan)
 	if *traceFlag {
 		return
 	}
-	again := simulate(t, planOf(seed))
+	again := simulate(t, plan)
 	if once.Digest() != again.Digest() {
-		t.Fatalf("seed %d: two runs differ: %s and %s", seed, once.Summary(), again.Summary())
+		t.Fatalf("seed %d: two runs differ: %s and %s", plan.Seed, once.Summary(), again.Summary())
 	}
 	if testing.Verbose() {
-		fmt.Printf("seed %d: %s, %v\n", seed, once.Summary(), time.Since(begin).Round(time.Millisecond))
+		fmt.Printf("seed %d: %s, %v\n", plan.Seed, once.Summary(), time.Since(begin).Round(time.Millisecond))
 	}
 }
 
-func planOf(seed uint64) Plan {
-	plan := NewPlan(seed)
+// asked returns a plan with what the flags say in place of it.
+func asked(plan Plan) Plan {
 	if *peersFlag > 0 {
 		plan.Peers = *peersFlag
 	}
@@ -73,6 +74,12 @@ func planOf(seed uint64) Plan {
 		plan.Life = time.Duration(*hoursFlag) * time.Hour
 	}
 	return plan
+}
+
+// testName is the name of the test that a subtest is of.
+func testName(t *testing.T) string {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	return name
 }
 
 // simulate runs one world. It is one thread, so that the source of randomness of
@@ -88,7 +95,7 @@ func simulate(t *testing.T, plan Plan) *World {
 		if *traceFlag {
 			w.Dump(os.Stdout)
 		}
-		t.Fatalf("%v\n%s\nplan %+v\nrerun: go test ./protocol/sim -run '^TestSeeds$' -args -seed %d", err, w.Summary(), plan, plan.Seed)
+		t.Fatalf("%v\n%s\nplan %+v\nrerun: go test ./protocol/sim -run '^%s$' -args -seed %d", err, w.Summary(), plan, testName(t), plan.Seed)
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
@@ -61,6 +62,7 @@ type World struct {
 	steps   int
 	commits int // and disks put back
 	checked int // commits when everything was checked last
+	secrets secrets
 }
 
 // NewWorld makes the world of a plan. Nothing happens in it before Run. If trace is
@@ -102,6 +104,8 @@ func (w *World) begin() {
 	w.switchOn()
 	w.beginPeople()
 	w.beginHomes()
+	w.beginDays()
+	w.beginLies()
 	w.beginFaults()
 	w.beginHostility()
 }
@@ -173,9 +177,9 @@ func (w *World) note(m *machine, kind string, parts ...[]byte) {
 	}
 }
 
-// everyHour checks in full, once an hour.
+// everyHour checks in full, once an hour or as the plan says.
 func (w *World) everyHour() {
-	w.after(time.Hour, func() {
+	w.after(cmp.Or(w.plan.Check, time.Hour), func() {
 		w.checkAll()
 		w.everyHour()
 	})
