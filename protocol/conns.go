@@ -33,6 +33,7 @@ type conn struct {
 	ordered    map[orderOn]bool          // asked for there
 	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
 	left       map[wire.MailboxID]bool   // of ours at the other side in which something lies that found no room here
+	told       bool                      // that we do not help, having asked for something
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
 	helped   ContactID // the name that it has at our relay

@@ -116,6 +116,7 @@ func (p *Peer) ordersReceived(k *conn, body []byte) {
 	}
 	for _, o := range orders {
 		if c.state.Helping == nil && !o.Close {
+			p.toldAgain(c, k)
 			continue
 		}
 		word := wire.MailboxClosed
@@ -131,6 +132,15 @@ func (p *Peer) ordersReceived(k *conn, body []byte) {
 			word = wire.MailboxRefused
 		}
 		p.say(k, wire.Acknowledge{ID: o.ID, Word: word})
+	}
+}
+
+// toldAgain tells somebody who counts on us that we do not help, once a connection: by
+// two paths the offer may have come behind the end.
+func (p *Peer) toldAgain(c *contact, k *conn) {
+	if c.row.Role == RolePerson && !k.told {
+		k.told = true
+		p.pushTerms(c)
 	}
 }
 

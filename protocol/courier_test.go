@@ -433,6 +433,19 @@ func TestCourierEndsHelp(t *testing.T) {
 	}
 }
 
+// TestOfferBehindItsEnd has an offer come later than that it is over, as it may by two
+// paths: the owner learns it when it asks for a mailbox.
+func TestOfferBehindItsEnd(t *testing.T) {
+	w, _, b, c := friends(t)
+	c.step(w.now, EndHelp{Contact: c.of(b).row.ID})
+	w.run()
+	b.of(c).state.Courier, b.p.furnishDue = &mailbox.Terms{QuotaBytes: 32 << 20, LifetimeDays: 14}, true
+	w.pass(time.Minute)
+	if b.of(c).state.Courier != nil {
+		t.Error("the owner still counts on it")
+	}
+}
+
 // TestBlockedAndRemovedHaveNoMailbox blocks and removes a contact: its mailbox at a courier
 // is closed, with what lies there. Unblocked it gets a new one, and all its mail comes.
 func TestBlockedAndRemovedHaveNoMailbox(t *testing.T) {

@@ -148,7 +148,7 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	if byCourierOnly(c) && !w.atCouriers(m, i.by, v) {
 		return "" // the inviter and the couriers that the link names have parted
 	}
-	if !i.by.offers[i.id] || v.Kind == protocol.InviteOnce && v.Used > 0 {
+	if !i.by.offers[i.id] || v.UsesLeft == 0 {
 		return "" // it closed before they found each other
 	}
 	return fmt.Sprintf("request to %v is not answered", i.by)
