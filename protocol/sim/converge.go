@@ -28,6 +28,7 @@ func (w *World) converge() {
 		if left == "" {
 			break
 		}
+		w.log("unsettled: %s", left)
 		if w.now.After(deadline) {
 			w.fail("%v after healing: %s", convergeWithin, left)
 		}
@@ -37,28 +38,29 @@ func (w *World) converge() {
 
 // unsettled says what is not yet as it must become, or nothing.
 func (w *World) unsettled() string {
-	for _, m := range w.machines {
-		if m.gone {
-			continue
-		}
-		if m.busy {
-			return fmt.Sprintf("%v has something to do", m)
-		}
-		for _, c := range inOrder(m.disk.contacts) {
-			if left := w.unsettledContact(m, c); left != "" {
-				return fmt.Sprintf("%v: %s", m, left)
-			}
-		}
-	}
-	for _, m := range w.machines {
-		if m.gone {
-			continue
-		}
-		if left := w.unsettledShelves(m); left != "" {
-			return fmt.Sprintf("%v: %s", m, left)
+	for i := range w.machines {
+		at := (w.waitedFor + i) % len(w.machines)
+		if left := w.unsettledMachine(w.machines[at]); left != "" {
+			w.waitedFor = at // it is the first to be looked at again
+			return fmt.Sprintf("%v: %s", w.machines[at], left)
 		}
 	}
 	return ""
+}
+
+func (w *World) unsettledMachine(m *machine) string {
+	if m.gone {
+		return ""
+	}
+	if m.busy {
+		return "has something to do"
+	}
+	for _, c := range inOrder(m.disk.contacts) {
+		if left := w.unsettledContact(m, c); left != "" {
+			return left
+		}
+	}
+	return w.unsettledShelves(m)
 }
 
 func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {

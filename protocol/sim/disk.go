@@ -58,6 +58,7 @@ type disk struct {
 
 	messages map[protocol.MessageID]*message
 	threads  map[protocol.ConversationID]thread
+	timed    int                             // messages that were ever given a time to go
 	arrived  map[[16]byte]protocol.MessageID // incoming messages by their author's id
 }
 
@@ -85,7 +86,7 @@ func (d *disk) snapshot() *disk {
 		invites: maps.Clone(d.invites), requests: maps.Clone(d.requests),
 		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
 		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held),
-		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)),
+		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)), timed: d.timed,
 		arrived: maps.Clone(d.arrived),
 	}
 	for id, t := range d.threads {
@@ -187,6 +188,7 @@ func (d *disk) insert(r protocol.PutMessage) error {
 		return fmt.Errorf("id is taken")
 	}
 	m := &message{PutMessage: r, wire: content.ID, text: content.Text}
+	d.timed += min(int(r.ExpiresAt), 1)
 	d.messages[r.ID] = m
 	d.threads[r.Conversation] = slices.Insert(t, i, m)
 	if r.Direction == protocol.In {
@@ -254,6 +256,7 @@ func (d *disk) change(w protocol.Write) error {
 		m.state = r.State
 	case protocol.SetMessageExpiry:
 		m.ExpiresAt = r.ExpiresAt
+		d.timed++
 	case protocol.RenumberMessage:
 		m.Sequence, m.Content = r.Sequence, r.Content
 	}
@@ -350,6 +353,9 @@ func (d *disk) contents(ids []protocol.MessageID) map[protocol.MessageID][]byte 
 
 // due returns at most n messages whose timers ran out by now, in Unix milliseconds.
 func (d *disk) due(now int64, n int) []*message {
+	if d.timed == 0 {
+		return nil
+	}
 	var out []*message
 	for _, id := range keysInOrder(d.threads) {
 		for _, m := range d.threads[id] {

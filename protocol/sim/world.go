@@ -56,6 +56,8 @@ type World struct {
 	healing  bool    // nothing fails and nobody does anything any more
 	healedAt time.Time
 
+	waitedFor int // the machine that was last not settled
+
 	digest  hash.Hash
 	failure error
 	trace   io.Writer // nil = none
