@@ -420,9 +420,23 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 	}
 }
 
+// carried returns how many couriers have said that they hold an envelope, of those that
+// the contact names now: it may have had another mailbox at one of them before.
+func (c *contact) carried(e *outbox.Entry) int {
+	couriers := make(map[identity.TransportKey]bool)
+	if c.state.Record != nil {
+		for _, m := range c.state.Record.Mailboxes {
+			if e.StoredIn(m.ID) {
+				couriers[m.Courier] = true
+			}
+		}
+	}
+	return len(couriers)
+}
+
 // carriedTo marks the messages of an envelope: one courier more has it on its disk.
 func (p *Peer) carriedTo(c *contact, e *outbox.Entry) {
-	n := min(e.Carried(), len(PutConversation{}.Carried))
+	n := min(c.carried(e), len(PutConversation{}.Carried))
 	if c.conv == nil || n == 0 {
 		return
 	}

@@ -4,6 +4,10 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
+	"pabal/protocol/wire"
 )
 
 // TestAskedAgain has somebody remove the contact that it has asked and follow the link
@@ -134,5 +138,21 @@ func TestRequestsThatFindNoRoom(t *testing.T) {
 		if c.p.shelves.Box(id).OfLink() && len(items) > 0 {
 			t.Errorf("%d items still lie there", len(items))
 		}
+	}
+}
+
+// TestCarriedCountsCouriers has a courier hold an envelope in two mailboxes, an old one and
+// that which the contact names now: that is one courier.
+func TestCarriedCountsCouriers(t *testing.T) {
+	c := &contact{}
+	c.state.Record = &wire.AddressRecord{Mailboxes: []wire.Mailbox{{Courier: identity.TransportKey{1}, ID: wire.MailboxID{2}}}}
+	e := &outbox.Entry{}
+	e.RestoreCopy(wire.MailboxID{1}, wire.ItemHash{1})
+	if n := c.carried(e); n != 0 {
+		t.Errorf("%d couriers, but it is only where nobody looks any more", n)
+	}
+	e.RestoreCopy(wire.MailboxID{2}, wire.ItemHash{1})
+	if n := c.carried(e); n != 1 {
+		t.Errorf("%d couriers", n)
 	}
 }

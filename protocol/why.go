@@ -62,8 +62,8 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 		}
 	}
 	if message != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
-		if e, ok := c.queue.Carrying(*message); ok && e.Carried() > 0 {
-			why.Reason, why.Carried = WhyCarried, e.Carried()
+		if e, ok := c.queue.Carrying(*message); ok && c.carried(e) > 0 {
+			why.Reason, why.Carried = WhyCarried, c.carried(e)
 		}
 	}
 	return why, true

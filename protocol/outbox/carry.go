@@ -15,14 +15,10 @@ type Copy struct {
 	left int // times that it was left and not answered
 }
 
-// Carried returns how many couriers have said that they hold the envelope.
-func (e *Entry) Carried() (n int) {
-	for _, c := range e.copies {
-		if c.Stored {
-			n++
-		}
-	}
-	return n
+// StoredIn reports whether a courier has said that it holds the envelope in a mailbox.
+func (e *Entry) StoredIn(mailbox [16]byte) bool {
+	c := e.copyIn(mailbox)
+	return c != nil && c.Stored
 }
 
 // Copies returns where the envelope is, or is on its way to. The slice is the caller's.

@@ -40,7 +40,11 @@ func (w *World) pair(m *machine) {
 	}
 	if c, paired := pick(w, m.pairings()); paired {
 		w.triesToWrite(m, c)
-		if w.chance(60) {
+		switch {
+		case w.chance(60):
+			return
+		case w.chance(30):
+			w.endPairing(m, c)
 			return
 		}
 	}
@@ -81,6 +85,16 @@ func (w *World) homeFor(m *machine) (*machine, bool) {
 		return homes[m.index], true
 	}
 	return nil, false
+}
+
+// endPairing has the owner end a pairing, or whoever sits at the home node.
+func (w *World) endPairing(m *machine, c protocol.PutContact) {
+	if home := w.truth.accounts[c.Account]; home != nil && home.present() && w.chance(40) {
+		if theirs := home.contactWith(m); theirs != nil {
+			m, c = home, *theirs
+		}
+	}
+	m.command(func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: c.ID} }, nil)
 }
 
 // mistakesLink has a person follow a home node's link as if a person had made it.

@@ -27,8 +27,13 @@ type frame struct {
 	body []byte
 }
 
-// pastMax is how many frames of a route are remembered to be repeated.
-const pastMax = 64
+// pastMax is how many frames of a route are remembered to be repeated; pastMaxCrowd where
+// there are many routes, since there are more than crowd people.
+const (
+	pastMax      = 64
+	pastMaxCrowd = 6
+	crowd        = 20
+)
 
 // end is one machine's end of a connection.
 type end struct {
@@ -261,9 +266,13 @@ func (n *network) arrive(to *end, f frame, after time.Duration) {
 
 func (n *network) remember(from, to *machine, f frame) {
 	r := route{from.index, to.index}
+	most := pastMax
+	if n.w.plan.Peers > crowd {
+		most = pastMaxCrowd
+	}
 	list := append(n.past[r], f)
-	if len(list) > pastMax {
-		list = slices.Delete(list, 0, len(list)-pastMax)
+	if len(list) > most {
+		list = slices.Delete(list, 0, len(list)-most)
 	}
 	n.past[r] = list
 }
