@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"pabal/protocol"
+	"pabal/protocol/identity"
 	"pabal/protocol/session"
 	"pabal/protocol/wire"
 )
@@ -31,7 +33,35 @@ func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	if len(s.Body) > s.Type.BodyBytesMax() {
 		w.fail("%v: %s of %d bytes", m, s.Type.Name(), len(s.Body))
 	}
+	if s.Type == wire.TypeHello && len(s.Body) == identity.HelloTagSize {
+		w.checkHello(m, e, s)
+	}
 	w.checkOpaque(m, s.Type.Name(), s.Body)
+}
+
+// helloDays is how long a hello tag may be seen: by the clocks of both ends it is of one
+// day, and each may be a day off and take another for today's.
+const helloDays = 4 * 24 * time.Hour
+
+// hello is a tag as it was first sent.
+type hello struct {
+	local, remote identity.TransportKey
+	at            time.Time
+}
+
+// checkHello checks that a tag says nothing about any other: it is of one day and of two
+// transport keys. A clock that is a year off and comes back may live through a day twice.
+func (w *World) checkHello(m *machine, e *end, s protocol.SendFrame) {
+	tag := identity.HelloTag(s.Body)
+	first, known := w.truth.hellos[tag]
+	switch {
+	case !known:
+		w.truth.hellos[tag] = hello{e.local, e.remote, w.now}
+	case first.local != e.local || first.remote != e.remote:
+		w.fail("%v: two hellos between others are equal", m)
+	case w.now.Sub(first.at) > helloDays && (w.plan.Clock == 0 || w.plan.ClockMost > 0):
+		w.fail("%v: a hello of %v ago is sent again", m, w.now.Sub(first.at))
+	}
 }
 
 // checkOpaque checks that nothing is readable in what a machine sends.

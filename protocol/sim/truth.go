@@ -45,9 +45,10 @@ type truth struct {
 	letters  map[[16]byte]*letter
 	invites  []invitation
 	asked    map[asking]invitation
-	seals    map[seal][16]byte                     // body tags
-	keys     map[[32]byte][16]byte                 // body tags by body key
-	marks    map[[8]byte]bool                      // that beacons had
+	seals    map[seal][16]byte     // body tags
+	keys     map[[32]byte][16]byte // body tags by body key
+	marks    map[[8]byte]bool      // that beacons had
+	hellos   map[identity.HelloTag]hello
 	stored   map[protocol.Stored]map[*machine]bool // which couriers had an item on their disks
 
 	erasing  map[erasure]bool    // messages that somebody asked to delete
@@ -77,6 +78,7 @@ func newTruth(w *World) *truth {
 	return &truth{
 		w: w, accounts: make(map[identity.AccountPublic]*machine), letters: make(map[[16]byte]*letter),
 		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte), marks: make(map[[8]byte]bool),
+		hellos:  make(map[identity.HelloTag]hello),
 		stored:  make(map[protocol.Stored]map[*machine]bool),
 		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
 	}
