@@ -202,14 +202,25 @@ func (p *Peer) collectReceived(k *conn, body []byte) {
 	for _, key := range keys {
 		box := p.shelves.Reader(key)
 		if box == nil {
-			if k.path() && k.contact.state.Helping != nil && p.shelves.Box(key.ID) == nil {
-				p.say(k, wire.Acknowledge{ID: key.ID, Word: wire.MailboxClosed})
-			} else if len(k.wanting) < wire.CollectKeysMax {
-				k.wanting = append(k.wanting, key)
-			}
+			p.nothingToRead(k, key)
 			continue
 		}
 		p.watch(k, box)
+	}
+}
+
+// nothingToRead answers who wants to collect from a mailbox that is not here. If somebody
+// else's is to stand here, it collects from it then.
+func (p *Peer) nothingToRead(k *conn, key wire.Key) {
+	if k.path() && p.shelves.Box(key.ID) == nil {
+		if k.contact.state.Helping != nil {
+			p.say(k, wire.Acknowledge{ID: key.ID, Word: wire.MailboxClosed})
+			return
+		}
+		p.toldAgain(k.contact, k) // it may count on us whom we removed and met again
+	}
+	if len(k.wanting) < wire.CollectKeysMax {
+		k.wanting = append(k.wanting, key)
 	}
 }
 

@@ -15,6 +15,15 @@ func TestVillages(t *testing.T) {
 	eachSeed(t, villagesUsual, NewVillage)
 }
 
+// TestVillagesThatFailed runs villages that have shown a mistake: an offer of help that came
+// behind its end; two who asked each other, of whom one declined; a courier that had forgotten
+// whom it helped.
+func TestVillagesThatFailed(t *testing.T) {
+	for _, seed := range []uint64{380, 1950, 1991, 2033} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, NewVillage(seed)) })
+	}
+}
+
 // TestTown runs a town of 40 people for two days; with -peers and -hours, as cmd/dev
 // gives them, a city.
 func TestTown(t *testing.T) {
