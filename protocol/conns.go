@@ -121,7 +121,8 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 	turn := c.backoff.Tries() % 3
 	// Whom we have asked, too, and who will not answer that, waits for our accept.
 	crossed := c.state.Asking != nil && turn == 1 && c.backoff.Tries()%2 == 1
-	if r := p.unanswered(c); r != nil && (c.row.Phase == ContactPending && turn == 0 || crossed) {
+	waits := c.row.Phase != ContactRequested && turn == 0 // also if it is a contact and has forgotten us
+	if r := p.unanswered(c); r != nil && (waits || crossed) {
 		if v := p.invites[r.row.Invite]; v != nil {
 			return identity.HelloKey{Key: v.state.Hello}, byLink
 		}
