@@ -33,16 +33,9 @@ func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 	}
 	var out []place
 	for _, m := range r.Mailboxes {
-		if dayOf(now) > m.ClosesDay {
-			continue
+		if dayOf(now) <= m.ClosesDay {
+			out = append(out, place{Mailbox: m, couriers: r.Couriers})
 		}
-		var received []wire.Address
-		for _, courier := range r.Couriers {
-			if courier.Key == m.Courier {
-				received = append(received, courier.Address)
-			}
-		}
-		out = append(out, place{Mailbox: m, addresses: p.net.Dialable(received, p.pairTag(c))})
 	}
 	return out
 }
@@ -50,19 +43,29 @@ func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 // place is a mailbox that takes our mail.
 type place struct {
 	wire.Mailbox
-	addresses []wire.Address
-	conn      *conn // to its courier, nil = none yet
+	couriers []wire.Courier // with addresses of the one that has it, among others
+	conn     *conn          // to that one, nil = none yet
 }
 
-// counter returns a connection to the node with a transport key on which deposits are
-// taken, or nil.
-func (p *Peer) counter(key identity.TransportKey) *conn {
-	for _, k := range p.connsInOrder() {
-		if k.remote == key && k.proved && (k.proof == byMailbox || k.proof == byPair) {
-			return k
+// received returns the addresses of the courier as we were told them.
+func (at place) received() (out []wire.Address) {
+	for _, courier := range at.couriers {
+		if courier.Key == at.Courier {
+			out = append(out, courier.Address)
 		}
 	}
-	return nil
+	return out
+}
+
+// counter returns the first connection to the node with a transport key on which deposits
+// are taken, or nil.
+func (p *Peer) counter(key identity.TransportKey) (first *conn) {
+	for id, k := range p.conns {
+		if k.remote == key && k.proved && (k.proof == byMailbox || k.proof == byPair) && (first == nil || id < first.id) {
+			first = k
+		}
+	}
+	return first
 }
 
 func (p *Peer) connsInOrder() []*conn {
@@ -95,7 +98,7 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 		switch k := p.counter(at.Courier); {
 		case len(open) == copiesMax || c.full[at.ID].After(now):
 		case k == nil:
-			p.dialPost(now, c, at)
+			p.dialPost(now, c, at, p.pairTag(c))
 		default:
 			at.conn = k
 			open, ids = append(open, at), append(ids, at.ID)
@@ -289,7 +292,7 @@ func (p *Peer) acknowledgeByCourier(now time.Time, c *contact, places []place) e
 }
 
 // dialPost tries to reach a courier of a contact.
-func (p *Peer) dialPost(now time.Time, c *contact, at place) {
+func (p *Peer) dialPost(now time.Time, c *contact, at place, tag [8]byte) {
 	t := p.posts[at.Courier]
 	if t == nil {
 		t = &post{}
@@ -302,7 +305,8 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place) {
 		p.dueBy(next)
 		return
 	}
-	if len(at.addresses) == 0 {
+	addresses := p.net.Dialable(at.received(), tag)
+	if len(addresses) == 0 {
 		t.tried, t.triedAt = WhyNoPath, now
 		t.backoff.Failed(now, p.randomByte())
 		p.dueBy(t.backoff.Next())
@@ -311,7 +315,7 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place) {
 	t.dialing = p.number()
 	p.dials[t.dialing] = &dialing{courier: at.Courier, access: at.Write.Access()}
 	p.send(Dial{
-		Dial: t.dialing, Keys: []identity.TransportKey{at.Courier}, Addresses: at.addresses, Rung: RungCourier, For: c.row.ID,
+		Dial: t.dialing, Keys: []identity.TransportKey{at.Courier}, Addresses: addresses, Rung: RungCourier, For: c.row.ID,
 	})
 }
 

@@ -92,7 +92,14 @@ func (p *Peer) checkLink(now time.Time, link wire.Link) error {
 
 // isOurs reports whether a transport key is the one that we keep as a courier.
 func (p *Peer) isOurs(key identity.TransportKey) bool {
-	return p.self.state.Fixed != nil && p.self.state.Fixed.Public() == key
+	f := p.self.state.Fixed
+	if f == nil {
+		return false
+	}
+	if p.self.fixed == (identity.TransportKey{}) {
+		p.self.fixed = f.Public()
+	}
+	return p.self.fixed == key
 }
 
 func linkProblem(err error) error {

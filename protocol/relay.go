@@ -57,7 +57,7 @@ func (p *Peer) dialRelayed(now time.Time, c *contact) {
 		k := p.counter(at.Courier)
 		switch {
 		case k == nil:
-			p.dialPost(now, c, at)
+			p.dialPost(now, c, at, p.pairTag(c))
 		case !k.relayed && !k.reaching[at.ID]:
 			if k.reaching == nil {
 				k.reaching = make(map[wire.MailboxID]bool)

@@ -19,7 +19,8 @@ type self struct {
 	signed  *signed // nil until it is needed
 	dirty   bool
 
-	keysDay uint32 // of keys
+	fixed   identity.TransportKey // of state.Fixed, zero until it is needed
+	keysDay uint32                // of keys
 	keys    []identity.TransportKey
 }
 

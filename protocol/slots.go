@@ -205,16 +205,10 @@ func (p *Peer) askByCourier(now time.Time, c *contact) {
 			continue
 		}
 		deposit := invite.DepositCapability(c.state.Asking.Link.Secret, at.Key)
-		var received []wire.Address
-		for _, other := range c.state.Asking.Link.Couriers {
-			if other.Key == at.Key {
-				received = append(received, other.Address)
-			}
-		}
 		p.dialPost(now, c, place{
-			Mailbox:   wire.Mailbox{Courier: at.Key, ID: slotID(deposit), Write: deposit},
-			addresses: p.net.Dialable(received, p.hostTag(c.state.Hello)),
-		})
+			Mailbox:  wire.Mailbox{Courier: at.Key, ID: slotID(deposit), Write: deposit},
+			couriers: c.state.Asking.Link.Couriers,
+		}, p.hostTag(c.state.Hello))
 	}
 }
 
