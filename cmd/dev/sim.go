@@ -75,6 +75,7 @@ func sim(ctx context.Context, t tree, args []string) error {
 	city := flags.Bool("city", false, "the same with -people for -hours")
 	people := flags.Int("people", 0, "`number` of people in a -city; 0 = 500")
 	hours := flags.Int("hours", 0, "virtual `hours` that a -city lives; 0 = 48")
+	once := flags.Bool("once", false, "run each seed once, not twice to see that both are equal")
 	workers := flags.Int("workers", runtime.NumCPU(), "`processes` side by side")
 	if err := parseFlags(flags, args, t.stderr); err != nil {
 		return err
@@ -85,6 +86,9 @@ func sim(ctx context.Context, t tree, args []string) error {
 	kind, err := worldsOf(*village, *city, *people, *hours)
 	if err != nil {
 		return err
+	}
+	if *once {
+		kind.args = append(kind.args, "-once")
 	}
 	kept, err := seedFile(kind.file)
 	if err != nil {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,7 +17,7 @@ func (w *World) beginHomes() {
 		return
 	}
 	for _, m := range w.people() {
-		w.after(w.between(0, w.plan.Life/8), func() { w.pair(m) })
+		w.after(w.between(0, cmp.Or(w.plan.Settle/4, w.plan.Life/8)), func() { w.pair(m) })
 		w.repeat(w.plan.Pair, func() { w.pair(m) })
 	}
 	if w.plan.Shifts > 0 {

@@ -11,9 +11,11 @@ const (
 	punched = 60
 
 	// homeOwners is how many people of a hundred have a home node in villages and cities,
-	// alwaysOn how many leave their machines on.
+	// alwaysOn how many leave their machines on, helpers how many of the contacts one has
+	// at first one offers to carry mail.
 	homeOwners = 20
 	alwaysOn   = 10
+	helpers    = 40
 
 	// convergeWithin is how long after healing everything must have arrived.
 	convergeWithin = 4 * 24 * time.Hour

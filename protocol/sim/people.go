@@ -28,7 +28,7 @@ func (w *World) beginPeople() {
 	for _, m := range w.people() {
 		for _, o := range w.people() {
 			if o.index > m.index && w.plan.Friends == 0 {
-				w.after(w.between(0, w.plan.Life/6), func() { w.introduce(m, o) })
+				w.after(w.between(0, w.firstMeetings()), func() { w.introduce(m, o) })
 			}
 		}
 		w.repeat(w.plan.Talk, func() { w.talk(m) })
@@ -38,6 +38,7 @@ func (w *World) beginPeople() {
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
 	}
 	w.beginFriendships()
+	w.settle()
 }
 
 // present reports whether somebody can use the machine.
@@ -213,13 +214,17 @@ func (w *World) help(m *machine) {
 	switch {
 	case !ok:
 	case w.chance(85):
-		quota := uint64(wire.EnvelopeBytesMax) << w.random.IntN(10)
-		m.command(func(ref uint64) protocol.Input {
-			return protocol.OfferHelp{Ref: ref, Contact: c.ID, QuotaBytes: quota, LifetimeDays: 1 + uint32(w.random.IntN(14))}
-		}, nil)
+		w.offerHelp(m, c)
 	default:
 		m.command(func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: c.ID} }, nil)
 	}
+}
+
+func (w *World) offerHelp(m *machine, c protocol.PutContact) {
+	quota := uint64(wire.EnvelopeBytesMax) << w.random.IntN(10)
+	m.command(func(ref uint64) protocol.Input {
+		return protocol.OfferHelp{Ref: ref, Contact: c.ID, QuotaBytes: quota, LifetimeDays: 1 + uint32(w.random.IntN(14))}
+	}, nil)
 }
 
 func (w *World) rename(m *machine, c protocol.PutContact) {

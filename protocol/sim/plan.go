@@ -35,6 +35,7 @@ type Plan struct {
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 
+	Settle    time.Duration // at the beginning, in which everybody is on, meets the others and offers some of them help; 0 = they meet as they live
 	Daily     bool          // people are on at hours of their own, each day; a home node is of one person
 	Friends   int           // whom each person meets at first, about; 0 = everybody
 	Liars     int           // machines of a hundred that, as couriers, lie or vanish

@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"time"
+
+	"pabal/protocol"
 )
 
 // This file is of worlds in which people live as they do: they are on at hours of their
@@ -25,6 +27,9 @@ func NewVillage(seed uint64) Plan {
 	p.Talk, p.Act = p.Life/time.Duration(8+r.IntN(24)), p.Life/time.Duration(3+r.IntN(6))
 	p.Pair, p.Help = p.Life/6, p.Life/time.Duration(6+r.IntN(20))
 	p.misfortunes(r)
+	if r.IntN(2) == 0 {
+		p.Settle = p.Life / time.Duration(8+r.IntN(8))
+	}
 	return p
 }
 
@@ -33,7 +38,7 @@ func NewVillage(seed uint64) Plan {
 func NewCity(seed uint64, people int, life time.Duration) Plan {
 	p := Plan{
 		Seed: seed, Peers: people, Homes: people * homeOwners / 100, Life: life, Burst: 3, Friends: 4,
-		Daily: true, ClockMost: 24 * time.Hour, Check: 6 * time.Hour, Liars: 10,
+		Daily: true, Settle: 3 * time.Hour, ClockMost: 24 * time.Hour, Check: 6 * time.Hour, Liars: 10,
 		Talk: 3 * time.Hour, Act: 24 * time.Hour, Help: 3 * time.Hour, Pair: life / 2, Files: 10 * life,
 		ConnLife: 3 * time.Hour, Crash: 2 * life, Restore: 4 * life, Partition: life / 2, Clock: 6 * life, Sleep: 2 * life,
 		Move: life, Strangers: 10 * time.Minute, Disturb: 1, FullDisk: 8 * life,
@@ -78,9 +83,36 @@ func (w *World) beginFriendships() {
 			}
 			if !met[o] {
 				met[o] = true
-				w.after(w.between(0, w.plan.Life/6), func() { w.introduce(m, o) })
+				w.after(w.between(0, w.firstMeetings()), func() { w.introduce(m, o) })
 			}
 		}
+	}
+}
+
+// firstMeetings is how long it takes until everybody has met those that they know from the
+// beginning on.
+func (w *World) firstMeetings() time.Duration {
+	if w.plan.Settle > 0 {
+		return w.plan.Settle / 3
+	}
+	return w.plan.Life / 6
+}
+
+// settle has people do at the beginning what they do once: each answers those who ask, and
+// then offers some of the friends to carry their mail. Nobody is off meanwhile.
+func (w *World) settle() {
+	if w.plan.Settle == 0 {
+		return
+	}
+	for _, m := range w.people() {
+		w.after(w.plan.Settle/2, func() { w.answerAll(m, protocol.PutContact{}) })
+		w.after(w.between(w.plan.Settle/2, w.plan.Settle), func() {
+			for _, c := range inOrder(m.disk.contacts) {
+				if c.Role == protocol.RolePerson && w.chance(helpers) {
+					w.offerHelp(m, c)
+				}
+			}
+		})
 	}
 }
 
@@ -101,7 +133,7 @@ func (w *World) beginDays() {
 		}
 		on := w.between(30*time.Minute, 14*time.Hour)
 		m.hours = routine{on: on, off: 24*time.Hour - on, sleeps: w.chance(30)}
-		w.after(w.between(0, on), func() { w.evening(m) })
+		w.after(w.plan.Settle+w.between(0, on), func() { w.evening(m) })
 	}
 }
 
