@@ -83,6 +83,6 @@ func (c *contact) parted(now time.Time) bool {
 	if c.state.PartingSince == 0 {
 		return false
 	}
-	age := now.Sub(time.Unix(c.state.PartingSince, 0))
-	return age > partingMax || age >= partingMin && !c.waits() && len(c.state.Closing) == 0
+	age := now.Sub(time.Unix(c.state.PartingSince, 0)) // less than zero: it began by a clock that was ahead
+	return age > partingMax || (age >= partingMin || age < 0) && !c.waits() && len(c.state.Closing) == 0
 }

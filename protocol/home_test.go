@@ -194,6 +194,22 @@ func TestHomeEndsAtOnce(t *testing.T) {
 	}
 }
 
+// TestHomeEndsByWrongClock ends a pairing while the owner's clock is a year ahead.
+func TestHomeEndsByWrongClock(t *testing.T) {
+	w, all := newTown(t, "Mina", "Home")
+	a, home := all[0], all[1]
+	w.pair(a, home)
+	w.pass(2 * time.Second)
+	w.switchOff(home)
+	a.step(w.now.AddDate(1, 0, 0), EndHelp{Contact: a.of(home).row.ID})
+	w.pass(time.Minute)
+	delete(w.off, home)
+	w.pass(time.Hour)
+	if a.of(home) != nil {
+		t.Error("the pairing goes on ending")
+	}
+}
+
 // TestHomePairedAgain pairs anew while the end of the first pairing is not told yet.
 func TestHomePairedAgain(t *testing.T) {
 	for ends := range 2 {
