@@ -11,12 +11,15 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"pabal/node/api"
 )
 
-// logTailBytes is how much of a daemon's log an error quotes.
-const logTailBytes = 2 << 10
+const (
+	logTailBytes  = 2 << 10 // of a daemon's log, quoted in an error
+	befriendLimit = time.Minute
+)
 
 // side is one daemon, its clients, and what they were promised.
 type side struct {
@@ -149,15 +152,8 @@ func (s *side) logTail() []byte {
 }
 
 // befriend makes two sides contacts by a link: from then on they write to each other.
+// Either may have others.
 func befriend(ctx context.Context, inviter, invitee *side) error {
-	before := map[*side][]api.Contact{}
-	for _, s := range []*side{inviter, invitee} {
-		contacts, err := s.client.Contacts(ctx, api.ContactQuery{})
-		if err != nil {
-			return err
-		}
-		before[s] = contacts
-	}
 	invite, err := inviter.client.CreateInvite(ctx, api.InviteRequest{})
 	if err != nil {
 		return err
@@ -168,13 +164,15 @@ func befriend(ctx context.Context, inviter, invitee *side) error {
 	if _, err := invitee.client.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI}); err != nil {
 		return err
 	}
-	for s, old := range before {
-		err := eventually(ctx, crashReadyLimit, s.name+" having a contact", func(ctx context.Context) (bool, error) {
-			contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
-			if err != nil {
+	for _, pair := range [][2]*side{{inviter, invitee}, {invitee, inviter}} {
+		s, other := pair[0], pair[1]
+		err := eventually(ctx, befriendLimit, s.name+" having "+other.name+" as a contact", func(ctx context.Context) (bool, error) {
+			contact, err := s.contact(ctx, other.name)
+			if contact.ConversationID == nil {
 				return false, err
 			}
-			return s.turnTo(contacts, old), nil
+			s.contactID, s.conversation = contact.ID, *contact.ConversationID
+			return true, err
 		})
 		if err != nil {
 			return err
@@ -183,15 +181,13 @@ func befriend(ctx context.Context, inviter, invitee *side) error {
 	return nil
 }
 
-// turnTo makes the one contact that is not among the old ones the one that the side
-// writes to, and reports whether there is one.
-func (s *side) turnTo(contacts, old []api.Contact) bool {
+// contact returns the established contact of a name, or an empty one.
+func (s *side) contact(ctx context.Context, name string) (api.Contact, error) {
+	contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
 	for _, c := range contacts {
-		known := slices.ContainsFunc(old, func(o api.Contact) bool { return o.ID == c.ID })
-		if !known && c.ConversationID != nil {
-			s.contactID, s.conversation = c.ID, *c.ConversationID
-			return true
+		if c.Name == name {
+			return c, err
 		}
 	}
-	return false
+	return api.Contact{}, err
 }

@@ -145,53 +145,12 @@ func (c *cast) senders(ctx context.Context, owner *side, count int) ([]*side, er
 		if err != nil {
 			return nil, err
 		}
-		if err := acquaint(ctx, owner, s); err != nil {
+		if err := befriend(ctx, owner, s); err != nil {
 			return nil, err
 		}
 		out = append(out, s)
 	}
 	return out, nil
-}
-
-// acquaint makes two sides contacts; either may have others. The conversation of the
-// invitee is the one with the inviter from then on.
-func acquaint(ctx context.Context, inviter, invitee *side) error {
-	invite, err := inviter.client.CreateInvite(ctx, api.InviteRequest{})
-	if err != nil {
-		return err
-	}
-	if invite.URI == nil {
-		return errors.New("the new invite has no link")
-	}
-	if _, err := invitee.client.AcceptInvite(ctx, api.AcceptRequest{URI: *invite.URI}); err != nil {
-		return err
-	}
-	for _, pair := range [][2]*side{{inviter, invitee}, {invitee, inviter}} {
-		what := pair[0].name + " having " + pair[1].name + " as a contact"
-		err := eventually(ctx, offlineStepLimit, what, func(ctx context.Context) (bool, error) {
-			contact, err := pair[0].contact(ctx, pair[1].name)
-			return contact.ConversationID != nil, err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	contact, err := invitee.contact(ctx, inviter.name)
-	if err == nil {
-		invitee.conversation = *contact.ConversationID
-	}
-	return err
-}
-
-// contact returns the established contact of a name, or an empty one.
-func (s *side) contact(ctx context.Context, name string) (api.Contact, error) {
-	contacts, err := s.client.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
-	for _, c := range contacts {
-		if c.Name == name {
-			return c, err
-		}
-	}
-	return api.Contact{}, err
 }
 
 // letters makes texts of a size of which no two are equal.

@@ -49,7 +49,7 @@ func byFriend(ctx context.Context, c *cast, messages int) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	if err := acquaint(ctx, keeper, owner); err != nil {
+	if err := befriend(ctx, keeper, owner); err != nil {
 		return figure{}, err
 	}
 	if _, err := keeper.client.OfferCourier(ctx, api.CourierRequest{ContactID: "@owner"}); err != nil {
