@@ -55,7 +55,7 @@ func (c *core) rotate(b *batch) {
 		c.log.Error("network is down", "error", err)
 		return
 	}
-	c.step(b, protocol.Reconnect{})
+	c.step(b, protocol.Rotated{})
 }
 
 // network turns what the host tells into inputs.

@@ -172,8 +172,7 @@ func (p *Peer) detach(now time.Time, k *conn) {
 		return
 	}
 	if !k.proved { // the dial reached somebody who did not answer our hello
-		c.backoff.Failed(now, p.randomByte())
-		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
+		p.missed(now, c)
 		c.tried, c.triedBy, c.triedAt = "no_answer", k.rung, now
 		p.stir(c)
 		return
@@ -250,10 +249,45 @@ func (p *Peer) dialFailed(now time.Time, in DialFailed) {
 	}
 	c.tried, c.triedBy, c.triedAt = in.Code, d.rung, now
 	if d.rung != RungLAN { // which is tried beside the others, when the contact is heard
-		c.backoff.Failed(now, p.randomByte())
-		c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
+		p.missed(now, c)
 		p.stir(c) // the next try is due sooner than the next scan
 	}
+}
+
+// missed notes that a try of a contact's addresses failed, and when the next one is due.
+// Those who are off are tried by turns, so that they do not cost more the more they are.
+func (p *Peer) missed(now time.Time, c *contact) {
+	c.backoff.Failed(now, p.randomByte())
+	c.wanted = c.wanted && c.backoff.Tries() < wantedTriesMax
+	if !c.off() {
+		return
+	}
+	var all time.Duration // until it is their turn again
+	for _, other := range p.contacts {
+		if other.off() && other.needsPath(now) {
+			all += offTryEvery
+		}
+	}
+	turn := earlier(p.lastTurn.Add(offTryEvery), now.Add(all))
+	p.lastTurn = later(c.backoff.Next(), turn)
+	c.backoff.Hold(p.lastTurn)
+}
+
+// off reports whether a contact was tried in vain so often that it counts as off.
+func (c *contact) off() bool { return c.backoff.Tries() >= offAfter }
+
+// sparing makes a try cheap: somebody who is off is tried by TCP, of which a few small
+// packets are lost when nobody is there. At times, for there may be a path for UDP only,
+// it is all addresses and the likeliest key.
+func sparing(keys []identity.TransportKey, addresses []wire.Address, tries int) ([]identity.TransportKey, []wire.Address) {
+	if tries%offAllEvery == 0 {
+		return keys[:1], addresses
+	}
+	cheap := slices.DeleteFunc(slices.Clone(addresses), func(a wire.Address) bool { return a.Network != wire.TCP })
+	if len(cheap) == 0 {
+		return keys, addresses
+	}
+	return keys, cheap
 }
 
 // endDial notes that a dial is over, and reports whether it was this contact's.
@@ -444,11 +478,23 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 
 // reconnect clears every back-off and tries each contact once.
 func (p *Peer) reconnect(now time.Time) {
+	for _, c := range p.contacts {
+		c.backoff.Clear()
+	}
+	p.rotated(now)
+}
+
+// rotated tries each contact once.
+func (p *Peer) rotated(now time.Time) {
 	for _, t := range p.posts {
 		t.backoff.Clear()
 	}
 	for _, c := range p.contactsInOrder() {
-		c.backoff.Clear()
+		if c.off() {
+			c.backoff.Again()
+		} else {
+			c.backoff.Clear()
+		}
 		c.relay = relaying{dialing: c.relay.dialing}
 		c.wanted = len(c.conns) == 0
 		p.stir(c)
@@ -499,6 +545,9 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 		}
 		c.backoff.Failed(now, p.randomByte())
 		return
+	}
+	if c.off() {
+		keys, addresses = sparing(keys, addresses, c.backoff.Tries())
 	}
 	c.dialing = p.number()
 	c.relay.head = now.Add(relayHeadStart)

@@ -180,6 +180,10 @@ type (
 		Dial uint64
 		Code string
 	}
+	// Rotated says that our transport key is another one, and that all connections are
+	// gone for that. Everybody is tried, but for those who are off it is no reason to
+	// hurry.
+	Rotated struct{}
 	// NetworkChanged tells our own addresses and the subnets of our interfaces.
 	NetworkChanged struct {
 		Own     []wire.Address
@@ -256,6 +260,7 @@ func (ConnOpened) input()       {}
 func (ConnClosed) input()       {}
 func (FrameReceived) input()    {}
 func (DialFailed) input()       {}
+func (Rotated) input()          {}
 func (NetworkChanged) input()   {}
 func (NearChanged) input()      {}
 func (BeaconHeard) input()      {}

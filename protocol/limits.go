@@ -33,6 +33,8 @@ const (
 	linkMarksMax    = 16       // invites that a beacon names
 	unconfirmedMax  = 4        // sessions with one contact that it has not shown to hold
 	wantedTriesMax  = 5        // to reach a contact for whom nothing waits, at the start
+	offAfter        = 6        // tries in vain, one after the other, of a contact that then counts as off
+	offAllEvery     = 8        // of so many tries of a contact that is off one is of all its addresses
 	gapsMax         = 1024     // gaps remembered a conversation: twice the window
 	recentTagsMax   = 256      // message tags remembered a conversation (protocol)
 	pushItemsMax    = 64       // items of a mailbox on the way to one reader
@@ -54,6 +56,7 @@ const (
 	reseedEvery         = 30 * 24 * time.Hour
 	cardRenewal         = 7 * 24 * time.Hour
 	acceptKept          = 60 * 24 * time.Hour
+	offTryEvery         = 2 * time.Minute  // between tries of contacts that are off, of all together
 	sightingKept        = time.Hour        // where a contact's beacon was heard
 	sightingDialEvery   = 10 * time.Second // there
 	linkIdleMax         = 2 * time.Minute

@@ -61,6 +61,7 @@ type Peer struct {
 	nextDue   time.Time // when scan has something to do; zero = at once
 	clockDay  uint32    // of the last authenticated contact whose day differs from ours, 0 = none
 	recordDue time.Time // our addresses changed: tell the contacts then
+	lastTurn  time.Time // when the last contact of those who are off is tried
 	lastNow   time.Time
 	out       *Output // of the Step under way
 }
@@ -139,6 +140,8 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.connClosed(now, in.Conn)
 	case DialFailed:
 		p.dialFailed(now, in)
+	case Rotated:
+		p.rotated(now)
 	case NetworkChanged:
 		p.networkChanged(now, in)
 	case NearChanged:

@@ -25,6 +25,9 @@ func (b *Backoff) Failed(now time.Time, jitter byte) {
 // on a connection that stands.
 func (b *Backoff) Hold(until time.Time) { b.next = until }
 
+// Again lets the next dial happen now and keeps the count of failures.
+func (b *Backoff) Again() { b.next = time.Time{} }
+
 // Clear forgets the failures: the machine woke up, the address changed, the
 // contact was here, or the user asks.
 func (b *Backoff) Clear() { *b = Backoff{} }

@@ -44,3 +44,18 @@ func TestBackoffJitter(t *testing.T) {
 		}
 	}
 }
+
+func TestBackoffAgain(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	var b Backoff
+	for range 3 {
+		b.Failed(now, 0)
+	}
+	b.Again()
+	if !b.Next().IsZero() || b.Tries() != 3 {
+		t.Fatalf("the next dial is at %v behind %d tries", b.Next(), b.Tries())
+	}
+	if b.Failed(now, 0); b.Next().Sub(now) != 8*backoffMin {
+		t.Fatalf("the next delay is %v", b.Next().Sub(now))
+	}
+}

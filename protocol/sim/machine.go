@@ -403,7 +403,7 @@ func (m *machine) rotate() {
 	}
 	m.w.network.closeAll(m, true)
 	m.openHost()
-	m.inbox = append(m.inbox, protocol.Reconnect{})
+	m.inbox = append(m.inbox, protocol.Rotated{})
 }
 
 // job does a job; its result comes back as an input.
