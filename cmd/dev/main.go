@@ -34,6 +34,7 @@ func commands() []command {
 		{"crash", "kill two daemons under load and look for lost or repeated messages", crash},
 		{"offline", "have mail arrive at who is off: by a home node, a friend, a file; collect much of it", offline},
 		{"nat", "let daemons behind different routers reach each other, in network namespaces", nat},
+		{"idle", "measure a daemon with many contacts, half of them off, that has nothing to do", idle},
 		{"mutate", "show that the simulator catches deliberate bugs", mutate},
 		{"bench", "measure beside references of the same run", bench},
 	}

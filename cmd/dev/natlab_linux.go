@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,9 +26,8 @@ const (
 
 // natLab is the namespaces of one pair and the internet between them.
 type natLab struct {
-	prefix string // of all names, of this process only
-	net    *internet
-	made   []string // namespaces
+	spaces
+	net *internet
 
 	stop  context.CancelFunc
 	ended chan error // what the internet's run returned; room for it
@@ -39,13 +36,11 @@ type natLab struct {
 // labRefusal says why there can be no lab, as errNoLab, or nil. It makes a router and
 // removes it.
 func labRefusal(ctx context.Context) error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("%w: namespaces and routers need root: run it with sudo", errNoLab)
+	if err := spacesRefusal(); err != nil {
+		return err
 	}
-	for _, need := range [][2]string{{"ip", "iproute2"}, {"nft", "nftables"}} {
-		if _, err := exec.LookPath(need[0]); err != nil {
-			return fmt.Errorf("%w: there is no %s: apt-get install %s", errNoLab, need[0], need[1])
-		}
+	if _, err := exec.LookPath("nft"); err != nil {
+		return fmt.Errorf("%w: there is no nft: apt-get install nftables", errNoLab)
 	}
 	if _, err := os.Stat(tunDevice); err != nil {
 		return fmt.Errorf("%w: there is no %s: modprobe tun, or let the container have the device", errNoLab, tunDevice)
@@ -59,7 +54,7 @@ func labRefusal(ctx context.Context) error {
 }
 
 func newLab(delay time.Duration) *natLab {
-	return &natLab{prefix: "pabal-" + strconv.Itoa(os.Getpid()) + "-", net: newInternet(delay), ended: make(chan error, 1)}
+	return &natLab{spaces: newSpaces(), net: newInternet(delay), ended: make(chan error, 1)}
 }
 
 // openLab builds the lab of a pair. The caller must close it.
@@ -127,16 +122,6 @@ func (l *natLab) buildRouter(ctx context.Context, space string, at netip.Addr, r
 	return shell(ctx, inside+" nft -f -", r.rules())
 }
 
-// space makes a namespace; once begun that is finished, or nobody would know what to remove.
-func (l *natLab) space(ctx context.Context, name string) error {
-	name = l.prefix + name
-	if err := shell(context.WithoutCancel(ctx), "ip netns add "+name, ""); err != nil {
-		return err
-	}
-	l.made = append(l.made, name)
-	return shell(ctx, "ip -n "+name+" link set lo up", "")
-}
-
 // connect gives a namespace an address of the internet.
 func (l *natLab) connect(ctx context.Context, space string, at netip.Addr) error {
 	device, name, err := openTUN()
@@ -176,27 +161,18 @@ func openTUN() (device *os.File, name string, err error) {
 	return os.NewFile(uintptr(fd), tunDevice), request.Name(), nil
 }
 
-// inside is the command that runs another one in a namespace.
-func (l *natLab) inside(space string) []string {
-	return []string{"ip", "netns", "exec", l.prefix + space}
-}
-
 // close ends the internet and removes the lab.
 func (l *natLab) close() error {
 	l.stop()
 	return errors.Join(<-l.ended, l.remove())
 }
 
-// remove takes the namespaces away, with all that is in them.
-func (l *natLab) remove() (err error) {
+// remove takes the lab away, with all that is in it.
+func (l *natLab) remove() error {
 	for _, line := range l.net.lines {
 		line.device.Close() // again, after the internet's run
 	}
-	for _, name := range l.made {
-		err = errors.Join(err, shell(context.Background(), "ip netns del "+name, ""))
-	}
-	l.made = nil
-	return err
+	return l.spaces.remove()
 }
 
 // roundTrip returns the shortest of some round trips from home to the courier's
@@ -237,17 +213,4 @@ func shortestRefusal(ctx context.Context, space string) (time.Duration, error) {
 		shortest = min(shortest, time.Since(start))
 	}
 	return shortest, nil
-}
-
-// shell runs a program with an input; what it says is part of the error. The program
-// does not hear an interrupt at the terminal: it may be one that cleans up.
-func shell(ctx context.Context, line, input string) error {
-	words := strings.Fields(line)
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Stdin = strings.NewReader(input)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", line, err, bytes.TrimSpace(said))
-	}
-	return nil
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"pabal/protocol"
+	"pabal/protocol/wire"
+	"pabal/store"
+)
+
+const (
+	scheduleDays   = 8                // the last one is that of somebody who was off for a week
+	scheduleAnswer = 15 * time.Second // behind a dial: nobody answered
+	scheduleSteps  = 1_000_000        // more than any schedule has
+)
+
+// idleDay is what a day of an idle node consists of.
+type idleDay struct {
+	contacts     int     // who are on
+	meetingBytes float64 // of one connection with one of them, until it is closed
+	quietBytes   float64 // with all of them, while no connection stands
+	tryBytes     float64 // to one address of somebody who is off
+	tried        uint64  // addresses, from which that is known
+	schedule     []daysTries
+}
+
+// daysTries is what a daemon tries in one day for those who do not answer.
+type daysTries struct{ dials, addresses int }
+
+// add counts a dial, if it is of an address that counts.
+func (t *daysTries) add(d protocol.Dial, counts func(wire.Address) bool) {
+	n := 0
+	for _, a := range d.Addresses {
+		if counts(a) {
+			n++
+		}
+	}
+	if n > 0 {
+		t.dials++
+		t.addresses += n * len(d.Keys)
+	}
+}
+
+// on is the bytes of a day with those who are on.
+func (d idleDay) on() float64 {
+	return d.quietBytes + float64(idleMeetings*d.contacts)*d.meetingBytes
+}
+
+// off is the bytes of a day for all who are off, a week later.
+func (d idleDay) off() float64 { return float64(d.schedule[len(d.schedule)-1].addresses) * d.tryBytes }
+
+// String is the schedule as it is shown.
+func (d idleDay) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "a day with those who are on: %d connections of %.1f kB, and %.1f kB without one\n",
+		idleMeetings*d.contacts, d.meetingBytes/1e3, d.quietBytes/1e3)
+	fmt.Fprintf(&b, "a try of an address that does not answer: %.2f kB (of %d tries)\n", d.tryBytes/1e3, d.tried)
+	for i, s := range d.schedule {
+		fmt.Fprintf(&b, "day %d of those who are off: %d dials, %d addresses and keys, %.2f MB\n",
+			i+1, s.dials, s.addresses, float64(s.addresses)*d.tryBytes/bytesPerMB)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// scheduleOf lets the core of a profile whose daemon is off live some days in which nobody
+// answers, and counts what it tries.
+func scheduleOf(dataDir string) (days []daysTries, err error) {
+	profile, err := store.Lock(dataDir, store.Self(""))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, profile.Close()) }()
+	st, err := profile.Open(store.Unlock{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	state, err := st.Load()
+	if err != nil {
+		return nil, err
+	}
+	peer, err := protocol.Load(rand.Reader, protocol.Config{BootID: [32]byte{1}}, state)
+	if err != nil {
+		return nil, err
+	}
+	off := netip.MustParsePrefix(lineOff.network())
+	return triesOf(peer, time.Now(), func(a wire.Address) bool { return off.Contains(a.IP) })
+}
+
+// triesOf runs a Peer for some days from start on in which nobody answers, and counts the
+// tries of some addresses. At the begin of each day it changes its transport key, as a
+// daemon does.
+func triesOf(peer *protocol.Peer, start time.Time, counts func(wire.Address) bool) ([]daysTries, error) {
+	days := make([]daysTries, scheduleDays)
+	pending := map[uint64]time.Time{} // dials, and when they have failed
+	now, wake := start, start
+	step := func(in protocol.Input) error {
+		out, err := peer.Step(now, in)
+		for _, s := range out.Sends {
+			if d, ok := s.(protocol.Dial); ok {
+				pending[d.Dial] = now.Add(scheduleAnswer)
+				days[int(now.Sub(start)/(24*time.Hour))].add(d, counts)
+			}
+		}
+		if !out.Wake.IsZero() {
+			wake = out.Wake
+		}
+		return err
+	}
+	next := start // when the transport key changes
+	for range scheduleSteps {
+		var in protocol.Input = protocol.Woke{}
+		at := wake
+		for dial, failed := range pending {
+			if failed.Before(at) {
+				in, at = protocol.DialFailed{Dial: dial, Code: "timeout"}, failed
+			}
+		}
+		if next.Before(at) || next.Equal(start) {
+			in, at = protocol.Rotated{}, next
+			next = next.Add(24 * time.Hour)
+		}
+		if now = later(now, at); now.Sub(start) >= scheduleDays*24*time.Hour {
+			return days, nil
+		}
+		if f, ok := in.(protocol.DialFailed); ok {
+			delete(pending, f.Dial)
+		}
+		wake = now.Add(time.Hour)
+		if err := errors.Join(step(in), step(protocol.Flush{})); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("the core tries without end")
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
