@@ -184,8 +184,7 @@ func (p *Peer) changedBoxes(c *contact) {
 	}
 }
 
-// couriers returns the contacts that keep mail for us: our home nodes first, then those
-// that were reached last.
+// couriers returns the contacts that keep mail for us, the best first.
 func (p *Peer) couriers() []*contact {
 	var out []*contact
 	for _, c := range p.contactsInOrder() {
@@ -193,20 +192,12 @@ func (p *Peer) couriers() []*contact {
 			out = append(out, c)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *contact) int {
-		if a.row.Role != b.row.Role && (a.row.Role == RoleHome || b.row.Role == RoleHome) {
-			if a.row.Role == RoleHome {
-				return -1
-			}
-			return 1
-		}
-		return a.backoff.Tries() - b.backoff.Tries()
-	})
+	slices.SortStableFunc(out, better)
 	return out
 }
 
 // furnish sees to it that every contact has a mailbox at each of our couriers, at most
-// copiesMax, renews those that are a month old, and forgets the closed.
+// at as many as a record names, renews those that are a month old, and forgets the closed.
 func (p *Peer) furnish(now time.Time) {
 	p.furnishDue = false
 	today, couriers := dayOf(now), p.couriers()
@@ -229,18 +220,21 @@ func (p *Peer) furnish(now time.Time) {
 	}
 }
 
-// furnishContact makes the mailboxes that a contact lacks. It reports false if the random
-// source failed.
+// furnishContact makes the mailboxes that a contact lacks; where one was refused another
+// courier takes its place. It reports false if the random source failed.
 func (p *Peer) furnishContact(c *contact, couriers []*contact, today uint32) bool {
 	have := 0
 	for _, courier := range couriers {
-		if courier == c || have == copiesMax {
+		if courier == c || have == wire.RecordMailboxesMax {
 			continue
 		}
-		if c.currentBox(courier.row.ID, today) == nil && !p.newBox(c, courier, today) {
+		b := c.currentBox(courier.row.ID, today)
+		if b == nil && !p.newBox(c, courier, today) {
 			return false
 		}
-		have++
+		if b == nil || !b.Refused && !courier.lost() {
+			have++
+		}
 	}
 	return true
 }
@@ -417,17 +411,25 @@ func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 	return nil
 }
 
+// boxesByCourier returns the mailboxes for a contact's deposits: those at the best courier
+// first, of these the newest.
+func (c *contact) boxesByCourier(p *Peer) (out []*box) {
+	for i := range c.state.Boxes {
+		if b := &c.state.Boxes[len(c.state.Boxes)-1-i]; p.contacts[b.Courier] != nil {
+			out = append(out, b)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *box) int { return better(p.contacts[a.Courier], p.contacts[b.Courier]) })
+	return out
+}
+
 // whereToLeaveMail fills the couriers and mailboxes of a record for a contact with those
 // that are to be named.
 func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressRecord, named func(*box) bool) {
 	today := dayOf(now)
-	for i := len(c.state.Boxes) - 1; i >= 0 && len(record.Mailboxes) < wire.RecordMailboxesMax; i-- {
-		b := &c.state.Boxes[i]
+	for _, b := range c.boxesByCourier(p) {
 		courier := p.contacts[b.Courier]
-		if courier == nil || !courier.courier() || today > b.closesDay() {
-			continue
-		}
-		if !named(b) {
+		if len(record.Mailboxes) == wire.RecordMailboxesMax || !courier.courier() || today > b.closesDay() || !named(b) {
 			continue
 		}
 		r := courier.state.Record

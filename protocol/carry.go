@@ -24,8 +24,8 @@ type post struct {
 	triedAt time.Time
 }
 
-// reachable returns the mailboxes of a contact that take deposits today, by their order
-// in its record, with where the courier of each is dialled.
+// mailboxesOf returns the mailboxes of a contact that take deposits today, with where the
+// courier of each is dialled: by their order in its record, but the bad ones last.
 func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 	r := c.state.Record
 	if r == nil || len(r.Mailboxes) == 0 || c.row.Blocked || c.row.Phase != ContactEstablished {
@@ -34,9 +34,10 @@ func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 	var out []place
 	for _, m := range r.Mailboxes {
 		if dayOf(now) <= m.ClosesDay {
-			out = append(out, place{Mailbox: m, couriers: r.Couriers})
+			out = append(out, place{Mailbox: m, couriers: r.Couriers, trouble: p.trouble(now, c, m)})
 		}
 	}
+	slices.SortStableFunc(out, func(a, b place) int { return min(len(a.trouble), 1) - min(len(b.trouble), 1) })
 	return out
 }
 
@@ -45,17 +46,21 @@ type place struct {
 	wire.Mailbox
 	couriers []wire.Courier // with addresses of the one that has it, among others
 	conn     *conn          // to that one, nil = none yet
+	trouble  string         // what speaks against leaving mail there, empty = nothing
+	spare    bool           // what is left elsewhere is enough
 }
 
-// received returns the addresses of the courier as we were told them.
-func (at place) received() (out []wire.Address) {
-	for _, courier := range at.couriers {
-		if courier.Key == at.Courier {
-			out = append(out, courier.Address)
-		}
+// forQueue returns the places as the outbox knows them.
+func forQueue(places []place) []outbox.Mailbox {
+	out := make([]outbox.Mailbox, len(places))
+	for i, at := range places {
+		out[i] = outbox.Mailbox{ID: at.ID, Bad: at.trouble != ""}
 	}
 	return out
 }
+
+// received returns the addresses of the courier as we were told them.
+func (at place) received() []wire.Address { return courierAddresses(at.couriers, at.Courier) }
 
 // counter returns the first connection to the node with a transport key on which deposits
 // are taken, or nil.
@@ -84,26 +89,11 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 	if len(places) == 0 {
 		return nil
 	}
-	all := make([][16]byte, len(places))
-	for i, at := range places {
-		all[i] = at.ID
-	}
-	if c.carryDue = p.nextCarry(now, c, all); c.carryDue.IsZero() || c.carryDue.After(now) {
+	if c.carryDue = p.nextCarry(now, c, places, places); c.carryDue.IsZero() || c.carryDue.After(now) {
 		return nil
 	}
 	c.carryDue = time.Time{} // a connection, or the next try to dial, has it looked at again
-	var open []place
-	var ids [][16]byte
-	for _, at := range places {
-		switch k := p.counter(at.Courier); {
-		case len(open) == copiesMax || c.full[at.ID].After(now):
-		case k == nil:
-			p.dialPost(now, c, at, p.pairTag(c))
-		default:
-			at.conn = k
-			open, ids = append(open, at), append(ids, at.ID)
-		}
-	}
+	open := p.openPlaces(now, c, places)
 	if len(open) == 0 {
 		return nil
 	}
@@ -112,31 +102,74 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 	}
 	for _, at := range open {
 		p.withdrawAt(now, c, at)
-		p.leaveAt(now, c, at)
+		p.leaveAt(now, c, at, places)
 	}
 	if err := p.acknowledgeByCourier(now, c, open); err != nil {
 		return err
 	}
-	if next := p.nextCarry(now, c, ids); !next.IsZero() {
+	if next := p.nextCarry(now, c, open, places); !next.IsZero() {
 		c.carryDue = later(next, now.Add(time.Second))
 	}
 	return nil
 }
 
-// leaveRebuilt leaves an envelope that was not at hand.
-func (p *Peer) leaveRebuilt(now time.Time, c *contact, e *outbox.Entry, frame []byte) {
-	item := wire.Item{Type: wire.TypeEnvelope, Body: frame}
-	for _, at := range p.mailboxesOf(now, c) {
-		if at.conn = p.counter(at.Courier); at.conn == nil || !slices.Contains(c.queue.ToCarry(now, at.ID, c.live() != nil, wire.ItemsMax), e) {
+// openPlaces returns the places of a contact to whose couriers there is a connection, as
+// many as copies are to be made, and those where something is to be taken back. It dials
+// the first ones that it lacks; one that has just failed is no reason to pass over others.
+func (p *Peer) openPlaces(now time.Time, c *contact, places []place) (open []place) {
+	copies := outbox.CopiesUsual
+	if c.queue.WantsThird(now, forQueue(places)) {
+		copies = outbox.CopiesMax
+	}
+	for _, at := range places {
+		at.spare = copies == 0
+		if at.trouble == TroubleFull || at.spare && !c.withdraws(at.ID) {
 			continue
 		}
-		c.queue.Left(e, at.ID, item.Hash(), now)
-		p.deposit(at, item)
+		at.conn = p.counter(at.Courier)
+		if at.conn != nil {
+			open = append(open, at)
+		} else {
+			p.dialPost(now, c, at, p.pairTag(c))
+		}
+		if t := p.posts[at.Courier]; !at.spare && (at.conn != nil || t != nil && t.dialing != 0 && t.backoff.Tries() == 0) {
+			copies--
+		}
+	}
+	return open
+}
+
+// withdraws reports whether something in a mailbox is to be taken back.
+func (c *contact) withdraws(id wire.MailboxID) bool {
+	return slices.ContainsFunc(c.state.Withdraw, func(s Stored) bool { return s.Mailbox == id })
+}
+
+// leaveRebuilt leaves an envelope that was not at hand.
+func (p *Peer) leaveRebuilt(now time.Time, c *contact, e *outbox.Entry, frame []byte) {
+	places := p.mailboxesOf(now, c)
+	for _, at := range p.openPlaces(now, c, places) {
+		if !at.spare && slices.Contains(p.toCarry(now, c, at, places, wire.ItemsMax), e) {
+			p.leaveEnvelope(now, c, e, at, frame)
+		}
 	}
 }
 
-// nextCarry returns when there is something to leave with couriers; zero is never.
-func (p *Peer) nextCarry(now time.Time, c *contact, boxes [][16]byte) time.Time {
+// toCarry returns what is to be left in a place now, at most limit on the way there.
+func (p *Peer) toCarry(now time.Time, c *contact, at place, places []place, limit int) []*outbox.Entry {
+	box := outbox.Mailbox{ID: at.ID, Bad: at.trouble != ""}
+	return c.queue.ToCarry(now, box, forQueue(places), c.live() != nil, limit)
+}
+
+// leaveEnvelope leaves an envelope in a place, and reports whether that had not answered before.
+func (p *Peer) leaveEnvelope(now time.Time, c *contact, e *outbox.Entry, at place, frame []byte) (again bool) {
+	item := wire.Item{Type: wire.TypeEnvelope, Body: frame}
+	again = c.queue.Left(e, at.ID, item.Hash(), now) > 0
+	p.deposit(at, item)
+	return again
+}
+
+// nextCarry returns when there is something to leave in some of all places; zero is never.
+func (p *Peer) nextCarry(now time.Time, c *contact, some, all []place) time.Time {
 	var next time.Time
 	add := func(t time.Time) {
 		if next.IsZero() || t.Before(next) {
@@ -156,11 +189,11 @@ func (p *Peer) nextCarry(now time.Time, c *contact, boxes [][16]byte) time.Time 
 	} else {
 		c.waitingSince = time.Time{}
 	}
-	if t := c.queue.NextCarry(live, boxes); !t.IsZero() {
-		add(t)
+	if t, ok := c.queue.NextCarry(live, forQueue(some), forQueue(all)); ok {
+		add(later(t, now))
 	}
 	for _, s := range c.state.Withdraw {
-		if slices.Contains(boxes, [16]byte(s.Mailbox)) {
+		if slices.ContainsFunc(some, func(at place) bool { return at.ID == s.Mailbox }) {
 			add(later(c.withdrawn[s], now))
 		}
 	}
@@ -241,9 +274,13 @@ func (p *Peer) withdrawAt(now time.Time, c *contact, at place) {
 
 // leaveAt leaves with a courier the envelopes that it does not hold, as far as they are
 // at hand and not too many are on the way.
-func (p *Peer) leaveAt(now time.Time, c *contact, at place) {
+func (p *Peer) leaveAt(now time.Time, c *contact, at place, places []place) {
+	if at.spare {
+		return
+	}
 	var rebuild []*outbox.Entry
-	for _, e := range c.queue.ToCarry(now, at.ID, c.live() != nil, depositsMax) {
+	again := false
+	for _, e := range p.toCarry(now, c, at, places, depositsMax) {
 		frame := e.Frame
 		if frame == nil {
 			frame = p.rebuildInline(c, e)
@@ -252,9 +289,10 @@ func (p *Peer) leaveAt(now time.Time, c *contact, at place) {
 			rebuild = append(rebuild, e)
 			continue
 		}
-		item := wire.Item{Type: wire.TypeEnvelope, Body: frame}
-		c.queue.Left(e, at.ID, item.Hash(), now)
-		p.deposit(at, item)
+		again = p.leaveEnvelope(now, c, e, at, frame) || again
+	}
+	if again {
+		c.dealingsWith(at.ID).notAnswered(now)
 	}
 	p.fetch(c, false, rebuild)
 }
@@ -286,7 +324,9 @@ func (p *Peer) acknowledgeByCourier(now time.Time, c *contact, places []place) e
 	c.ackBy = time.Time{}
 	return p.sealAcks(now, c, session.CourierSizeMin, func(frame []byte) {
 		for _, at := range places {
-			p.deposit(at, wire.Item{Type: wire.TypeEnvelope, Body: frame})
+			if !at.spare {
+				p.deposit(at, wire.Item{Type: wire.TypeEnvelope, Body: frame})
+			}
 		}
 	})
 }
@@ -339,6 +379,9 @@ func (p *Peer) postEnded(now time.Time, key identity.TransportKey, code string) 
 	t.dialing, t.tried, t.triedAt = 0, code, now
 	t.backoff.Failed(now, p.randomByte())
 	p.dueBy(t.backoff.Next())
+	for _, c := range p.contactsAt(key) { // another courier may do
+		p.stir(c)
+	}
 }
 
 // counterClosed notes that a connection is gone on which mail was left: what was not
@@ -381,13 +424,18 @@ func (p *Peer) postProved(now time.Time, k *conn) {
 
 // stirCarried looks again at the contacts whose mail goes to a courier.
 func (p *Peer) stirCarried(key identity.TransportKey) {
-	for _, c := range p.contactsInOrder() {
-		r := c.state.Record
-		if c.asksAt(key) || r != nil && slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }) {
-			c.relay.hold = time.Time{}
-			p.stir(c)
-		}
+	for _, c := range p.contactsAt(key) {
+		c.relay.hold = time.Time{}
+		p.stir(c)
 	}
+}
+
+// contactsAt returns the contacts whose mail, or the answer to whom, lies at a courier.
+func (p *Peer) contactsAt(key identity.TransportKey) []*contact {
+	return slices.DeleteFunc(p.contactsInOrder(), func(c *contact) bool {
+		r := c.state.Record
+		return !c.asksAt(key) && (r == nil || !slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }))
+	})
 }
 
 // postSaid takes what a courier says of a deposit of ours.
@@ -397,10 +445,12 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 		if r == nil || !slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.ID == a.ID && m.Courier == k.remote }) {
 			continue
 		}
+		heard := c.dealingsWith(a.ID)
 		switch a.Word {
 		case wire.MailboxStored:
+			heard.unanswered = 0
 			for _, hash := range a.Items {
-				if e := c.queue.Stored(a.ID, hash); e != nil {
+				if e := c.queue.Stored(a.ID, hash, now); e != nil {
 					p.write(p.outboxRow(c, e))
 					p.carriedTo(c, e)
 				}
@@ -414,10 +464,7 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 			c.forgetWithdrawn()
 			p.touchContact(c)
 		case wire.MailboxFull, wire.MailboxClosed:
-			if c.full == nil {
-				c.full = make(map[wire.MailboxID]time.Time)
-			}
-			c.full[a.ID] = now.Add(fullAgain)
+			heard.full, heard.unanswered = now.Add(fullAgain), 0
 			c.queue.Unanswered(a.ID)
 		}
 		p.stir(c)

@@ -40,7 +40,7 @@ type contact struct {
 	waitingSince time.Time                    // contents gather for an envelope that goes by courier
 	ackBy        time.Time                    // a bare ack goes by courier then
 	recordDue    bool                         // our mailboxes for it changed
-	full         map[wire.MailboxID]time.Time // its mailboxes that took no more, until when they are left alone
+	dealings     map[wire.MailboxID]*dealings // with its mailboxes
 	withdrawn    map[Stored]time.Time         // state.Withdraw that a courier was asked for, until when an answer is awaited
 	export       *export                      // a file under way
 	voidsChanged bool                         // the queue does not hold state.Voids as they are
@@ -89,6 +89,7 @@ type contactState struct {
 	Exported     []exported          `cbor:"33,keyasint,omitempty"` // what the last file holds
 	PartingSince int64               `cbor:"34,keyasint,omitempty"` // Unix seconds: a pairing with a home node that ends
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
+	Doubts       []doubt             `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }
 
 // pairSession is one session with the contact's device, and what its root gave

@@ -421,8 +421,10 @@ type Help struct {
 	Phase        ContactPhase
 	// Ready says that every mailbox stands that we want there.
 	Ready bool
-	// LastError is why it was last not reached, or what it last refused; empty if neither.
+	// LastError is why it was last not reached; empty if it was.
 	LastError string
+	// Trouble is the code of what speaks against it as a courier of ours, empty = nothing.
+	Trouble string
 }
 
 // Helps returns who is whose courier, by contact id.
@@ -448,6 +450,12 @@ func (p *Peer) Helps() []Help {
 		}
 		for _, b := range p.boxes() {
 			h.Ready = h.Ready && (b.Courier != c.row.ID || b.Standing || b.Refused)
+			if b.Courier == c.row.ID && b.Refused && c.courier() {
+				h.Trouble = TroubleRefuses
+			}
+		}
+		if c.courier() && c.lost() {
+			h.Trouble = TroubleUnreachable
 		}
 		out = append(out, h)
 	}

@@ -19,6 +19,7 @@ type town struct {
 	now  time.Time
 	all  []*side
 	off  map[*side]bool
+	mute map[*side]bool      // they do not answer deposits
 	ends map[ConnID][2]*side // dialer, listener
 	held map[*side]map[wire.MailboxID][]PutHeld
 	wait []CheckStamp // stamps whose check has not ended
@@ -30,7 +31,7 @@ type town struct {
 
 func newTown(t *testing.T, names ...string) (*town, []*side) {
 	w := &town{
-		t: t, now: testNow, off: make(map[*side]bool), ends: make(map[ConnID][2]*side),
+		t: t, now: testNow, off: make(map[*side]bool), mute: make(map[*side]bool), ends: make(map[ConnID][2]*side),
 		held: make(map[*side]map[wire.MailboxID][]PutHeld), rows: make(map[*side]*rows), relays: newRelays(),
 	}
 	for i, name := range names {
@@ -136,7 +137,9 @@ func (w *town) do(s *side, send Send) {
 			if to == s {
 				to = ends[1]
 			}
-			to.step(w.now, FrameReceived{Conn: send.Conn, Type: send.Type, Body: send.Body})
+			if !w.mute[to] || send.Type != wire.TypeDeposit {
+				to.step(w.now, FrameReceived{Conn: send.Conn, Type: send.Type, Body: send.Body})
+			}
 		}
 	case Hangup:
 		if ends, ok := w.ends[send.Conn]; ok {
@@ -318,7 +321,12 @@ func TestLongTextsGatherNoLonger(t *testing.T) {
 
 // allFriends returns a and b, whose couriers are c and d.
 func allFriends(t *testing.T) (w *town, a, b *side, couriers []*side) {
-	w, all := newTown(t, "Mina", "Jiwoo", "Courier", "Second")
+	return friendsWith(t, "Courier", "Second")
+}
+
+// friendsWith returns a and b and couriers of both.
+func friendsWith(t *testing.T, names ...string) (w *town, a, b *side, couriers []*side) {
+	w, all := newTown(t, append([]string{"Mina", "Jiwoo"}, names...)...)
 	a, b = all[0], all[1]
 	w.meet(a, b)
 	for _, c := range all[2:] {

@@ -41,6 +41,10 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.backoff.Clear()
 		c.relay = relaying{dialing: c.relay.dialing}
 		c.queue.Reconnected()
+		c.queue.ClockWentBack(now)
+		for _, d := range c.dealings {
+			d.full, d.asked = earlier(d.full, now), earlier(d.asked, now)
+		}
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}

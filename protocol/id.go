@@ -130,3 +130,8 @@ func newID(now time.Time, rand io.Reader) (id [16]byte, err error) {
 	_, err = io.ReadFull(rand, id[6:])
 	return id, err
 }
+
+// madeAt returns when an id was made, by the clock of its maker.
+func (id MessageID) madeAt() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(append([]byte{0, 0}, id[:6]...))))
+}

@@ -44,7 +44,10 @@ const (
 	depositsMax     = 64       // envelopes on the way into one mailbox
 	exportFetchMax  = 16       // envelopes whose contents are read at once for a file
 	quotaBytesMax   = 1 << 40  // that we offer to keep for one contact
-	copiesMax       = 2        // couriers that hold an envelope (protocol)
+	unansweredMax   = 2        // times in a row that a courier lets a depositor ask again
+	unreachedMax    = 3        // and that it is not reached
+	doubtsMax       = 2        // times that its owner has not got what lay there
+	lostTries       = 12       // to reach a courier of ours, an hour or so, behind which others come first
 	boxRenewDays    = 30       // a mailbox is renewed (protocol)
 	boxKeptDays     = 60       // and the old one stays open (protocol)
 	neverReadMax    = 30 * 24 * time.Hour
@@ -75,6 +78,11 @@ const (
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased
 	fullAgain           = time.Hour              // behind a mailbox that was full
 	courierAddressesMax = 2                      // of one courier in a record
+	troubleKept         = 24 * time.Hour         // a courier that did not answer gets another chance
+	unreachedKept       = time.Hour              // or was not reached
+	doubtKept           = 3 * 24 * time.Hour     // or lost mail
+	doubtEased          = 24 * time.Hour         // and then did what it should
+	doubtEvery          = time.Hour              // what is missed together is missed once
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"pabal/protocol/mailbox"
 	"pabal/protocol/outbox"
@@ -131,15 +132,17 @@ func (p *Peer) loadOutbox(state State) error {
 		for _, s := range row.Stored {
 			e.RestoreCopy(s.Mailbox, s.Hash)
 		}
+		var written time.Time
 		for _, oc := range row.Contents {
 			if oc.Message == (MessageID{}) {
 				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
 				continue
 			}
 			inEnvelope[oc.Message] = true
+			written = oc.Message.madeAt()
 			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence})
 		}
-		c.queue.Restore(e)
+		c.queue.Restore(e, written)
 	}
 	for _, w := range state.Waiting {
 		v := p.conversations[w.Conversation]

@@ -277,6 +277,7 @@ func (p *Peer) acknowledged(c *contact, ps *pairSession, o session.Opened) {
 			p.delivered(c, e)
 		}
 	}
+	p.judgeCouriers(p.lastNow, c, ps.sid, o.Acked)
 	if len(o.Acked) > 0 {
 		c.queue.Progress()
 	}
@@ -484,14 +485,7 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	moved := before == nil || !slices.Equal(before.Addresses, record.Addresses) || !slices.Equal(before.Keys, record.Keys)
 	c.state.Record = record
 	c.backoff.Clear()
-	if before != nil {
-		for _, m := range before.Mailboxes {
-			delete(p.posts, m.Courier) // it may be named no more
-		}
-	}
-	for _, m := range record.Mailboxes {
-		delete(p.posts, m.Courier) // its addresses may be others now
-	}
+	p.forgetCouriers(c, before, record)
 	c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool { // we cannot open it any more
 		return !slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.ID == s.Mailbox })
 	})

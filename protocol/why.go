@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -17,8 +18,9 @@ type Why struct {
 	LastError string // of the last dial
 	LastRung  Rung   // by which it was tried
 	NextTry   time.Time
-	Rungs     []Attempt // by which it may be reached; none while it is live or nothing waits for it
-	Carried   int       // couriers that hold the message
+	Rungs     []Attempt      // by which it may be reached; none while it is live or nothing waits for it
+	Carried   int            // couriers that hold the message
+	Couriers  []CourierState // of the contact, as long as something waits for it
 	// ExportedAt is when the last file was made that holds the message; zero is never.
 	ExportedAt time.Time
 }
@@ -56,15 +58,19 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 		why.Rungs = p.ladder(now, c)
 	}
 	why.Reason = c.waitsFor(message)
+	var carrying *outbox.Entry
 	if message != nil {
 		if e, ok := c.queue.Carrying(*message); ok {
-			why.ExportedAt = c.exportedAt(e)
+			carrying, why.ExportedAt = e, c.exportedAt(e)
 		}
 	}
-	if message != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
-		if e, ok := c.queue.Carrying(*message); ok && c.carried(e) > 0 {
-			why.Reason, why.Carried = WhyCarried, c.carried(e)
+	if carrying != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
+		if n := c.carried(carrying); n > 0 {
+			why.Reason, why.Carried = WhyCarried, n
 		}
+	}
+	if why.Reason != "" && c.waits() {
+		why.Couriers = p.courierStates(now, c, carrying)
 	}
 	return why, true
 }

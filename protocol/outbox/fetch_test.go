@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 )
 
 // without returns an item whose content is in the history only.
@@ -75,7 +76,7 @@ func TestRebuild(t *testing.T) {
 	first, second := message(1, 20), message(2, 30)
 	kept := &Entry{Index: 1, Frame: make([]byte, 512), Items: []Item{{Message: [16]byte{9}, Size: 10}}}
 	stored := &Entry{Index: 0, Items: []Item{without(first), inline(7, 5), without(second)}}
-	q.Restore(stored)
+	q.Restore(stored, time.Time{})
 	q.Sealed(kept, now)
 
 	due := q.Due(now)
@@ -108,7 +109,7 @@ func TestRebuiltFrameWithoutRoom(t *testing.T) {
 	var q Queue
 	q.Sealed(&Entry{Index: 0, Frame: make([]byte, CacheBytesMax)}, start())
 	e := &Entry{Index: 1, Items: []Item{without(message(1, 20))}}
-	q.Restore(e)
+	q.Restore(e, time.Time{})
 	q.Rebuilt(e, make([]byte, 512))
 	if e.Frame != nil || q.cachedBytes != CacheBytesMax {
 		t.Error("a frame was kept beyond the bound")
@@ -120,7 +121,7 @@ func TestLargeResendIsBounded(t *testing.T) {
 	var list []*Entry
 	for n := range uint64(20) {
 		e := &Entry{Index: uint32(n), Items: []Item{without(message(n+1, 60<<10))}}
-		q.Restore(e)
+		q.Restore(e, time.Time{})
 		list = append(list, e)
 	}
 	if got := len(q.Fetch(false, list)); got == 0 || got > FetchBytesMax/(60<<10)+1 {

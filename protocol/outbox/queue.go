@@ -29,8 +29,10 @@ type Entry struct {
 	tries int
 	next  time.Time // when it is sent again on the live path; zero = at once
 
-	sealedAt time.Time // zero = in an earlier run
+	sealedAt time.Time // zero = not known
+	restored bool      // from an earlier run
 	copies   []Copy    // at couriers
+	passed   bool      // the peer has got later ones and not this, which was held against couriers
 }
 
 // Acknowledged reports whether the peer has the envelope, beyond a gap.
@@ -185,8 +187,12 @@ func (q *Queue) keepFrame(e *Entry, frame []byte) {
 	}
 }
 
-// Restore records an envelope that was stored in an earlier run.
-func (q *Queue) Restore(e *Entry) { q.sealed = append(q.sealed, e) }
+// Restore records an envelope that was stored in an earlier run, and was sealed about when
+// its contents were written; the zero time is not known.
+func (q *Queue) Restore(e *Entry, written time.Time) {
+	e.restored, e.sealedAt = true, written
+	q.sealed = append(q.sealed, e)
+}
 
 // Unacknowledged returns the envelopes that the peer has not acknowledged, in the order of
 // sealing. The slice is the caller's.

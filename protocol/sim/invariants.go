@@ -10,6 +10,7 @@ import (
 
 	"pabal/protocol"
 	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
 	"pabal/protocol/session"
 	"pabal/protocol/wire"
 )
@@ -204,8 +205,31 @@ func (w *World) checkCommit(m *machine, writes []protocol.Write) {
 			if _, known := m.disk.sessions[sessionKey{r.Contact, r.SID}]; !known && m.disk.holdsOutbox(r) {
 				w.fail("%v: an envelope without a session", m)
 			}
+			w.checkCopies(m, r)
 		}
 	}
+}
+
+// checkCopies checks that no more couriers have an envelope than may, of those that the
+// contact names.
+func (w *World) checkCopies(m *machine, r protocol.PutOutbox) {
+	if len(r.Stored) <= outbox.CopiesUsual {
+		return
+	}
+	var st contactState
+	if err := cbor.Unmarshal(m.disk.contacts[r.Contact].State, &st); err != nil || st.Record == nil {
+		return
+	}
+	copies := 0
+	for _, at := range r.Stored {
+		if slices.ContainsFunc(st.Record.Mailboxes, func(b wire.Mailbox) bool { return b.ID == at.Mailbox }) {
+			copies++
+		}
+	}
+	if copies > outbox.CopiesMax {
+		w.fail("%v: %d couriers have an envelope", m, copies)
+	}
+	w.truth.thirds++
 }
 
 func (d *disk) holdsOutbox(r protocol.PutOutbox) bool {

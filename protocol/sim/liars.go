@@ -19,11 +19,13 @@ const (
 	alters        // hands over something else
 	replays       // hands over what it has handed over before
 	vanishes      // is gone one day, for good
+	denies        // says that it has no room
+	ignores       // does not answer who leaves something
 	liesEnd
 )
 
 func (l lie) String() string {
-	return [...]string{"honest", "drops", "withholds", "alters", "replays", "vanishes"}[l]
+	return [...]string{"honest", "drops", "withholds", "alters", "replays", "vanishes", "denies", "ignores"}[l]
 }
 
 // beginLies makes liars of some.
@@ -79,19 +81,42 @@ func (m *machine) handing(items []wire.Item) []wire.Item {
 	return items
 }
 
-// distort has a courier that lies send something else in place of a frame, or beside it.
-func (n *network) distort(from *machine, to *end, f frame) frame {
-	if f.kind != wire.TypePush && f.kind != wire.TypeBundleAnswer {
-		return f
+// distort has a courier that lies send something else in place of a frame, or beside it, or
+// nothing.
+func (n *network) distort(from *machine, to *end, f frame) (frame, bool) {
+	switch f.kind {
+	case wire.TypeAcknowledge:
+		return from.misstate(f)
+	case wire.TypePush, wire.TypeBundleAnswer:
+	default:
+		return f, true
 	}
 	switch {
 	case from.lies(alters) && n.w.chance(50):
-		return n.w.damage(f)
+		return n.w.damage(f), true
 	case from.lies(replays) && n.w.chance(50):
 		past := slices.DeleteFunc(slices.Clone(n.past[route{from.index, to.m.index}]), func(old frame) bool { return old.kind != f.kind })
 		if old, ok := pick(n.w, past); ok {
 			n.arrive(to, old, to.conn.slow+n.w.between(0, time.Minute))
 		}
 	}
-	return f
+	return f, true
+}
+
+// misstate returns what a courier says in place of the truth, if it says anything.
+func (m *machine) misstate(f frame) (frame, bool) {
+	a, err := wire.ParseAcknowledge(f.body)
+	if err != nil || !m.lies(denies) && !m.lies(ignores) {
+		return f, true
+	}
+	switch {
+	case a.Word == wire.MailboxStored && m.lies(ignores):
+		return f, false
+	case a.Word == wire.MailboxStored:
+		a.Word = wire.MailboxFull
+	case a.Word == wire.MailboxOpened && m.lies(denies):
+		a.Word = wire.MailboxRefused
+	}
+	f.body = a.Append(nil)
+	return f, true
 }

@@ -237,7 +237,9 @@ func (n *network) sendFrame(m *machine, s protocol.SendFrame) {
 	if f.kind != wire.TypeMailbox {
 		n.remember(m, to.m, f)
 	}
-	n.deliver(to, n.distort(m, to, f), n.w.now.Add(e.conn.slow))
+	if said, any := n.distort(m, to, f); any {
+		n.deliver(to, said, n.w.now.Add(e.conn.slow))
+	}
 	n.disturb(m, to, f)
 }
 

@@ -58,7 +58,7 @@ type truth struct {
 
 	written, names                          int
 	arrivals, deliveries, crashes, restores int
-	relayed, punched, carries               int
+	relayed, punched, carries, thirds       int
 }
 
 type erasure struct {
