@@ -154,7 +154,7 @@ func (c *core) sends(sends []protocol.Send) {
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial
 			c.host.Dial(p2p.Dial{
-				ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses, Relays: relays(s.Relays),
+				ID: c.lastDial, Keys: s.Keys, Addresses: s.Addresses, Relays: relays(s.Relays), Deadline: s.Deadline,
 				Why: egress.Reason{Rung: egress.Rung(s.Rung), Contact: s.For},
 			})
 		}

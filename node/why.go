@@ -105,6 +105,7 @@ func whyOf(w protocol.Why) *api.Why {
 	for i := range w.Rungs {
 		r := &w.Rungs[i]
 		a := api.Attempt{Rung: string(r.Rung), Trying: r.Trying, LastTryAt: moment(r.LastTry), NextTryAt: moment(r.NextTry)}
+		a.DeadlineAt, a.AloneUntil = moment(r.Deadline), moment(r.Alone)
 		if r.LastError != "" {
 			a.LastError = &r.LastError
 		}

@@ -216,7 +216,6 @@ func (p *Peer) dialNear(now time.Time, c *contact) {
 	if len(keys) == 0 {
 		return
 	}
-	s.dialing, s.dialled = p.number(), now
-	p.dials[s.dialing] = &dialing{contact: c.row.ID, rung: RungLAN}
-	p.send(Dial{Dial: s.dialing, Keys: keys, Addresses: s.addresses, Rung: RungLAN, For: c.row.ID})
+	s.dialled = now
+	s.dialing = p.startDial(now, dialing{contact: c.row.ID, rung: RungLAN}, Dial{Keys: keys, Addresses: s.addresses, Rung: RungLAN, For: c.row.ID})
 }

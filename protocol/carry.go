@@ -345,6 +345,11 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place, tag [8]byte) {
 		p.dueBy(next)
 		return
 	}
+	if p.crowded() {
+		t.backoff.Hold(now.Add(dialAgain))
+		p.dueBy(t.backoff.Next())
+		return
+	}
 	addresses := p.net.Dialable(at.received(), tag)
 	if len(addresses) == 0 {
 		t.tried, t.triedAt = WhyNoPath, now
@@ -352,10 +357,8 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place, tag [8]byte) {
 		p.dueBy(t.backoff.Next())
 		return
 	}
-	t.dialing = p.number()
-	p.dials[t.dialing] = &dialing{courier: at.Courier, access: at.Write.Access()}
-	p.send(Dial{
-		Dial: t.dialing, Keys: []identity.TransportKey{at.Courier}, Addresses: addresses, Rung: RungCourier, For: c.row.ID,
+	t.dialing = p.startDial(now, dialing{courier: at.Courier, access: at.Write.Access()}, Dial{
+		Keys: []identity.TransportKey{at.Courier}, Addresses: addresses, Rung: RungCourier, For: c.row.ID,
 	})
 }
 

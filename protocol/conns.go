@@ -57,10 +57,23 @@ const (
 
 // dialing is a Dial or Punch under way.
 type dialing struct {
-	contact ContactID
-	rung    Rung
-	courier identity.TransportKey // or a courier of others,
-	access  wire.Access           // to which we have this
+	deadline time.Time // of a Dial
+	contact  ContactID
+	rung     Rung
+	courier  identity.TransportKey // or a courier of others,
+	access   wire.Access           // to which we have this
+}
+
+// crowded reports whether no more dials may begin now.
+func (p *Peer) crowded() bool { return len(p.dials) >= dialsMax }
+
+// startDial has somebody dialled, and returns the number of the dial.
+func (p *Peer) startDial(now time.Time, d dialing, to Dial) uint64 {
+	d.deadline = now.Add(dialTimeout)
+	to.Dial, to.Deadline = p.number(), d.deadline
+	p.dials[to.Dial] = &d
+	p.send(to)
+	return to.Dial
 }
 
 // dialer and listener of the connection, for hello tags.
@@ -83,6 +96,7 @@ func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 		}
 		return nil
 	}
+	p.dueBy(now.Add(helloAnswered))
 	d := p.dials[in.Dial]
 	delete(p.dials, in.Dial)
 	if d != nil && d.courier != (identity.TransportKey{}) {
@@ -536,6 +550,10 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 	if c.dialing != 0 || !c.needsPath(now) || c.backoff.Next().After(now) {
 		return
 	}
+	if p.crowded() {
+		c.backoff.Hold(now.Add(dialAgain))
+		return
+	}
 	p.dialNear(now, c)
 	keys, addresses := p.keysOf(now, c), p.addressesOf(c)
 	if len(keys) == 0 || len(addresses) == 0 {
@@ -549,14 +567,17 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 	if c.off() {
 		keys, addresses = sparing(keys, addresses, c.backoff.Tries())
 	}
-	c.dialing = p.number()
 	c.relay.head = now.Add(relayHeadStart)
-	rung := RungDirect
+	rung := c.ownRung()
+	c.dialing = p.startDial(now, dialing{contact: c.row.ID, rung: rung}, Dial{Keys: keys, Addresses: addresses, Rung: rung, For: c.row.ID})
+}
+
+// ownRung says whose word the addresses are at which a contact is dialled.
+func (c *contact) ownRung() Rung {
 	if c.byLink() {
-		rung = RungLink
+		return RungLink
 	}
-	p.dials[c.dialing] = &dialing{contact: c.row.ID, rung: rung}
-	p.send(Dial{Dial: c.dialing, Keys: keys, Addresses: addresses, Rung: rung, For: c.row.ID})
+	return RungDirect
 }
 
 // byLink reports whether a contact is tried by the link that we asked by: as long as

@@ -83,18 +83,23 @@ func (p *Peer) scan(now time.Time) error {
 	return nil
 }
 
-// scanStrangers hangs up on connections of a link's holder that became nobody's.
+// scanStrangers hangs up on connections of a link's holder that became nobody's, and on
+// those where our hello gets no answer.
 func (p *Peer) scanStrangers(now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(p.conns)) {
 		k := p.conns[id]
-		if !k.proved || k.path() {
+		end := k.used.Add(linkIdleMax + time.Second)
+		switch {
+		case k.path(), !k.proved && k.inbound: // of which the network layer thinks
 			continue
+		case !k.proved:
+			end = k.opened.Add(helloAnswered)
 		}
-		if now.Sub(k.used) > linkIdleMax {
+		if !end.After(now) {
 			p.hangup(k)
 			continue
 		}
-		p.dueBy(k.used.Add(linkIdleMax + time.Second))
+		p.dueBy(end)
 	}
 }
 

@@ -73,6 +73,10 @@ const (
 	linkTransportDays   = 3
 	ackByCourierMin     = time.Minute // a bare ack by courier waits a random while (protocol)
 	ackByCourierMax     = 10 * time.Minute
+	dialTimeout         = 15 * time.Second       // of a dial
+	dialsMax            = 64                     // to contacts and couriers at once: the network layer starts each at once
+	dialAgain           = time.Second            // when there are as many
+	helloAnswered       = 10 * time.Second       // on a connection that we dialled
 	relayHeadStart      = 500 * time.Millisecond // of a direct dial
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased

@@ -39,10 +39,11 @@ type (
 	}
 	// Hangup closes a connection.
 	Hangup struct{ Conn ConnID }
-	// Dial tries every key on every address until one connects. The answer
-	// is ConnOpened or DialFailed with the same Dial number.
+	// Dial tries every key on every address until one connects, or until Deadline.
+	// The answer is ConnOpened or DialFailed with the same Dial number.
 	Dial struct {
 		Dial      uint64
+		Deadline  time.Time
 		Keys      []identity.TransportKey
 		Addresses []wire.Address
 		Relays    []ConnID  // to relays, through which every key is tried, too
@@ -63,6 +64,7 @@ type Rung string
 
 // The rungs.
 const (
+	RungLive    Rung = "live"    // a connection that stands; nothing is dialled
 	RungLink    Rung = "link"    // addresses of the link that we ask by
 	RungDirect  Rung = "direct"  // addresses that the contact told us
 	RungLAN     Rung = "lan"     // where the contact's beacon was heard

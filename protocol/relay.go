@@ -83,10 +83,8 @@ func (p *Peer) reachAnswered(now time.Time, c *contact, k *conn, a wire.Acknowle
 		return
 	}
 	record := c.state.Record
-	c.relay.dialing = p.number()
-	p.dials[c.relay.dialing] = &dialing{contact: c.row.ID, rung: RungRelay}
-	p.send(Dial{
-		Dial: c.relay.dialing, Relays: []ConnID{k.id}, Rung: RungRelay, For: c.row.ID,
+	c.relay.dialing = p.startDial(now, dialing{contact: c.row.ID, rung: RungRelay}, Dial{
+		Relays: []ConnID{k.id}, Rung: RungRelay, For: c.row.ID,
 		Keys: keysInTurn(record.FirstDay, record.Keys, dayOf(now), c.relay.backoff.Tries()),
 	})
 }

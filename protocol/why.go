@@ -18,7 +18,7 @@ type Why struct {
 	LastError string // of the last dial
 	LastRung  Rung   // by which it was tried
 	NextTry   time.Time
-	Rungs     []Attempt      // by which it may be reached; none while it is live or nothing waits for it
+	Rungs     []Attempt      // by which it may be reached; none if nothing waits for it
 	Carried   int            // couriers that hold the message
 	Couriers  []CourierState // of the contact, as long as something waits for it
 	// ExportedAt is when the last file was made that holds the message; zero is never.
@@ -54,7 +54,7 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 	if c.needsPath(now) && c.dialing == 0 {
 		why.NextTry = later(c.backoff.Next(), now)
 	}
-	if c.needsPath(now) {
+	if c.needsPath(now) || c.live() != nil && c.waits() {
 		why.Rungs = p.ladder(now, c)
 	}
 	why.Reason = c.waitsFor(message)

@@ -72,6 +72,12 @@ func (c *cli) attempt(a *api.Attempt) string {
 	if a.Trying {
 		parts = append(parts, c.text(speech.Trying))
 	}
+	if a.DeadlineAt != nil {
+		parts = append(parts, c.text(speech.TryEnds, localTime(a.DeadlineAt)))
+	}
+	if a.AloneUntil != nil {
+		parts = append(parts, c.text(speech.NextWay, localTime(a.AloneUntil)))
+	}
 	if a.NextTryAt != nil {
 		parts = append(parts, c.text(speech.LabelNextTry)+" "+localTime(a.NextTryAt))
 	}

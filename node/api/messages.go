@@ -170,16 +170,18 @@ type Why struct {
 	NextTryAt *Time          `json:"next_try_at"`
 	// ExportedAt is when the last bundle file was made that holds the message too.
 	ExportedAt *Time     `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
-	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none while it is live or nothing waits for it"`
+	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none if nothing waits for it"`
 }
 
 // Attempt is one way to reach a contact, and how it stands.
 type Attempt struct {
-	Rung      string  `json:"rung" enum:"link,direct,lan,relay,courier" doc:"addresses in a link, or told by the contact, or heard on the LAN; through its courier; to its courier"`
-	Trying    bool    `json:"trying" doc:"a try is under way; it ends after at most 30 s"`
-	LastTryAt *Time   `json:"last_try_at" doc:"that failed"`
-	LastError *string `json:"last_error" doc:"code"`
-	NextTryAt *Time   `json:"next_try_at"`
+	Rung       string  `json:"rung" enum:"live,link,direct,lan,relay,courier" doc:"a connection that stands; addresses in a link, or told by the contact, or heard on the LAN; through its courier; to its courier"`
+	Trying     bool    `json:"trying" doc:"a try is under way"`
+	DeadlineAt *Time   `json:"deadline_at" doc:"the try ends then, if not before; null: none is under way, or only an answer on a connection is awaited"`
+	AloneUntil *Time   `json:"alone_until" doc:"the next way is begun then, if this one has not led to the contact; null: none waits for it"`
+	LastTryAt  *Time   `json:"last_try_at" doc:"that failed"`
+	LastError  *string `json:"last_error" doc:"code"`
+	NextTryAt  *Time   `json:"next_try_at"`
 }
 
 // OutboxItem is a message of ours that is not delivered.

@@ -162,6 +162,9 @@ func (n *network) dial(m *machine, d protocol.Dial) {
 	if d.Rung == "" || d.For == (protocol.ContactID{}) {
 		n.w.fail("%v: dials for no reason", m)
 	}
+	if d.Deadline.IsZero() || d.Deadline.Sub(m.clock()) > time.Minute { // a slow disk may have taken all its time
+		n.w.fail("%v: a dial may last until %v", m, d.Deadline)
+	}
 	n.w.log("%v > dial %d", m, d.Dial)
 	m.after(n.w.between(20*time.Millisecond, 2*time.Second), func() {
 		if n.dialRelays(m, d) {

@@ -157,6 +157,8 @@ const (
 	LabelBoot                Key = "label.boot"
 	LabelLingering           Key = "label.lingering"
 	Trying                   Key = "trying"
+	TryEnds                  Key = "try.ends"
+	NextWay                  Key = "try.next_way"
 	LabelNetwork             Key = "label.network"
 	NetworkTrusted           Key = "network_trusted"
 	NetworkForStay           Key = "network_for_stay"
