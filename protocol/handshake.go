@@ -84,10 +84,13 @@ func (p *Peer) checkLink(now time.Time, link wire.Link) error {
 			return refuse(CodeInviteOwn)
 		}
 	}
-	if len(link.Couriers) > 0 && !slices.ContainsFunc(link.Couriers, func(at wire.Courier) bool { return !p.isOurs(at.Key) }) {
-		return refuse(CodeAlreadyContact) // we are its courier
+	if len(link.Addresses) > 0 || len(link.Couriers) == 0 || slices.ContainsFunc(link.Couriers, func(at wire.Courier) bool { return !p.isOurs(at.Key) }) {
+		return nil
 	}
-	return nil
+	if p.shelves.Box(slotID(invite.DepositCapability(link.Secret, link.Couriers[0].Key))) != nil {
+		return refuse(CodeAlreadyContact) // whom we help
+	}
+	return refuse(CodeInviteLeadsHere)
 }
 
 // isOurs reports whether a transport key is the one that we keep as a courier.
@@ -321,6 +324,7 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 			theirs = progress{}
 		}
 		p.goOnBehind(now, c, max(theirs.seen, 1), theirs.written)
+		p.pushTerms(c) // it knew us, and may count on what we have forgotten that we offered
 	}
 	return true, nil
 }

@@ -38,8 +38,9 @@ const (
 	CodeInviteOwn         = "invite_own"
 	CodeRequestExpired    = "request_expired"
 	CodeInviteWrongKind   = "invite_wrong_kind"
-	CodeInviteIsHome      = "invite_is_home" // it pairs a home node
-	CodeNotHome           = "not_a_home"     // this node does not serve as one
+	CodeInviteIsHome      = "invite_is_home"    // it pairs a home node
+	CodeNotHome           = "not_a_home"        // this node does not serve as one
+	CodeInviteLeadsHere   = "invite_leads_here" // it leads to its maker through us only, who do not help it
 	CodeAlreadyContact    = "already_contact"
 	CodeInvalidLifetime   = "invalid_lifetime"
 

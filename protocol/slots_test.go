@@ -156,3 +156,36 @@ func TestCarriedCountsCouriers(t *testing.T) {
 		t.Errorf("%d couriers", n)
 	}
 }
+
+// TestLinkThroughOurselves follows a link that leads to its maker through us only: as long as
+// we help it it is a contact, and once we have removed it there is no way.
+func TestLinkThroughOurselves(t *testing.T) {
+	w, _, b, c := friends(t)
+	link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	if _, err := c.p.Step(w.now, AddContact{Link: link}); !problem(err, CodeAlreadyContact) {
+		t.Errorf("while it helps: %v", err)
+	}
+	c.step(w.now, RemoveContact{Contact: c.of(b).row.ID})
+	if _, err := c.p.Step(w.now, AddContact{Link: link}); !problem(err, CodeInviteLeadsHere) {
+		t.Errorf("after it was removed: %v", err)
+	}
+}
+
+// TestForgottenOffer has a courier remove whom it helps and follow its link again. The
+// owner needs no mailbox there, so it does not ask.
+func TestForgottenOffer(t *testing.T) {
+	w, _, b, c := friends(t)
+	c.step(w.now, RemoveContact{Contact: c.of(b).row.ID})
+	b.of(c).state.Boxes = nil
+	b.p.furnishDue = false
+	link := b.step(w.now, CreateInvite{Kind: InviteOnce, Direct: true}).Replies[0].Result.(InviteCreated).Link
+	c.step(w.now, AddContact{Link: link})
+	w.run()
+	if c.of(b) == nil {
+		t.Fatal("they have not met again")
+	}
+	if b.of(c).state.Courier != nil {
+		t.Error("the owner still counts on it")
+	}
+}

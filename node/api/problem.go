@@ -143,6 +143,7 @@ const (
 	CodeInviteWrongKind      Code = "invite_wrong_kind"
 	CodeInviteIsHome         Code = "invite_is_home"
 	CodeNotHome              Code = "not_a_home"
+	CodeInviteLeadsHere      Code = "invite_leads_here"
 	CodeAlreadyContact       Code = "already_contact"
 	CodeAlreadyRequested     Code = "already_requested"
 	CodeRequestExpired       Code = "request_expired"
@@ -257,6 +258,7 @@ var codeTable = map[Code]codeInfo{
 	CodeInviteUnsupported:    {http.StatusUnprocessableEntity, "The invite link needs a newer version", false},
 	CodeInviteIsHome:         {http.StatusUnprocessableEntity, "The invite link pairs a home node", false},
 	CodeNotHome:              {http.StatusConflict, "This is no home node", false},
+	CodeInviteLeadsHere:      {http.StatusConflict, "The invite link leads to its maker through this node only, which does not help it", false},
 	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
 	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
 	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},
