@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"pabal/node/api"
 	"pabal/node/p2p"
@@ -37,6 +38,10 @@ type Config struct {
 	// Home makes the node a home node: it stays where it is, keeps one transport key, and
 	// may be paired with owners, for whom it keeps mail and relays.
 	Home bool
+
+	// Clock tells the time of day, for tests of what the days bring. Nil means the
+	// machine's. Deadlines on the network are the machine's in any case.
+	Clock func() time.Time
 
 	// Version and Commit are shown in `status`.
 	Version, Commit string
@@ -74,6 +79,13 @@ func (c *Config) prepare() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return nil
+}
+
+func (c *Config) now() time.Time {
+	if c.Clock != nil {
+		return c.Clock()
+	}
+	return time.Now()
 }
 
 func (c *Config) place() p2p.Profile {

@@ -103,7 +103,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
 		late: make(map[uint64]chan<- answer),
 	}
-	c.stepped.Store(time.Now().UnixNano())
+	c.stepped.Store(c.config.now().UnixNano())
 	c.look()
 	if err := c.openLocal(); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (c *core) gather(b *batch) {
 // noted for whoever debugs, without what was in it.
 func (c *core) step(b *batch, in protocol.Input) {
 	b.inputs++
-	out, err := c.peer.Step(time.Now(), in)
+	out, err := c.peer.Step(c.config.now(), in)
 	if err != nil {
 		c.log.Debug("input refused", "code", code(err))
 		return
@@ -250,7 +250,7 @@ func (c *core) take(b *batch, r request) {
 	if r.input != nil {
 		c.lastRef++
 		in := r.input(c.lastRef)
-		out, err := c.peer.Step(time.Now(), in)
+		out, err := c.peer.Step(c.config.now(), in)
 		if err != nil {
 			r.answer <- answer{err: err}
 			return
@@ -296,7 +296,7 @@ func frees(r request) bool {
 
 // commit ends a batch: flush, commit, and only then everything else.
 func (c *core) commit(ctx context.Context, b *batch) error {
-	now := time.Now()
+	now := c.config.now()
 	out, err := c.peer.Step(now, protocol.Flush{})
 	if err != nil {
 		return fmt.Errorf("end a batch: %w", err)
@@ -396,7 +396,7 @@ func (c *core) publish(events []protocol.Event) {
 // that knows of it is dropped and built anew from the store. Reading and
 // deleting go on; the next commit is tried after a while.
 func (c *core) full(ctx context.Context, b *batch, cause error) error {
-	c.fullUntil = time.Now().Add(retryFull)
+	c.fullUntil = c.config.now().Add(retryFull)
 	if !c.readOnly.Swap(true) { // before the answers: whoever gets one sees the state
 		c.log.Warn("disk full, read only")
 		c.events.Notify()
@@ -416,7 +416,7 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 	}
 	clear(c.open)
 	clear(c.dials)
-	c.setWake(time.Now(), time.Now().Add(retryFull))
+	c.setWake(c.config.now(), c.fullUntil)
 	return nil
 }
 

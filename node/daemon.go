@@ -155,7 +155,7 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 // Why says what contacts, or messages to them, wait for.
 func (n *Node) Why(ctx context.Context, about ...httpd.Question) ([]*api.Why, error) {
 	return look(ctx, n, func(p *protocol.Peer) []*api.Why {
-		now, out := time.Now(), make([]*api.Why, len(about))
+		now, out := n.config.now(), make([]*api.Why, len(about))
 		for i, q := range about {
 			if why, ok := p.Why(now, q.Contact, q.Message); ok {
 				out[i] = whyOf(why)
@@ -178,7 +178,7 @@ func (n *Node) Alive(ctx context.Context) error {
 		return api.NewProblem(api.CodeLocked)
 	case c.readOnly.Load():
 		return api.NewProblem(api.CodeStorageFull)
-	case time.Since(time.Unix(0, c.stepped.Load())) < aliveWithin:
+	case n.config.now().Sub(time.Unix(0, c.stepped.Load())) < aliveWithin:
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, aliveWithin)

@@ -30,7 +30,7 @@ func TestLockedDiskShowsNothing(t *testing.T) {
 	port := freePort(t)
 	mina, jiwoo := newSealedPerson(t, "Mina of the disk", port), newPerson(t, "Jiwoo of the disk")
 	contact := hidden.befriend(ctx, mina, jiwoo, wire.QUIC, port)
-	hidden.talk(ctx, mina, jiwoo, contact)
+	hidden.talk(ctx, mina, jiwoo, contact, mina.onlyContact(ctx))
 	if err := mina.Lock(ctx); err != nil {
 		t.Fatal(err)
 	}

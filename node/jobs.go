@@ -143,7 +143,7 @@ func (c *core) fetchSequences(j protocol.FetchSequences) (protocol.Input, error)
 // tick does what the clock brings that the core does not know of: due messages
 // and the next transport key.
 func (c *core) tick(b *batch) {
-	now := time.Now()
+	now := c.config.now()
 	c.rotate(b)
 	if c.readOnly.Load() { // only a write tells whether there is room again
 		b.rows = append(b.rows, store.PutSetting{Name: settingTried, Value: []byte(now.UTC().Format(time.RFC3339))})

@@ -159,7 +159,7 @@ func (c *core) trust(b *batch, word string) (api.LocalNetwork, error) {
 	}
 	n := found[0]
 	if _, already := c.local.trusts(n); !already {
-		t := trustedNetwork{ID: n.ID, Text: networkText(n.ID), Interface: n.Interface, Since: time.Now().UTC()}
+		t := trustedNetwork{ID: n.ID, Text: networkText(n.ID), Interface: n.Interface, Since: c.config.now().UTC()}
 		switch {
 		case !n.Lasting:
 			c.local.staying[n.ID] = t

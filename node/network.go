@@ -15,7 +15,7 @@ import (
 
 // openHost starts the network under the transport key of the day.
 func (c *core) openHost() error {
-	now := time.Now()
+	now := c.config.now()
 	listen, fixed := c.listen()
 	config := p2p.Config{
 		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log, Ledger: c.ledger,
@@ -36,7 +36,7 @@ func (c *core) openHost() error {
 // once: contacts know the next key. A host that cannot be opened is tried again at
 // every tick.
 func (c *core) rotate(b *batch) {
-	if c.arrivals != nil && (c.hostStays || c.peer.KeyDay(time.Now()) == c.hostDay) {
+	if c.arrivals != nil && (c.hostStays || c.peer.KeyDay(c.config.now()) == c.hostDay) {
 		return
 	}
 	if err := c.host.Close(); err != nil {

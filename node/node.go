@@ -151,7 +151,7 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	defer n.change.Unlock()
 	defer clear(in.Passphrase)
 	machine := peerConfig(n.config.Home)
-	peer, first, err := found(machine, in)
+	peer, first, err := found(n.config.now(), machine, in)
 	if err != nil {
 		return err
 	}
@@ -166,8 +166,7 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 }
 
 // found makes an account, and what a new profile holds first: that account.
-func found(machine protocol.Config, in httpd.Setup) (*protocol.Peer, store.Batch, error) {
-	now := time.Now()
+func found(now time.Time, machine protocol.Config, in httpd.Setup) (*protocol.Peer, store.Batch, error) {
 	peer, out, err := protocol.Create(randomness{}, machine, now, in.DisplayName)
 	if err != nil {
 		return nil, store.Batch{}, err
@@ -204,7 +203,7 @@ func (n *Node) unlock(passphrase []byte) error {
 
 // start begins the loop over an open store.
 func (n *Node) start(st *store.Store, peer *protocol.Peer, machine protocol.Config) error {
-	if err := eraseDue(st, peer); err != nil {
+	if err := eraseDue(st, peer, n.config.now); err != nil {
 		n.set(api.StateLocked)
 		return errors.Join(err, st.Close())
 	}
@@ -245,9 +244,9 @@ func (n *Node) closeCore() error {
 
 // eraseDue deletes what fell due while the profile was locked or off, before
 // anybody can read it.
-func eraseDue(st *store.Store, peer *protocol.Peer) error {
+func eraseDue(st *store.Store, peer *protocol.Peer, clock func() time.Time) error {
 	for {
-		now := time.Now()
+		now := clock()
 		due, _, err := dueMessages(st, now)
 		if err != nil || len(due) == 0 {
 			return err

@@ -24,11 +24,17 @@ type person struct {
 
 func newPerson(t testing.TB, name string) *person {
 	t.Helper()
+	return newPersonAt(t, name, nil)
+}
+
+// newPersonAt is newPerson for somebody who lives by another clock than the machine's.
+func newPersonAt(t testing.TB, name string, clock func() time.Time) *person {
+	t.Helper()
 	dir := t.TempDir()
 	p := &person{t: t, config: node.Config{
 		Profile: name, DataDir: filepath.Join(dir, "data"), RuntimeDir: filepath.Join(dir, "run"),
 		Create: &node.NewProfile{Name: name}, Listen: []string{"127.0.0.1:0"},
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Clock: clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}}
 	p.start()
 	t.Cleanup(func() {

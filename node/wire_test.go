@@ -41,7 +41,7 @@ func watchTheLine(t *testing.T, network wire.Network) {
 	at := freePort(t)
 	taps := []*tap{tapped(t, network, at, ports[0])}
 	contact := hidden.befriend(ctx, mina, jiwoo, network, at)
-	hidden.talk(ctx, mina, jiwoo, contact)
+	hidden.talk(ctx, mina, jiwoo, contact, mina.onlyContact(ctx))
 	if n := taps[0].size(); n < 2*wire.RequestSize+2*len(longText) {
 		t.Fatalf("only %d bytes went through the tap", n)
 	}
@@ -52,7 +52,7 @@ func watchTheLine(t *testing.T, network wire.Network) {
 	taps = append(taps, tapped(t, network, ports[0], ports[2]), tapped(t, network, ports[1], ports[3]))
 	mina.startAt(ports[2])
 	jiwoo.startAt(ports[3])
-	hidden.talk(ctx, mina, jiwoo, contact)
+	hidden.talk(ctx, mina, jiwoo, contact, mina.onlyContact(ctx))
 	if n := taps[1].size() + taps[2].size(); n < 2*len(longText) {
 		t.Fatalf("only %d bytes went through the taps", n)
 	}
@@ -112,10 +112,9 @@ func (n needles) befriend(ctx context.Context, mina, jiwoo *person, network wire
 }
 
 // talk sends short and long texts both ways and gives one of the two a new name.
-func (n needles) talk(ctx context.Context, mina, jiwoo *person, ofMina api.Contact) {
+func (n needles) talk(ctx context.Context, mina, jiwoo *person, ofMina, ofJiwoo api.Contact) {
 	t := mina.t
 	t.Helper()
-	ofJiwoo := mina.onlyContact(ctx)
 	n.id("other contact id", ofJiwoo.ID)
 	n.tell(ctx, jiwoo, ofMina.ID, "안녕, a short text of the wire")
 	n.tell(ctx, mina, ofJiwoo.ID, "반가워요, another text of the wire")
