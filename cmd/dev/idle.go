@@ -30,12 +30,13 @@ const (
 	idleContactMax = 400
 )
 
-// idleLine is one of the two lines of the lab, by the name of its devices.
+// idleLine is one of the lines of the lab, by the name of its devices.
 type idleLine string
 
 const (
-	lineOn  idleLine = "on"  // to contacts who are on, and the node's own address
-	lineOff idleLine = "off" // to contacts who were on once
+	lineOn     idleLine = "on"      // to contacts who are on, and the node's own address
+	lineOff    idleLine = "off"     // to contacts who were on once
+	lineOffTCP idleLine = "off-tcp" // to the same, by TCP: a try costs another amount there
 )
 
 // The places of the lab, each a network namespace.
@@ -46,9 +47,9 @@ const (
 
 // address returns an address of a line: one that looks like those of the internet at large.
 func (l idleLine) address(host int) netip.Addr {
-	third := byte(8)
-	if l == lineOff {
-		third = 16
+	third := byte(16)
+	if l == lineOn {
+		third = 8
 	}
 	return netip.AddrFrom4([4]byte{5, 6, third + byte(host>>8), byte(host)})
 }
@@ -202,20 +203,30 @@ func (v *village) settle(ctx context.Context, count int) (err error) {
 	return v.node.restart(ctx)
 }
 
+// has reports whether an address is one of the line.
+func (l idleLine) has(at netip.Addr) bool { return netip.MustParsePrefix(l.network()).Contains(at) }
+
+// ends returns the addresses of the devices of a line.
+func (l idleLine) ends() (node, contacts netip.Addr) {
+	if l == lineOffTCP {
+		return l.address(3), l.address(4)
+	}
+	return l.address(1), l.address(2)
+}
+
 // idleLook is what is counted of the node at one moment.
 type idleLook struct {
 	at        time.Time
-	on, off   uint64 // bytes
+	carried   map[idleLine]uint64 // bytes
 	processor time.Duration
 }
 
 func (v *village) look(ctx context.Context) (l idleLook, err error) {
-	l.at = time.Now()
-	if l.on, err = v.lab.carried(ctx, lineOn); err != nil {
-		return l, err
-	}
-	if l.off, err = v.lab.carried(ctx, lineOff); err != nil {
-		return l, err
+	l.at, l.carried = time.Now(), map[idleLine]uint64{}
+	for _, line := range []idleLine{lineOn, lineOff, lineOffTCP} {
+		if l.carried[line], err = v.lab.carried(ctx, line); err != nil {
+			return l, err
+		}
 	}
 	l.processor, err = processorTime(v.node.process.Process.Pid)
 	return l, err
@@ -269,23 +280,28 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 	}, nil
 }
 
+// since is how many bytes a line has carried since another look.
+func (l idleLook) since(before idleLook, line idleLine) float64 {
+	return float64(l.carried[line] - before.carried[line])
+}
+
 // day puts together what the node's day costs.
 func (v *village) day(ctx context.Context, began, before, after idleLook) (idleDay, error) {
 	ledger, err := v.node.client.Egress(ctx)
 	if err != nil {
 		return idleDay{}, err
 	}
-	tried := uint64(0) // addresses of those who are off, in all
+	var tried offTries // since the start
 	for _, e := range ledger.Items {
 		at, err := netip.ParseAddrPort(e.Address)
 		if err != nil {
 			return idleDay{}, fmt.Errorf("an address in the ledger: %w", err)
 		}
-		if netip.MustParsePrefix(lineOff.network()).Contains(at.Addr()) {
-			tried += e.Times
+		if lineOff.has(at.Addr()) {
+			tried.add(e.Network == "tcp", int(e.Times))
 		}
 	}
-	if tried == 0 {
+	if tried.quic == 0 || tried.tcp == 0 {
 		return idleDay{}, errors.New("nobody who is off was tried")
 	}
 	if err := v.node.stop(ctx); err != nil {
@@ -293,8 +309,9 @@ func (v *village) day(ctx context.Context, began, before, after idleLook) (idleD
 	}
 	schedule, err := scheduleOf(filepath.Join(v.node.home, v.node.name, "data"))
 	return idleDay{
-		contacts: len(v.on), meetingBytes: float64(before.on-began.on) / float64(len(v.on)),
-		quietBytes: float64(after.on-before.on) * secondsPerDay / after.at.Sub(before.at).Seconds(),
-		tryBytes:   float64(after.off-began.off) / float64(tried), tried: tried, schedule: schedule,
+		contacts: len(v.on), meetingBytes: before.since(began, lineOn) / float64(len(v.on)),
+		quietBytes: after.since(before, lineOn) * secondsPerDay / after.at.Sub(before.at).Seconds(),
+		tried:      tried, quicBytes: after.since(began, lineOff) / float64(tried.quic), tcpBytes: after.since(began, lineOffTCP) / float64(tried.tcp),
+		schedule: schedule,
 	}, err
 }

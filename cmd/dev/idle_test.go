@@ -29,8 +29,8 @@ func TestIdleLines(t *testing.T) {
 // TestIdleDay computes a day by hand.
 func TestIdleDay(t *testing.T) {
 	d := idleDay{
-		contacts: 25, meetingBytes: 20_000, quietBytes: 1000, tryBytes: 400, tried: 7,
-		schedule: []daysTries{{dials: 900, addresses: 9000}, {dials: 720, addresses: 5000}},
+		contacts: 25, meetingBytes: 20_000, quietBytes: 1000, tried: offTries{quic: 7, tcp: 9}, quicBytes: 17_000, tcpBytes: 400,
+		schedule: []offTries{{900, 900, 5000}, {720, 100, 750}},
 	}
 	if got := d.on(); math.Abs(got-1_001_000) > 1 {
 		t.Errorf("with those who are on: %v bytes", got)
@@ -38,7 +38,7 @@ func TestIdleDay(t *testing.T) {
 	if got := d.off(); math.Abs(got-2_000_000) > 1 {
 		t.Errorf("for those who are off: %v bytes", got)
 	}
-	for _, want := range []string{"50 connections of 20.0 kB", "0.40 kB (of 7 tries)", "day 2 of those who are off: 720 dials, 5000 addresses and keys, 2.00 MB"} {
+	for _, want := range []string{"50 connections of 20.0 kB", "17.00 kB by QUIC (of 7), 0.40 kB by TCP (of 9)", "day 2 of those who are off: 720 dials, 100 tries by QUIC, 750 by TCP, 2.00 MB"} {
 		if !strings.Contains(d.String(), want) {
 			t.Errorf("%q is not in:\n%s", want, d)
 		}
@@ -76,7 +76,7 @@ func TestTriesOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := days[len(days)-1]
-	if days[0].dials < last.dials || last.dials < 80 || last.dials > 200 || last.addresses < last.dials {
+	if days[0].dials < last.dials || last.dials < 80 || last.dials > 200 || last.quic != 0 || last.tcp < last.dials {
 		t.Errorf("%+v", days)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // idleLab is the place of the node that is measured and the place of its contacts, and
-// two lines between them: what goes to those who are on, and to those who are off.
+// lines between them: for what goes to those who are on, and to those who are off.
 type idleLab struct{ spaces }
 
 // idleRefusal says why there can be no lab, as errNoLab, or nil.
@@ -40,16 +40,24 @@ func (l *idleLab) build(ctx context.Context) error {
 		}
 	}
 	node, contacts := l.prefix+spaceNode, l.prefix+spaceContacts
-	for _, line := range []idleLine{lineOn, lineOff} {
-		name, net := string(line), line.network()
+	for _, line := range []idleLine{lineOn, lineOff, lineOffTCP} {
+		name := string(line)
+		nodeEnd, contactsEnd := line.ends()
+		table := "main"
+		if line == lineOffTCP {
+			table = "100"
+			if err := shell(ctx, "ip -n "+node+" rule add ipproto tcp to "+line.network()+" lookup "+table, ""); err != nil {
+				return err
+			}
+		}
 		for _, command := range []string{
 			"ip link add " + name + " netns " + node + " type veth peer name " + name + " netns " + contacts,
-			"ip -n " + node + " addr add " + line.address(1).String() + "/32 dev " + name,
-			"ip -n " + contacts + " addr add " + line.address(2).String() + "/32 dev " + name,
+			"ip -n " + node + " addr add " + nodeEnd.String() + "/32 dev " + name,
+			"ip -n " + contacts + " addr add " + contactsEnd.String() + "/32 dev " + name,
 			"ip -n " + node + " link set " + name + " up",
 			"ip -n " + contacts + " link set " + name + " up",
-			"ip -n " + node + " route add " + net + " via " + line.address(2).String() + " dev " + name + " onlink",
-			"ip -n " + contacts + " route add " + line.address(1).String() + " dev " + name + " src " + line.address(2).String(),
+			"ip -n " + node + " route add " + line.network() + " via " + contactsEnd.String() + " dev " + name + " onlink table " + table,
+			"ip -n " + contacts + " route add " + nodeEnd.String() + " dev " + name + " src " + contactsEnd.String(),
 		} {
 			if err := shell(ctx, command, ""); err != nil {
 				return err

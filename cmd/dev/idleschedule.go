@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -21,28 +20,37 @@ const (
 
 // idleDay is what a day of an idle node consists of.
 type idleDay struct {
-	contacts     int     // who are on
-	meetingBytes float64 // of one connection with one of them, until it is closed
-	quietBytes   float64 // with all of them, while no connection stands
-	tryBytes     float64 // to one address of somebody who is off
-	tried        uint64  // addresses, from which that is known
-	schedule     []daysTries
+	contacts     int      // who are on
+	meetingBytes float64  // of one connection with one of them, until it is closed
+	quietBytes   float64  // with all of them, while no connection stands
+	tried        offTries // from which the cost of one is known
+	quicBytes    float64  // of one by QUIC
+	tcpBytes     float64
+	schedule     []offTries // by days
 }
 
-// daysTries is what a daemon tries in one day for those who do not answer.
-type daysTries struct{ dials, addresses int }
+// offTries is what is tried for those who do not answer: how often somebody, and each key
+// at each address.
+type offTries struct{ dials, quic, tcp int }
 
-// add counts a dial, if it is of an address that counts.
-func (t *daysTries) add(d protocol.Dial, counts func(wire.Address) bool) {
-	n := 0
+func (t *offTries) add(tcp bool, n int) {
+	if tcp {
+		t.tcp += n
+	} else {
+		t.quic += n
+	}
+}
+
+// dial counts a dial, if it is of an address that counts.
+func (t *offTries) dial(d protocol.Dial, counts func(wire.Address) bool) {
+	before := t.quic + t.tcp
 	for _, a := range d.Addresses {
 		if counts(a) {
-			n++
+			t.add(a.Network == wire.TCP, len(d.Keys))
 		}
 	}
-	if n > 0 {
+	if t.quic+t.tcp > before {
 		t.dials++
-		t.addresses += n * len(d.Keys)
 	}
 }
 
@@ -52,24 +60,29 @@ func (d idleDay) on() float64 {
 }
 
 // off is the bytes of a day for all who are off, a week later.
-func (d idleDay) off() float64 { return float64(d.schedule[len(d.schedule)-1].addresses) * d.tryBytes }
+func (d idleDay) off() float64 { return d.bytes(d.schedule[len(d.schedule)-1]) }
+
+func (d idleDay) bytes(t offTries) float64 {
+	return float64(t.quic)*d.quicBytes + float64(t.tcp)*d.tcpBytes
+}
 
 // String is the schedule as it is shown.
 func (d idleDay) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a day with those who are on: %d connections of %.1f kB, and %.1f kB without one\n",
 		idleMeetings*d.contacts, d.meetingBytes/1e3, d.quietBytes/1e3)
-	fmt.Fprintf(&b, "a try of an address that does not answer: %.2f kB (of %d tries)\n", d.tryBytes/1e3, d.tried)
+	fmt.Fprintf(&b, "a try of an address that does not answer: %.2f kB by QUIC (of %d), %.2f kB by TCP (of %d)\n",
+		d.quicBytes/1e3, d.tried.quic, d.tcpBytes/1e3, d.tried.tcp)
 	for i, s := range d.schedule {
-		fmt.Fprintf(&b, "day %d of those who are off: %d dials, %d addresses and keys, %.2f MB\n",
-			i+1, s.dials, s.addresses, float64(s.addresses)*d.tryBytes/bytesPerMB)
+		fmt.Fprintf(&b, "day %d of those who are off: %d dials, %d tries by QUIC, %d by TCP, %.2f MB\n",
+			i+1, s.dials, s.quic, s.tcp, d.bytes(s)/bytesPerMB)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
 
 // scheduleOf lets the core of a profile whose daemon is off live some days in which nobody
 // answers, and counts what it tries.
-func scheduleOf(dataDir string) (days []daysTries, err error) {
+func scheduleOf(dataDir string) (days []offTries, err error) {
 	profile, err := store.Lock(dataDir, store.Self(""))
 	if err != nil {
 		return nil, err
@@ -88,15 +101,14 @@ func scheduleOf(dataDir string) (days []daysTries, err error) {
 	if err != nil {
 		return nil, err
 	}
-	off := netip.MustParsePrefix(lineOff.network())
-	return triesOf(peer, time.Now(), func(a wire.Address) bool { return off.Contains(a.IP) })
+	return triesOf(peer, time.Now(), func(a wire.Address) bool { return lineOff.has(a.IP) })
 }
 
 // triesOf runs a Peer for some days from start on in which nobody answers, and counts the
 // tries of some addresses. At the begin of each day it changes its transport key, as a
 // daemon does.
-func triesOf(peer *protocol.Peer, start time.Time, counts func(wire.Address) bool) ([]daysTries, error) {
-	days := make([]daysTries, scheduleDays)
+func triesOf(peer *protocol.Peer, start time.Time, counts func(wire.Address) bool) ([]offTries, error) {
+	days := make([]offTries, scheduleDays)
 	pending := map[uint64]time.Time{} // dials, and when they have failed
 	now, wake := start, start
 	step := func(in protocol.Input) error {
@@ -104,7 +116,7 @@ func triesOf(peer *protocol.Peer, start time.Time, counts func(wire.Address) boo
 		for _, s := range out.Sends {
 			if d, ok := s.(protocol.Dial); ok {
 				pending[d.Dial] = now.Add(scheduleAnswer)
-				days[int(now.Sub(start)/(24*time.Hour))].add(d, counts)
+				days[int(now.Sub(start)/(24*time.Hour))].dial(d, counts)
 			}
 		}
 		if !out.Wake.IsZero() {
