@@ -111,6 +111,14 @@ func whyOf(w protocol.Why) *api.Why {
 		}
 		out.Rungs = append(out.Rungs, a)
 	}
+	for i := range w.Couriers {
+		k := &w.Couriers[i]
+		state := api.CourierState{Reached: k.Reached, Holds: k.Holds}
+		if k.Trouble != "" {
+			state.Trouble = &k.Trouble
+		}
+		out.Couriers = append(out.Couriers, state)
+	}
 	return out
 }
 

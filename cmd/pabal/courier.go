@@ -123,6 +123,9 @@ func (c *cli) courierRows(k api.Courier, name string) [][]string {
 		rows = append(rows, []string{dash(name), c.text(label), c.text(speech.CourierMailboxes,
 			size(t.QuotaBytes), inDays(t.LifetimeDays), strconv.Itoa(t.Mailboxes))})
 	}
+	if k.Trouble != nil {
+		rows = append(rows, []string{dash(name), c.text(speech.LabelTrouble), c.word("trouble", *k.Trouble) + " (" + *k.Trouble + ")"})
+	}
 	if k.LastError != nil {
 		rows = append(rows, []string{dash(name), c.text(speech.LabelLastError), *k.LastError})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,25 @@ func (c *cli) printWhy(w api.Why) error {
 	for i := range w.Rungs {
 		rows = append(rows, []string{c.word("rung", w.Rungs[i].Rung), c.attempt(&w.Rungs[i])})
 	}
+	for i := range w.Couriers {
+		rows = append(rows, []string{c.text(speech.LabelCourier, strconv.Itoa(i+1)), c.courierState(&w.Couriers[i])})
+	}
 	return c.table(rows)
+}
+
+// courierState says how a courier of a contact stands, and what speaks against it.
+func (c *cli) courierState(k *api.CourierState) string {
+	var parts []string
+	if k.Holds {
+		parts = append(parts, c.text(speech.CourierHolds))
+	}
+	if k.Reached {
+		parts = append(parts, c.word("courier", api.CourierLive))
+	}
+	if k.Trouble != nil {
+		parts = append(parts, c.word("trouble", *k.Trouble)+" ("+*k.Trouble+")")
+	}
+	return dash(strings.Join(parts, ", "))
 }
 
 // attempt says how one way to reach a contact stands.

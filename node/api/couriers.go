@@ -13,6 +13,7 @@ type Courier struct {
 	Takes     *CourierTakes `json:"takes,omitempty" doc:"what the contact keeps for us; absent: nothing"`
 	State     string        `json:"state" enum:"live,off"`
 	LastError *string       `json:"last_error,omitempty" doc:"code: why it was not reached the last time"`
+	Trouble   *string       `json:"trouble,omitempty" enum:"unreachable,refuses" doc:"why others of our couriers come before it; absent: nothing speaks against it"`
 }
 
 // CourierGives is what we keep for a contact. We see who leaves and fetches mail from

@@ -67,7 +67,7 @@ type SelfChange struct {
 
 // Alert is the data of security.alert.
 type Alert struct {
-	Code      string  `json:"code"`
+	Code      string  `json:"code" doc:"for example device_runs_twice, or courier_loses_mail: a courier of the contact has not handed over what we left there"`
 	ContactID *string `json:"contact_id"`
 }
 

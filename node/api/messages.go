@@ -171,6 +171,15 @@ type Why struct {
 	// ExportedAt is when the last bundle file was made that holds the message too.
 	ExportedAt *Time     `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
 	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none if nothing waits for it"`
+	// Couriers are those of the contact, those first that are tried first.
+	Couriers []CourierState `json:"couriers,omitempty" doc:"of the contact, as they are tried; absent: it has told of none, or nothing waits for it"`
+}
+
+// CourierState is how a courier of a contact stands, at which we leave mail for it.
+type CourierState struct {
+	Reached bool    `json:"reached" doc:"there is a connection with it"`
+	Holds   bool    `json:"holds" doc:"it has said that it holds the message that was asked for"`
+	Trouble *string `json:"trouble" enum:"unreachable,silent,full,loses_mail" doc:"why others come before it; null: nothing speaks against it"`
 }
 
 // Attempt is one way to reach a contact, and how it stands.

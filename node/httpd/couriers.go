@@ -23,6 +23,7 @@ func courierView(h *protocol.Help) api.Courier {
 	out := api.Courier{
 		ContactID: h.Contact.String(), Kind: api.CourierContact, Name: h.Name, Pairing: string(h.Phase), Reason: textOrNil(h.Reason),
 		Ready: h.Ready, State: api.CourierOff, LastError: textOrNil(h.LastError),
+		Trouble: textOrNil(h.Trouble),
 	}
 	if h.Role != protocol.RolePerson {
 		out.Kind = string(h.Role)

@@ -20,7 +20,7 @@ func (w *world) helping(t *testing.T) protocol.ContactID {
 	}
 	w.d.helps = []protocol.Help{{
 		Contact: id, Given: &mailbox.Terms{QuotaBytes: 32 << 20, LifetimeDays: 14}, UsedBytes: 4096, Mailboxes: 3, HeldHere: 1,
-		Taken: &mailbox.Terms{QuotaBytes: 1 << 20, LifetimeDays: 7}, Declined: true, Standing: 2, Live: true, LastError: "no_answer",
+		Taken: &mailbox.Terms{QuotaBytes: 1 << 20, LifetimeDays: 7}, Declined: true, Standing: 2, Live: true, LastError: "no_answer", Trouble: protocol.TroubleRefuses,
 		Name: "Jiwoo", Phase: protocol.ContactEstablished,
 	}}
 	return id
@@ -33,7 +33,7 @@ func TestCouriers(t *testing.T) {
 	}
 	w.helping(t)
 	const want = `"kind":"contact","name":"Jiwoo","pairing":"established","ready":false,"gives":{"quota_bytes":33554432,"lifetime_days":14,"used_bytes":4096,"mailboxes":3,"items":1},` +
-		`"takes":{"quota_bytes":1048576,"lifetime_days":7,"mailboxes":2,"declined":true},"state":"live","last_error":"no_answer"}`
+		`"takes":{"quota_bytes":1048576,"lifetime_days":7,"mailboxes":2,"declined":true},"state":"live","last_error":"no_answer","trouble":"refuses"}`
 	if a := w.d.must(200, call{method: "GET", path: "/v1/couriers"}); !strings.Contains(a.body, `{"contact_id":"`+w.contact+`",`+want) {
 		t.Errorf("one is %q", a.body)
 	}
