@@ -42,6 +42,7 @@ func ignored(out protocol.Output) bool {
 func helloOf(t *testing.T, b *bare, now time.Time, contact protocol.ContactID, local, remote identity.TransportKey) protocol.FrameReceived {
 	t.Helper()
 	b.step(now, protocol.SendText{Contact: contact, Text: "hello"})
+	b.step(now, protocol.Reconnect{}) // whatever the pace is
 	for _, s := range b.sends {
 		d, ok := s.(protocol.Dial)
 		if !ok {

@@ -362,6 +362,24 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place, tag [8]byte) {
 	})
 }
 
+// forgetPosts forgets the couriers that no contact names any more, once they might be
+// dialled again: to be named in turns must not have them dialled sooner.
+func (p *Peer) forgetPosts(now time.Time) {
+	named := make(map[identity.TransportKey]bool)
+	for _, c := range p.contacts {
+		if c.state.Record != nil {
+			for _, m := range c.state.Record.Mailboxes {
+				named[m.Courier] = true
+			}
+		}
+	}
+	for key, t := range p.posts {
+		if !named[key] && t.dialing == 0 && t.backoff.Fresh(now) {
+			delete(p.posts, key)
+		}
+	}
+}
+
 // postOpened says hello to a courier.
 func (p *Peer) postOpened(now time.Time, k *conn, d *dialing) {
 	if t := p.posts[d.courier]; t != nil {
@@ -393,8 +411,11 @@ func (p *Peer) counterClosed(now time.Time, k *conn) {
 	if k.inbound {
 		return
 	}
-	if !k.proved {
+	if t := p.posts[k.remote]; !k.proved {
 		p.postEnded(now, k.remote, WhyNoAnswer)
+	} else if t != nil {
+		t.backoff.Ended(now, now.Sub(k.opened), p.randomByte())
+		p.dueBy(t.backoff.Next())
 	}
 	for _, c := range p.contactsInOrder() {
 		if r := c.state.Record; r != nil {
@@ -418,7 +439,7 @@ func (p *Peer) counterClosed(now time.Time, k *conn) {
 // postProved has everything left that waits for this courier.
 func (p *Peer) postProved(now time.Time, k *conn) {
 	if t := p.posts[k.remote]; t != nil {
-		t.backoff.Clear()
+		t.backoff.Proved()
 		t.tried = ""
 	}
 	p.dueBy(now.Add(linkIdleMax + time.Second))

@@ -201,6 +201,11 @@ func (p *Peer) leave(c *contact, k *conn) {
 		return
 	}
 	c.conns = slices.Delete(c.conns, i, i+1)
+	if len(c.conns) == 0 {
+		lasted, jitter := p.lastNow.Sub(k.opened), p.randomByte()
+		c.backoff.Ended(p.lastNow, lasted, jitter)
+		c.relay.backoff.Ended(p.lastNow, lasted, jitter)
+	}
 	if c.row.Phase == ContactRequested && p.lastNow.Sub(k.opened) >= linkIdleMax {
 		c.backoff.Hold(p.lastNow.Add(askAgain)) // the answer is a person's matter
 	}
@@ -436,9 +441,10 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 	if len(c.conns) > ConnsPerContactMax {
 		p.hangup(c.conns[0])
 	}
-	c.backoff.Clear()
+	c.backoff.Proved()
+	c.relay.backoff.Proved()
 	c.wanted, c.tried = false, ""
-	c.relay = relaying{dialing: c.relay.dialing}
+	c.relay = relaying{dialing: c.relay.dialing, backoff: c.relay.backoff}
 	c.queue.Reconnected()
 	p.touchContact(c)
 	p.stirCarried(k.remote)

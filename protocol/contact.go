@@ -35,15 +35,17 @@ type contact struct {
 	asks    rendezvous.Backoff // of the couriers that a link names, behind connections that brought no accept
 	wanted  bool               // tried some times at the start even if nothing waits
 
-	apartNoted   bool                         // state.Apart is on the disk
-	carryDue     time.Time                    // when carry has something to do
-	waitingSince time.Time                    // contents gather for an envelope that goes by courier
-	ackBy        time.Time                    // a bare ack goes by courier then
-	recordDue    bool                         // our mailboxes for it changed
-	dealings     map[wire.MailboxID]*dealings // with its mailboxes
-	withdrawn    map[Stored]time.Time         // state.Withdraw that a courier was asked for, until when an answer is awaited
-	export       *export                      // a file under way
-	voidsChanged bool                         // the queue does not hold state.Voids as they are
+	apartNoted    bool                         // state.Apart is on the disk
+	carryDue      time.Time                    // when carry has something to do
+	waitingSince  time.Time                    // contents gather for an envelope that goes by courier
+	ackBy         time.Time                    // a bare ack goes by courier then
+	couriersSince time.Time                    // since when
+	couriersNew   int                          // so many couriers were named that were not before
+	recordDue     bool                         // our mailboxes for it changed
+	dealings      map[wire.MailboxID]*dealings // with its mailboxes
+	withdrawn     map[Stored]time.Time         // state.Withdraw that a courier was asked for, until when an answer is awaited
+	export        *export                      // a file under way
+	voidsChanged  bool                         // the queue does not hold state.Voids as they are
 
 	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness

@@ -75,6 +75,7 @@ func (p *Peer) scan(now time.Time) error {
 		p.dueBy(c.nextDue(now))
 	}
 	p.callNear(now)
+	p.forgetPosts(now)
 	p.scanShelves(now)
 	p.furnishDue = true
 	p.scanStrangers(now)

@@ -33,6 +33,7 @@ const (
 	linkMarksMax    = 16       // invites that a beacon names
 	unconfirmedMax  = 4        // sessions with one contact that it has not shown to hold
 	wantedTriesMax  = 5        // to reach a contact for whom nothing waits, at the start
+	newCouriersMax  = 4        // couriers that one contact has us dial for the first time in rendezvous.HastenEvery
 	offAfter        = 6        // tries in vain, one after the other, of a contact that then counts as off
 	offAllEvery     = 8        // of so many tries of a contact that is off one is of all its addresses
 	gapsMax         = 1024     // gaps remembered a conversation: twice the window

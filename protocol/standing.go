@@ -140,20 +140,10 @@ func (p *Peer) doubtCourier(now time.Time, c *contact, courier identity.Transpor
 }
 
 // forgetCouriers forgets what is known of couriers and mailboxes that a contact names no
-// more, and how those were reached whose addresses are others now.
-func (p *Peer) forgetCouriers(c *contact, before, record *wire.AddressRecord) {
+// more.
+func (c *contact) forgetCouriers(record *wire.AddressRecord) {
 	named := func(courier identity.TransportKey) bool {
 		return slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == courier })
-	}
-	for _, r := range []*wire.AddressRecord{before, record} {
-		if r == nil {
-			continue
-		}
-		for _, m := range r.Mailboxes {
-			if !named(m.Courier) || before == nil || !slices.Equal(courierAddresses(before.Couriers, m.Courier), courierAddresses(record.Couriers, m.Courier)) {
-				delete(p.posts, m.Courier)
-			}
-		}
 	}
 	c.state.Doubts = slices.DeleteFunc(c.state.Doubts, func(d doubt) bool { return !named(d.Courier) })
 	for id := range c.dealings {

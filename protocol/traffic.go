@@ -7,6 +7,7 @@ import (
 
 	"pabal/protocol/identity"
 	"pabal/protocol/outbox"
+	"pabal/protocol/rendezvous"
 	"pabal/protocol/session"
 	"pabal/protocol/wire"
 )
@@ -484,8 +485,8 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	before := c.state.Record
 	moved := before == nil || !slices.Equal(before.Addresses, record.Addresses) || !slices.Equal(before.Keys, record.Keys)
 	c.state.Record = record
-	c.backoff.Clear()
-	p.forgetCouriers(c, before, record)
+	p.hasten(p.lastNow, c, before, record)
+	c.forgetCouriers(record)
 	c.state.Withdraw = slices.DeleteFunc(c.state.Withdraw, func(s Stored) bool { // we cannot open it any more
 		return !slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.ID == s.Mailbox })
 	})
@@ -498,6 +499,36 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 		}
 	}
 	p.touchContact(c)
+}
+
+// hasten has a contact tried where its new record says that it is, and so the couriers
+// that are named for the first time, or elsewhere: but not as often as it sends records.
+func (p *Peer) hasten(now time.Time, c *contact, before, record *wire.AddressRecord) {
+	c.backoff.Hasten(now)
+	for _, m := range record.Mailboxes {
+		t := p.posts[m.Courier]
+		switch {
+		case t == nil:
+			t = &post{}
+			p.posts[m.Courier] = t
+			t.backoff.Hasten(now)
+			t.backoff.Hold(c.newCourier(now))
+		case before == nil || !slices.Equal(courierAddresses(before.Couriers, m.Courier), courierAddresses(record.Couriers, m.Courier)):
+			t.backoff.Hasten(now)
+		}
+	}
+	p.forgetPosts(now)
+}
+
+// newCourier returns when a courier may be dialled that the contact has just named.
+func (c *contact) newCourier(now time.Time) time.Time {
+	if now.Sub(c.couriersSince) >= rendezvous.HastenEvery || now.Before(c.couriersSince) {
+		c.couriersSince, c.couriersNew = now, 0
+	}
+	if c.couriersNew++; c.couriersNew > newCouriersMax {
+		return c.couriersSince.Add(rendezvous.HastenEvery)
+	}
+	return now
 }
 
 // listReceived takes a device list that is signed and chained to the one known.

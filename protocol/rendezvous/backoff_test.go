@@ -33,7 +33,7 @@ func TestBackoffJitter(t *testing.T) {
 	for tries := range 25 {
 		last := time.Duration(1 << 62)
 		for jitter := range 256 {
-			b := Backoff{tries: tries}
+			b := Backoff{pauses: tries}
 			b.Failed(now, byte(jitter))
 			d := b.Next().Sub(now)
 			whole := min(backoffMin<<min(tries, 20), backoffMax)

@@ -36,4 +36,8 @@ const (
 
 	backoffMin = time.Second
 	backoffMax = 15 * time.Minute
+	// pathLasted is how long a connection must have stood for its end to begin the pace anew.
+	pathLasted = time.Minute
+	// HastenEvery is how often, at most, a contact has us dial sooner by what it tells.
+	HastenEvery = 30 * time.Second
 )

@@ -130,6 +130,9 @@ func (w *World) unsettledHelp(m *machine, c protocol.PutContact, other *machine)
 		if !h.Ready {
 			return fmt.Sprintf("the mailboxes at %v do not stand", other)
 		}
+		if h.Standing == 0 {
+			continue // nothing is asked of it, and so it is not told
+		}
 		if theirs := other.contactWith(m); theirs != nil && w.helpOf(*theirs).Helping == nil {
 			return fmt.Sprintf("%v helps no longer, and we do not know", other)
 		}
