@@ -117,6 +117,9 @@ func (w *town) do(s *side, send Send) {
 	}
 	switch send := send.(type) {
 	case Dial:
+		if slices.Contains(send.Keys, s.p.Transport(w.now).Public()) {
+			w.t.Errorf("%s dials itself", s.name)
+		}
 		for _, key := range send.Keys {
 			if to := w.by(key); to != nil && to != s && !w.off[s] && w.lets(s, to, send) {
 				relayed := len(send.Relays) > 0
