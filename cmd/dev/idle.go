@@ -165,7 +165,7 @@ func (v *village) begin(ctx context.Context, name, space string, at netip.Addr) 
 }
 
 // settle makes the node and its contacts. Then half of them are off for good, with a
-// message waiting for each, and the node has been started again.
+// message waiting for each, and the node is off, too.
 func (v *village) settle(ctx context.Context, count int) (err error) {
 	if v.node, err = v.begin(ctx, "node", spaceNode, lineOn.address(1)); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (v *village) settle(ctx context.Context, count int) (err error) {
 			return err
 		}
 	}
-	return v.node.restart(ctx)
+	return v.node.stop(ctx)
 }
 
 // has reports whether an address is one of the line.
@@ -218,7 +218,7 @@ func (l idleLine) ends() (node, contacts netip.Addr) {
 type idleLook struct {
 	at        time.Time
 	carried   map[idleLine]uint64 // bytes
-	processor time.Duration
+	processor time.Duration       // of a node that is on
 }
 
 func (v *village) look(ctx context.Context) (l idleLook, err error) {
@@ -228,15 +228,26 @@ func (v *village) look(ctx context.Context) (l idleLook, err error) {
 			return l, err
 		}
 	}
-	l.processor, err = processorTime(v.node.process.Process.Pid)
+	return l, nil
+}
+
+// lookInside is look at a node that is on.
+func (v *village) lookInside(ctx context.Context) (idleLook, error) {
+	l, err := v.look(ctx)
+	if err == nil {
+		l.processor, err = processorTime(v.node.process.Process.Pid)
+	}
 	return l, err
 }
 
-// measure waits until no connection is left of those that the start has made, looks at the
-// node for a time, and computes its day.
+// measure starts the node, waits until no connection is left of those that the start has
+// made, looks at the node for a time, and computes its day.
 func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, error) {
 	began, err := v.look(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.node.start(ctx); err != nil {
 		return nil, err
 	}
 	v.note("idle: until no connection stands")
@@ -250,7 +261,7 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 	if err != nil {
 		return nil, err
 	}
-	before, err := v.look(ctx)
+	before, err := v.lookInside(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +269,7 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 	if !pause(ctx, length) {
 		return nil, ctx.Err()
 	}
-	after, err := v.look(ctx)
+	after, err := v.lookInside(ctx)
 	if err != nil {
 		return nil, err
 	}

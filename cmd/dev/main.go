@@ -35,6 +35,7 @@ func commands() []command {
 		{"offline", "have mail arrive at who is off: by a home node, a friend, a file; collect much of it", offline},
 		{"nat", "let daemons behind different routers reach each other, in network namespaces", nat},
 		{"idle", "measure a daemon with many contacts, half of them off, that has nothing to do", idle},
+		{"flood", "have strangers in great number come to a daemon, while two contacts talk", flood},
 		{"mutate", "show that the simulator catches deliberate bugs", mutate},
 		{"bench", "measure beside references of the same run", bench},
 	}

@@ -107,6 +107,11 @@ const (
 	connsInboundMax  = 320
 	connsPeerMax     = 8
 	connsNetworkMax  = 64 // of one IPv4 address or IPv6 /56: circuits count as from their relay
+	connsBurst       = 32 // that come from there at once, and connsPerSecond later; not of this machine
+	connsPerSecond   = 0.5
+	connsRateKept    = time.Minute // how long an address that has its whole burst again is remembered
+	protocolPeerMax  = 8           // streams of one of our protocols with one peer, half of them either way
+	livenessBytesMax = 1 << 20     // that libp2p buffers for these of one peer
 	streamsPeerMax   = 24 + circuitsPerPeerMax
 	streamsMax       = 2048
 	memoryBytesMax   = 192 << 20

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/connmgr"
@@ -104,8 +103,8 @@ func newResources() (network.ResourceManager, error) {
 			FD: connsPeerMax, Memory: memoryPeerMax,
 		},
 		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{
-			messageProtocol:  {Streams: 8, StreamsInbound: 4, StreamsOutbound: 4, Memory: memoryPeerMax},
-			livenessProtocol: {Streams: 8, StreamsInbound: 4, StreamsOutbound: 4, Memory: 1 << 20},
+			messageProtocol:  {Streams: protocolPeerMax, StreamsInbound: protocolPeerMax / 2, StreamsOutbound: protocolPeerMax / 2, Memory: memoryPeerMax},
+			livenessProtocol: {Streams: protocolPeerMax, StreamsInbound: protocolPeerMax / 2, StreamsOutbound: protocolPeerMax / 2, Memory: livenessBytesMax},
 		},
 		Protocol: map[protocol.ID]rcmgr.ResourceLimits{
 			messageProtocol:  {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
@@ -122,9 +121,9 @@ func newResources() (network.ResourceManager, error) {
 			NetworkPrefixLimits: []rate.PrefixLimit{
 				{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")}},
 			SubnetRateLimiter: rate.SubnetLimiter{
-				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: 0.5, Burst: 32}}},
-				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: rate.Limit{RPS: 0.5, Burst: 32}}},
-				GracePeriod:      time.Minute,
+				IPv4SubnetLimits: []rate.SubnetLimit{{PrefixLength: 32, Limit: rate.Limit{RPS: connsPerSecond, Burst: connsBurst}}},
+				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: rate.Limit{RPS: connsPerSecond, Burst: connsBurst}}},
+				GracePeriod:      connsRateKept,
 			}}))
 }
 
