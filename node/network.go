@@ -94,6 +94,12 @@ func (c *core) network(b *batch, e p2p.Event) {
 		c.keepPort(b, e)
 		c.place = protocol.NetworkChanged{Own: e.Own, Subnets: e.Subnets}
 		c.step(b, c.place)
+	case p2p.Seen:
+		c.step(b, protocol.SeenAt{By: e.By, At: e.At, Unasked: e.Unasked})
+	case p2p.Reserved:
+		if c.open[e.Conn] {
+			c.step(b, protocol.RelayReserved{Conn: protocol.ConnID(e.Conn), On: e.On})
+		}
 	case p2p.Woke:
 		c.host.Clear()
 		c.step(b, protocol.Reconnect{})

@@ -2,14 +2,12 @@ package node
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"time"
 
 	"pabal/node/api"
 	"pabal/node/egress"
 	"pabal/protocol"
-	"pabal/protocol/rendezvous"
 	"pabal/protocol/wire"
 )
 
@@ -21,31 +19,17 @@ type glance struct {
 }
 
 func (c *core) look() {
-	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: reachability(c.peer.Addresses())}
+	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: string(c.peer.Reach(time.Now()))}
 	if old := c.seen.Load(); old == nil || *old != g {
 		c.seen.Store(&g)
 	}
-}
-
-// reachability says how far our own addresses reach. A global address is believed:
-// nobody has confirmed it.
-func reachability(own []wire.Address) string {
-	if (rendezvous.Network{Own: own}).Public() {
-		return api.ReachabilityDirect
-	}
-	for _, a := range own {
-		if !a.IP.IsLoopback() && !a.IP.IsLinkLocalUnicast() {
-			return api.ReachabilityLAN
-		}
-	}
-	return api.ReachabilityOffline
 }
 
 const lookTimeout = 2 * time.Second
 
 // Network returns our addresses and the live contacts.
 func (n *Node) Network() api.Network {
-	out := api.Network{Reachability: api.ReachabilityOffline, Listen: []string{}, Peers: []api.NetworkPeer{}}
+	out := emptyNetwork()
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
 	seen := make(chan api.Network, 1) // filled before ask returns without an error
@@ -70,19 +54,39 @@ func (n *Node) Egress() (egress.Seen, error) {
 }
 
 func network(p *protocol.Peer) api.Network {
-	out := api.Network{Reachability: reachability(p.Addresses()), Listen: []string{}, Peers: []api.NetworkPeer{}}
+	now := time.Now()
+	out := emptyNetwork()
+	out.Reachability = string(p.Reach(now))
 	for _, a := range p.Addresses() {
-		name := "quic"
-		if a.Network == wire.TCP {
-			name = "tcp"
-		}
-		out.Listen = append(out.Listen, name+"://"+netip.AddrPortFrom(a.IP, a.Port).String())
+		out.Listen = append(out.Listen, place(a))
 	}
 	slices.Sort(out.Listen)
+	confirmed, candidates := p.Outside(now)
+	for _, a := range confirmed {
+		out.Observed = append(out.Observed, api.ObservedAddress{Address: place(a), Confirmed: true})
+	}
+	for _, a := range candidates {
+		out.Observed = append(out.Observed, api.ObservedAddress{Address: place(a)})
+	}
 	for _, l := range p.Live() {
 		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: pathName(l.Path), Since: api.NewTime(l.Since)})
 	}
 	return out
+}
+
+func emptyNetwork() api.Network {
+	return api.Network{
+		Reachability: api.ReachabilityOffline, Listen: []string{}, Observed: []api.ObservedAddress{}, Peers: []api.NetworkPeer{},
+	}
+}
+
+// place is an address as it is shown.
+func place(a wire.Address) string {
+	name := egress.QUIC
+	if a.Network == wire.TCP {
+		name = egress.TCP
+	}
+	return string(name) + "://" + a.AddrPort().String()
 }
 
 func whyOf(w protocol.Why) *api.Why {

@@ -36,8 +36,9 @@ type conn struct {
 	told       bool                      // that we do not help, having asked for something
 	wanting    []wire.Key                // the other side collects from them as soon as they stand here
 
-	helped   ContactID // the name that it has at our relay
-	reserved bool      // we are to be reached through it
+	helped    ContactID // the name that it has at our relay
+	reserved  bool      // we are to be reached through it
+	reachable bool      // it has said that we are
 
 	rung    Rung        // by which we dialled, or the other side did by a relay; empty if inbound
 	contact *contact    // whom it belongs to, once proved or while we prove ourselves
@@ -485,11 +486,8 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 	if slices.Equal(before.Own, in.Own) && slices.Equal(before.Subnets, in.Subnets) {
 		return
 	}
-	if told := p.placePrint(); told != p.self.state.Told {
-		p.self.state.Told, p.self.dirty = told, true
-		p.recordDue = now.Add(recordDebounce)
-		p.dueBy(p.recordDue)
-	}
+	p.moved(before.Own)
+	p.placeChanged(now)
 	if len(p.near.places) > 0 {
 		p.callOut(now)
 	}
@@ -522,8 +520,9 @@ func (p *Peer) rotated(now time.Time) {
 }
 
 // placePrint stands for what our records say of where we are.
-func (p *Peer) placePrint() [32]byte {
-	return identity.Hash(wire.AppendAddresses(p.config.BootID[:], p.net.Advertised(recordAddressesMax, [8]byte{1})))
+func (p *Peer) placePrint(now time.Time) [32]byte {
+	told := wire.AppendAddresses(slices.Clone(p.config.BootID[:]), p.place(now).Advertised(recordAddressesMax, [8]byte{1}))
+	return identity.Hash(wire.AppendAddresses(told, p.candidates(now)))
 }
 
 // hostTag is the tag of this machine in loopback addresses shared with the

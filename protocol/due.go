@@ -66,6 +66,9 @@ func (p *Peer) scan(now time.Time) error {
 		p.recordDue = time.Time{}
 		p.pushRecords(now)
 	}
+	if len(p.net.Own) > 0 { // what others say of it grows old
+		p.placeChanged(now)
+	}
 	p.dueBy(p.recordDue)
 	if p.config.Home {
 		p.fixKey(now)

@@ -236,7 +236,7 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		Name: p.self.name, Greeting: c.state.Greeting,
 		Reply: wire.ReplyPath{
 			FirstDay: day, Keys: keys,
-			Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.hostTag(c.state.Hello)),
+			Addresses: p.ownAddresses(now, wire.ReplyPathAddressesMax, p.hostTag(c.state.Hello)),
 		},
 	})
 	if errors.Is(err, invite.ErrOwn) {

@@ -189,6 +189,18 @@ type (
 		Own     []wire.Address
 		Subnets []netip.Prefix
 	}
+	// SeenAt tells where the holder of a transport key sees us, who has proved to be somebody
+	// whom we know.
+	SeenAt struct {
+		By      identity.TransportKey
+		At      wire.Address
+		Unasked bool // it came there from the internet, and nothing of ours had made it a way
+	}
+	// RelayReserved answers RelayReserve: whether the relay connects others with us.
+	RelayReserved struct {
+		Conn ConnID
+		On   bool
+	}
 	// NearChanged tells our own addresses on local networks. None is assumed before.
 	NearChanged struct{ Near []Near }
 	// BeaconHeard is a datagram that came by multicast, whoever sent it.
@@ -262,6 +274,8 @@ func (FrameReceived) input()    {}
 func (DialFailed) input()       {}
 func (Rotated) input()          {}
 func (NetworkChanged) input()   {}
+func (SeenAt) input()           {}
+func (RelayReserved) input()    {}
 func (NearChanged) input()      {}
 func (BeaconHeard) input()      {}
 func (Woke) input()             {}

@@ -131,7 +131,7 @@ func (p *Peer) invitePlaces(now time.Time, tag [8]byte, in CreateInvite) ([]*con
 	at := invite.Places{Couriers: named}
 	if in.Direct || in.LAN || len(named) == 0 {
 		_, at.Keys = p.transportKeys(now, linkTransportDays)
-		at.Addresses = p.net.Advertised(linkAddressesMax, tag)
+		at.Addresses = p.ownAddresses(now, linkAddressesMax, tag)
 	}
 	return couriers, at
 }

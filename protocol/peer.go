@@ -38,6 +38,7 @@ type Peer struct {
 
 	self          self
 	net           rendezvous.Network
+	outside       rendezvous.Outside
 	near          nearby
 	contacts      map[ContactID]*contact
 	invites       map[InviteID]*invitation
@@ -144,6 +145,10 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.rotated(now)
 	case NetworkChanged:
 		p.networkChanged(now, in)
+	case SeenAt:
+		p.seenAt(now, in)
+	case RelayReserved:
+		p.relayReserved(in)
 	case NearChanged:
 		p.nearChanged(now, in)
 	case BeaconHeard:

@@ -33,7 +33,7 @@ func (p *Peer) recordNaming(now time.Time, c *contact, named func(*box) bool) wi
 		Sequence: p.self.state.RecordSequence,
 		Expiry:   uint32(now.Add(rendezvous.RecordLifetime).Unix()),
 		FirstDay: first, Keys: keys,
-		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
+		Addresses: p.place(now).Advertised(recordAddressesMax, p.pairTag(c)), Candidates: p.candidates(now),
 	}
 	p.whereToLeaveMail(now, c, &record, named)
 	return record

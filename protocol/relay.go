@@ -124,7 +124,7 @@ func (p *Peer) greetRelay(c *contact, k *conn) {
 		p.send(RelayHelp{Conn: k.id, Name: name})
 	}
 	if on := c.courier(); on != k.reserved {
-		k.reserved = on
+		k.reserved, k.reachable = on, false
 		p.send(RelayReserve{Conn: k.id, On: on})
 	}
 }

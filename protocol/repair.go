@@ -54,7 +54,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 			Generation: generation + 1, List: &list, Have: c.conv.haves(),
 			Reply: wire.ReplyPath{
 				FirstDay: day, Keys: keys,
-				Addresses: p.net.Advertised(wire.ReplyPathAddressesMax, p.pairTag(c)),
+				Addresses: p.ownAddresses(now, wire.ReplyPathAddressesMax, p.pairTag(c)),
 			},
 		})
 	if err != nil {

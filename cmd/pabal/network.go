@@ -29,6 +29,13 @@ func (c *cli) networkStatus() *cobra.Command {
 			for _, address := range network.Listen {
 				rows = append(rows, []string{c.text(speech.LabelListen), address})
 			}
+			for _, o := range network.Observed {
+				known := c.text(speech.Unconfirmed)
+				if o.Confirmed {
+					known = c.text(speech.Confirmed)
+				}
+				rows = append(rows, []string{c.text(speech.LabelObserved), o.Address, known})
+			}
 			for _, p := range network.Peers {
 				rows = append(rows, []string{c.text(speech.LabelLive), dash(byID[p.ContactID]), p.Path, localTime(&p.Since)})
 			}

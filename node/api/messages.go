@@ -202,10 +202,17 @@ type OutboxItem struct {
 
 // Network answers GET /v1/network.
 type Network struct {
-	Reachability string         `json:"reachability" enum:"direct,lan,offline"`
-	Listen       []string       `json:"listen" doc:"our addresses"`
-	Peers        []NetworkPeer  `json:"peers" doc:"contacts that are live now"`
-	Networks     []LocalNetwork `json:"networks" doc:"local networks: those that we are in, then those that are trusted and elsewhere"`
+	Reachability string            `json:"reachability" enum:"direct,relay,unconfirmed,lan,offline" doc:"as in the status"`
+	Listen       []string          `json:"listen" doc:"our addresses"`
+	Observed     []ObservedAddress `json:"observed" doc:"where others see us from the internet, as they say"`
+	Peers        []NetworkPeer     `json:"peers" doc:"contacts that are live now"`
+	Networks     []LocalNetwork    `json:"networks" doc:"local networks: those that we are in, then those that are trusted and elsewhere"`
+}
+
+// ObservedAddress is where others see us from outside.
+type ObservedAddress struct {
+	Address   string `json:"address" doc:"for example quic://192.0.2.1:4001"`
+	Confirmed bool   `json:"confirmed" doc:"a contact has come there by itself in the last 24 hours; else it is only tried"`
 }
 
 // NetworkPeer is a contact with an authenticated connection.

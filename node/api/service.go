@@ -36,15 +36,17 @@ type Version struct {
 
 // NetworkSummary is the network in two words.
 type NetworkSummary struct {
-	Reachability string `json:"reachability" doc:"direct: others can reach us; lan: those near us can; offline: nobody"`
+	Reachability string `json:"reachability" enum:"direct,relay,unconfirmed,lan,offline" doc:"direct: a contact has come to an address of ours from the internet by itself in the last 24 hours; relay: a courier connects others with us; unconfirmed: we know such an address, but nobody has come there; lan: those near us can come; offline: nobody"`
 	Peers        int    `json:"peers" doc:"contacts that are live now"`
 }
 
 // The values of NetworkSummary.Reachability.
 const (
-	ReachabilityDirect  = "direct"
-	ReachabilityLAN     = "lan"
-	ReachabilityOffline = "offline"
+	ReachabilityDirect      = "direct"
+	ReachabilityRelay       = "relay"
+	ReachabilityUnconfirmed = "unconfirmed"
+	ReachabilityLAN         = "lan"
+	ReachabilityOffline     = "offline"
 )
 
 // Warning is something the user should know, for a frontend to translate.

@@ -80,6 +80,18 @@ type Ledger struct {
 	forgotten uint64
 }
 
+// SentTo reports whether anything was sent to an IP address since a time.
+func (l *Ledger) SentTo(ip netip.Addr, since time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, e := range l.entries {
+		if k.to.Addr() == ip && !e.Last.Before(since) {
+			return true
+		}
+	}
+	return false
+}
+
 // New begins a ledger. now tells the time; nil means the machine's clock.
 func New(now func() time.Time) *Ledger {
 	if now == nil {

@@ -16,7 +16,7 @@ type Frame struct {
 }
 
 // Event is something that happened on the network: [Opened], [Received],
-// [Closed], [DialFailed], [Addresses] or [Woke].
+// [Closed], [DialFailed], [Addresses], [Seen], [Reserved] or [Woke].
 //
 // For one conn the order is Opened, any number of Received, Closed. Closed comes
 // exactly once for each Opened, unless the Host is closed first.
@@ -56,6 +56,20 @@ type (
 		Own     []wire.Address
 		Subnets []netip.Prefix
 	}
+	// Seen tells where somebody whom we trust sees us, on a direct connection.
+	Seen struct {
+		By identity.TransportKey
+		At wire.Address
+		// Unasked says that he came there from the internet, and that we had sent nothing to
+		// his address for unaskedAfter: no firewall let him in for that.
+		Unasked bool
+	}
+	// Reserved says whether the node at the other side of a conn connects others with us,
+	// as Reserve has asked.
+	Reserved struct {
+		Conn uint64
+		On   bool
+	}
 	// Woke says that the wall clock jumped against the monotonic clock by Jump:
 	// the machine slept, or the clock was set. Call [Host.Clear].
 	Woke struct{ Jump time.Duration }
@@ -66,6 +80,8 @@ func (Received) event()   {}
 func (Closed) event()     {}
 func (DialFailed) event() {}
 func (Addresses) event()  {}
+func (Seen) event()       {}
+func (Reserved) event()   {}
 func (Woke) event()       {}
 
 // Class says what kind of address the other side of a conn has. The address

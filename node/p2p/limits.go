@@ -86,6 +86,8 @@ const (
 	punchTimeout      = 20 * time.Second
 	punchAddressesMax = 8
 	punchBytesMax     = 256
+	// unaskedAfter is for how long what we have sent may make a way through a firewall.
+	unaskedAfter = 10 * time.Minute
 	// observedQueued is how many of libp2p's reports wait for us; more make it wait.
 	observedQueued = 64
 

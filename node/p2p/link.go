@@ -38,6 +38,7 @@ type link struct {
 
 	kept      time.Time          // since when it may live without a conn; zero: it may not
 	observed  wire.Address       // where the other side sees us, as it says
+	told      wire.Address       // of which Seen has told
 	reserving chan struct{}      // ends the reservation there; nil if there is none
 	punch     egress.Reason      // why we dial when the other side punches; none: we do not
 	helped    RelayName          // who may be reached over it by our relay
@@ -124,6 +125,7 @@ func (h *Host) cutOff(l *link) {
 func (h *Host) trust(l *link) {
 	l.trusted = true
 	h.uncount(l)
+	h.tellSeen(l)
 }
 
 // uncount takes a link from the strangers, if it is one. h.mu is held.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"net/netip"
+	"slices"
 	"time"
 
 	"pabal/node/egress"
@@ -249,10 +251,42 @@ func (h *Host) observe(told event.Subscription) {
 			h.mu.Lock()
 			if l := h.links[seen.Conn]; l != nil && !l.relayed {
 				l.observed = a
+				h.tellSeen(l)
 			}
 			h.mu.Unlock()
 		}
 	}
+}
+
+// tellSeen reports where the other side of a link sees us, once it is known and the link
+// is trusted. Of TCP only the port counts that somebody came to. h.mu is held.
+func (h *Host) tellSeen(l *link) {
+	inbound := l.connection.Stat().Direction == network.DirInbound
+	if !l.trusted || l.relayed || !rendezvous.Public(l.observed) || l.observed == l.told || l.observed.Network == wire.TCP && !inbound {
+		return
+	}
+	l.told = l.observed
+	seen := Seen{By: l.remote, At: l.observed, Unasked: inbound && h.unasked(l)}
+	h.spawnLocked(func() { h.emit(seen, nil) })
+}
+
+// unasked reports whether the other side of a link came from the internet by itself: not
+// from this machine, nor from behind the same router.
+func (h *Host) unasked(l *link) bool {
+	from := l.address.IP
+	interfaces, err := h.interfaces()
+	near := func(i netip.Prefix) bool {
+		return i.Contains(from) || from.Is6() && networkOf(i.Addr()) == networkOf(from)
+	}
+	if err != nil || from == l.observed.IP || slices.ContainsFunc(interfaces, near) {
+		return false
+	}
+	for _, other := range h.links {
+		if other != l && other.address.IP == from && !other.relayed && other.born.Before(l.born) {
+			return false
+		}
+	}
+	return rendezvous.Public(l.address) && !h.gater.ledger.SentTo(from, l.born.Add(-unaskedAfter))
 }
 
 // startPunching answers punches and listens to where others see us.

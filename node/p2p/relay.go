@@ -72,7 +72,7 @@ func (h *Host) Reserve(conn uint64, on bool) {
 	switch {
 	case on && l.reserving == nil && h.links[l.connection] == l:
 		stop := make(chan struct{})
-		if h.spawnLocked(func() { h.keepReservation(l, stop) }) {
+		if h.spawnLocked(func() { h.keepReservation(conn, l, stop) }) {
 			l.reserving = stop
 		}
 	case !on:
@@ -91,7 +91,7 @@ func (l *link) stopReserving() {
 // keepReservation asks for a reservation, and again when half of its time is over. A
 // refusal is asked again a little later each time: the other side may not have heard
 // yet that it helps us.
-func (h *Host) keepReservation(l *link, stop <-chan struct{}) {
+func (h *Host) keepReservation(conn uint64, l *link, stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for wait := reserveRetryMin; ; {
@@ -106,6 +106,7 @@ func (h *Host) keepReservation(l *link, stop <-chan struct{}) {
 		h.spawn(func() { h.cancelWhenClosing(ctx, cancel) })
 		_, err := client.Reserve(ctx, quietHost{h.libp2p, h}, peer.AddrInfo{ID: l.connection.RemotePeer()})
 		cancel()
+		h.emit(Reserved{Conn: conn, On: err == nil}, stop)
 		if err == nil {
 			wait = reserveRetryMin
 			timer.Reset(reservationLifetime / 2)

@@ -56,15 +56,17 @@ func inStreet(t *testing.T, run func(t *testing.T, s *street)) {
 func (s *street) dial(t *testing.T) (Opened, Code) {
 	t.Helper()
 	s.from.Dial(Dial{ID: 5, Keys: []identity.TransportKey{s.at.Key()}, Relays: []uint64{s.fromToRelay}, Why: egress.Reason{Rung: egress.Relay}})
-	switch e := (<-s.from.Events()).(type) {
-	case Opened:
-		return e, ""
-	case DialFailed:
-		return Opened{}, e.Code
-	default:
-		t.Fatalf("%T", e)
+	for {
+		switch e := (<-s.from.Events()).(type) {
+		case Opened:
+			return e, ""
+		case DialFailed:
+			return Opened{}, e.Code
+		case Seen:
+		default:
+			t.Fatalf("%T", e)
+		}
 	}
-	return Opened{}, ""
 }
 
 // meet goes on until both have proved themselves.
@@ -315,6 +317,7 @@ func TestStrangersLearnNothingByRelay(t *testing.T) {
 				if took := time.Since(start); took > strangerLifetime {
 					t.Errorf("%s ended after %v", id, took)
 				}
+				time.Sleep(time.Second) // the end of the connection is known to both
 				if err := stranger.Connect(t.Context(), info); err != nil {
 					t.Fatal(err)
 				}

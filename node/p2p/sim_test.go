@@ -60,6 +60,7 @@ func TestPartitionIsNoticedAndHealed(t *testing.T) {
 		defer a.Close()
 		atA, atB := connectSimulated(t, a, b)
 		a.SetActive(atA, true)
+		next[Seen](t, a)
 		time.Sleep(time.Hour)
 		select {
 		case e := <-a.Events():

@@ -34,6 +34,11 @@ const (
 	beaconsSpan    = 10 * time.Second
 	noncesKept     = 256 // of beacons that were recognised: none counts twice
 
+	saidMax       = 32             // by whom we were seen
+	reachedMax    = 4              // addresses of ours that somebody came to by itself
+	outsideKept   = 24 * time.Hour // and since when
+	candidatesMax = 2              // addresses that nobody has confirmed, in a record
+
 	backoffMin = time.Second
 	backoffMax = 15 * time.Minute
 	// pathLasted is how long a connection must have stood for its end to begin the pace anew.

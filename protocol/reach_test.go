@@ -1,0 +1,147 @@
+package protocol
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+func address(text string) wire.Address {
+	at := netip.MustParseAddrPort(text)
+	return wire.Address{Network: wire.QUIC, IP: at.Addr(), Port: at.Port()}
+}
+
+// houses puts people into networks of their own: each has an address that is worth nothing
+// outside.
+func (w *town) houses(people ...*side) {
+	for i, s := range people {
+		ip := netip.AddrFrom4([4]byte{192, 168, byte(10 + i), 2})
+		own := wire.Address{Network: wire.QUIC, IP: ip, Port: 4001}
+		s.step(w.now, NetworkChanged{Own: []wire.Address{own}, Subnets: []netip.Prefix{netip.PrefixFrom(ip, 24).Masked()}})
+	}
+	w.pass(2 * recordDebounce)
+}
+
+// TestReach says how far an own address leads: one of a range that nobody on the internet
+// can reach is one of a local network.
+func TestReach(t *testing.T) {
+	w, all := newTown(t, "Mina")
+	for text, want := range map[string]Reach{
+		"8.8.8.8:1": ReachUnconfirmed, "[2a00:1450::1]:1": ReachUnconfirmed,
+		"192.168.1.2:1": ReachLAN, "192.0.2.2:1": ReachLAN, "100.64.0.1:1": ReachLAN,
+		"[2001:db8::1]:1": ReachLAN, "[fd00::2]:1": ReachLAN,
+		"127.0.0.1:1": ReachOffline, "[fe80::1]:1": ReachOffline,
+	} {
+		all[0].step(w.now, NetworkChanged{Own: []wire.Address{address("[::1]:1"), address(text)}})
+		if got := all[0].p.Reach(w.now); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestReachIsConfirmed follows somebody behind a router: seen from outside, then come to
+// by a contact, then a day without that, or in another network.
+func TestReachIsConfirmed(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	outside := address("5.6.7.1:4001")
+	by := b.p.Transport(w.now).Public()
+	known := func(want Reach, addresses, candidates int) {
+		t.Helper()
+		w.pass(2 * recordDebounce)
+		record := b.of(a).state.Record
+		if got := a.p.Reach(w.now); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := len(record.Candidates); got != candidates {
+			t.Errorf("%s: %d candidates are told", want, got)
+		}
+		if got := slices.Contains(record.Addresses, outside); got != (addresses == 2) || len(record.Addresses) != addresses {
+			t.Errorf("%s: told are %v", want, record.Addresses)
+		}
+	}
+	known(ReachLAN, 1, 0)
+	a.step(w.now, SeenAt{By: by, At: outside})
+	known(ReachUnconfirmed, 1, 1)
+	a.step(w.now, SeenAt{By: by, At: outside, Unasked: true})
+	known(ReachDirect, 2, 0)
+	if got := a.p.Reach(w.now.Add(25 * time.Hour)); got != ReachLAN {
+		t.Errorf("a day later: %q", got)
+	}
+	a.step(w.now, SeenAt{By: by, At: outside, Unasked: true})
+	known(ReachDirect, 2, 0)
+	a.step(w.now, NetworkChanged{Own: []wire.Address{address("192.168.11.3:4001")}, Subnets: []netip.Prefix{netip.MustParsePrefix("192.168.11.0/24")}})
+	known(ReachLAN, 1, 0)
+}
+
+// TestReachByRelay: who has a courier is reached through it once its relay says so, and
+// tells nobody a candidate.
+func TestReachByRelay(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.houses(a, b)
+	if got := b.p.Reach(w.now); got != ReachLAN {
+		t.Errorf("before the relay has said anything: %q", got)
+	}
+	b.step(w.now, SeenAt{By: c.p.Transport(w.now).Public(), At: address("5.6.7.2:4001")})
+	var conn ConnID
+	for _, k := range b.of(c).conns {
+		if k.reserved {
+			conn = k.id
+		}
+	}
+	b.step(w.now, RelayReserved{Conn: conn, On: true})
+	w.pass(2 * recordDebounce)
+	if got := b.p.Reach(w.now); got != ReachRelay {
+		t.Errorf("%q", got)
+	}
+	if got := a.of(b).state.Record.Candidates; len(got) > 0 {
+		t.Errorf("candidates %v beside a courier", got)
+	}
+	b.step(w.now, RelayReserved{Conn: conn})
+	if got := b.p.Reach(w.now); got != ReachUnconfirmed {
+		t.Errorf("refused: %q", got)
+	}
+	b.step(w.now, RelayReserved{Conn: conn, On: true})
+	w.switchOff(c)
+	if got := b.p.Reach(w.now); got != ReachUnconfirmed {
+		t.Errorf("the courier is off: %q", got)
+	}
+	b.step(w.now, RelayReserved{Conn: 4711, On: true})
+}
+
+// TestCandidatesAreTried: what a contact says of itself without being sure is dialled, under
+// the same rules as any address, and what leads elsewhere is not.
+func TestCandidatesAreTried(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:4001")})
+	w.pass(2 * recordDebounce)
+	b.of(a).state.Record.Candidates = append(b.of(a).state.Record.Candidates, address("192.168.99.1:80"), address("127.0.0.1:80"))
+	w.pass(2 * time.Minute)
+	w.switchOff(a)
+	b.out.Sends = nil
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "hello"})
+	if d := b.dial(); !slices.Equal(d.Addresses, []wire.Address{address("5.6.7.1:4001")}) {
+		t.Errorf("dialled: %v", d.Addresses)
+	}
+}
+
+// TestLinkNamesACandidate: the link of somebody whom nobody helps says where he may be.
+func TestLinkNamesACandidate(t *testing.T) {
+	w, all := newTown(t, "Mina")
+	a := all[0]
+	w.houses(a)
+	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:4001")})
+	link, err := wire.ParseLink(a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
+	if err != nil || !slices.Contains(link.Addresses, address("5.6.7.1:4001")) || !slices.Contains(link.Addresses, address("192.168.10.2:4001")) {
+		t.Errorf("%v, %v", link.Addresses, err)
+	}
+}
