@@ -477,6 +477,7 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 				if e := c.queue.Stored(a.ID, hash, now); e != nil {
 					p.write(p.outboxRow(c, e))
 					p.carriedTo(c, e)
+					p.heardOf(now, c)
 				}
 			}
 		case wire.MailboxReachable, wire.MailboxAway:
@@ -536,6 +537,7 @@ func (p *Peer) carriedEnvelope(now time.Time, c *contact, frame []byte) error {
 				return err
 			}
 			p.acknowledgeLater(now, c, ps)
+			p.heardOf(now, c)
 			return nil
 		case errors.Is(err, session.ErrFork):
 			p.fork(now, c, ps)

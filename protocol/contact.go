@@ -29,6 +29,7 @@ type contact struct {
 	dialing uint64 // the Dial under way to its own addresses, 0 = none
 	relay   relaying
 	seen    sighting           // on a local network
+	find    finding            // by the last rung
 	tried   string             // code of the last failed dial
 	triedBy Rung               // by which rung
 	triedAt time.Time          // when
@@ -90,6 +91,8 @@ type contactState struct {
 	Withdraw     []Stored            `cbor:"31,keyasint,omitempty"` // what couriers are to erase of what we left for it
 	Exported     []exported          `cbor:"33,keyasint,omitempty"` // what the last file holds
 	PartingSince int64               `cbor:"34,keyasint,omitempty"` // Unix seconds: a pairing with a home node that ends
+	LostSince    int64               `cbor:"37,keyasint,omitempty"` // Unix seconds: since when something waits and no path works; 0 while the last rung is off
+	FoundMade    int64               `cbor:"38,keyasint,omitempty"` // Unix seconds: when it made the record of the DHT that was taken last
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
 	Doubts       []doubt             `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }

@@ -34,6 +34,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		p.recordDue = now
 	}
 	p.near.calls.Begin(now)
+	p.search.next, p.search.began, p.search.made = time.Time{}, earlier(p.search.began, now), 0
 	for _, k := range p.conns {
 		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
 	}
@@ -47,6 +48,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		}
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
+		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
 		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
 	}
 }
@@ -79,6 +81,7 @@ func (p *Peer) scan(now time.Time) error {
 	}
 	p.callNear(now)
 	p.forgetPosts(now)
+	p.seek(now)
 	p.scanShelves(now)
 	p.furnishDue = true
 	p.scanStrangers(now)
@@ -112,6 +115,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		p.forget(c)
 		return
 	}
+	p.noteLost(now, c)
 	p.resend(now, c)
 	if c.recordDue {
 		c.recordDue = false

@@ -40,6 +40,7 @@ func (p *Peer) flush(now time.Time) error {
 		if err := p.exporting(now, c); err != nil {
 			return err
 		}
+		p.noteLost(now, c)
 		p.askByCourier(now, c)
 		p.dial(now, c)
 		p.dueBy(c.nextDue(now))

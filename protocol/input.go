@@ -153,6 +153,9 @@ type (
 		Ref  uint64
 		File []byte
 	}
+	// SetDHT has contacts to whom no path works looked for in a public DHT, or ends that.
+	// The caller keeps it: no Peer that was loaded or created does so before.
+	SetDHT struct{ On bool }
 	// Reconnect clears all back-offs: the machine woke up, the user asks.
 	Reconnect struct{ Ref uint64 }
 )
@@ -207,6 +210,18 @@ type (
 	BeaconHeard struct {
 		From     netip.Addr
 		Datagram []byte
+	}
+	// RecordPublished answers PublishRecord. An empty code: somebody keeps the record.
+	RecordPublished struct {
+		Number uint64
+		Code   string
+	}
+	// RecordLookedUp answers LookUpRecord: what lies under the name, published by whoever
+	// has its secret, though it may be old. With a code, nothing was found.
+	RecordLookedUp struct {
+		Number uint64
+		Sealed []byte
+		Code   string
 	}
 	// Woke says that the time asked for in Output.Wake has come.
 	Woke struct{}
@@ -267,6 +282,9 @@ func (SendText) input()         {}
 func (MarkRead) input()         {}
 func (TakeBack) input()         {}
 func (DeleteMessage) input()    {}
+func (SetDHT) input()           {}
+func (RecordPublished) input()  {}
+func (RecordLookedUp) input()   {}
 func (Reconnect) input()        {}
 func (ConnOpened) input()       {}
 func (ConnClosed) input()       {}

@@ -42,6 +42,9 @@ func (p *Peer) ladder(now time.Time, c *contact) []Attempt {
 	if couriers := c.couriersNamed(places); len(couriers) > 0 {
 		out = append(out, p.courierRung(now, c, couriers))
 	}
+	if dht, on := p.dhtRung(now, c); on {
+		out = append(out, dht)
+	}
 	for i := range out {
 		out[i].Alone = nextOf(now, out[i:])
 	}

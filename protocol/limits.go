@@ -88,6 +88,16 @@ const (
 	doubtKept           = 3 * 24 * time.Hour     // or lost mail
 	doubtEased          = 24 * time.Hour         // and then did what it should
 	doubtEvery          = time.Hour              // what is missed together is missed once
+	dhtAfter            = 12 * time.Hour         // without a path, until a contact is sought in the DHT: nobody who is off for a night
+	dhtAfterCarried     = 3 * 24 * time.Hour     // if couriers hold all that waits for it
+	dhtEvery            = time.Hour              // of the turns in the DHT, less up to a quarter: a record published or a name looked up
+	dhtFirst            = 30 * time.Minute       // until the first turn, at most
+	dhtGoesOn           = 24 * time.Hour         // turns go on behind the last need of one
+	dhtEagerFor         = 7 * 24 * time.Hour     // a contact is sought in every turn that it gets, then
+	dhtRarely           = 24 * time.Hour         // once in this time
+	dhtKept             = 48 * time.Hour         // a record in the DHT
+	dhtAnswered         = 2 * time.Minute        // a turn
+	dhtAhead            = 24 * time.Hour         // a record may be of a clock that is ahead, and still not be played again
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known

@@ -71,7 +71,33 @@ const (
 	RungRelay   Rung = "relay"   // through a courier of the contact
 	RungPunch   Rung = "punch"   // where the contact is seen from outside, while it dials us
 	RungCourier Rung = "courier" // a courier of the contact, to leave mail for it
+	RungDHT     Rung = "dht"     // a public DHT, where the contact may have said where it is
 )
+
+// What is asked of a public DHT (spec, "Public DHT"). Each of these must be done by a host
+// of its own, with a key that is used for nothing else.
+type (
+	// PublishRecord publishes a record; the answer is RecordPublished.
+	PublishRecord struct {
+		Number   uint64
+		Seed     identity.RecordSeed // of the name
+		Sequence uint64              // rises for each name
+		Until    time.Time           // the record is worth nothing afterwards
+		Sealed   []byte
+		Deadline time.Time // of the answer
+		For      ContactID // on whose behalf; zero: on nobody's
+	}
+	// LookUpRecord looks a name up; the answer is RecordLookedUp.
+	LookUpRecord struct {
+		Number   uint64
+		Name     identity.RecordName
+		Deadline time.Time // of the answer
+		For      ContactID // on whose behalf; zero: on nobody's
+	}
+)
+
+func (PublishRecord) send() {}
+func (LookUpRecord) send()  {}
 
 // What is asked of the network layer's relay, and of relays (spec, "Relays").
 type (

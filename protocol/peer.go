@@ -40,6 +40,7 @@ type Peer struct {
 	net           rendezvous.Network
 	outside       rendezvous.Outside
 	near          nearby
+	search        search // by the last rung
 	contacts      map[ContactID]*contact
 	invites       map[InviteID]*invitation
 	requests      map[RequestID]*request
@@ -151,6 +152,12 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.relayReserved(in)
 	case NearChanged:
 		p.nearChanged(now, in)
+	case SetDHT:
+		p.setDHT(now, in)
+	case RecordPublished:
+		p.recordPublished(now, in)
+	case RecordLookedUp:
+		p.recordLookedUp(now, in)
 	case BeaconHeard:
 		p.beaconHeard(now, in)
 	case Woke:

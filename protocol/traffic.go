@@ -482,6 +482,11 @@ func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
 	if record == nil || c.state.Record != nil && record.Sequence <= c.state.Record.Sequence {
 		return
 	}
+	p.takeRecord(c, record)
+}
+
+// takeRecord has a record take the place of the one known.
+func (p *Peer) takeRecord(c *contact, record *wire.AddressRecord) {
 	before := c.state.Record
 	moved := before == nil || !slices.Equal(before.Addresses, record.Addresses) || !slices.Equal(before.Keys, record.Keys)
 	c.state.Record = record

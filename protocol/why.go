@@ -37,6 +37,7 @@ const (
 	WhyRenewal        = "session_renewal"   // a side lost its state; a new session is being made
 	WhyNeedsUpdate    = "peer_needs_update" // the peer does not speak our version
 	WhyBlocked        = "blocked"
+	WhyNoRecord       = "no_record" // the contact has not said in the DHT where it is, as far as is known
 	WhyVerify         = "verification_required"
 )
 

@@ -61,8 +61,8 @@ func TestSealOpens(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	account, device := testAccount(t, 1)
-	text := fmt.Sprintf("%v %s %x %#v %d %v", account, account, account, account, device, TransportSeed{1})
-	if strings.ReplaceAll(text, "secret", "") != strings.Repeat(" ", 5) {
+	text := fmt.Sprintf("%v %s %x %#v %d %v %x", account, account, account, account, device, TransportSeed{1}, RecordSeed{1})
+	if strings.ReplaceAll(text, "secret", "") != strings.Repeat(" ", 6) {
 		t.Errorf("a secret prints as %q", text)
 	}
 }

@@ -160,6 +160,26 @@ func (s TransportSeed) Equal(other TransportSeed) bool {
 // Format keeps the secret out of every formatted text.
 func (s TransportSeed) Format(f fmt.State, _ rune) { formatSecret(f) }
 
+// RecordName is the public key under which a record is found in the DHT, for a day.
+type RecordName [32]byte
+
+// RecordSeed is the secret of a RecordName: whoever has it publishes under the name.
+type RecordSeed [KeySize]byte
+
+// NewRecordSeed reads the secret of a name that nobody looks up from random.
+func NewRecordSeed(random io.Reader) (RecordSeed, error) {
+	s, err := NewSecret(random)
+	return RecordSeed(s), err
+}
+
+// Public returns the name.
+func (s RecordSeed) Public() RecordName {
+	return RecordName(ed25519.NewKeyFromSeed(s[:]).Public().(ed25519.PublicKey))
+}
+
+// Format keeps the secret out of every formatted text.
+func (s RecordSeed) Format(f fmt.State, _ rune) { formatSecret(f) }
+
 // next returns the seed of day, made from the seed of the day before.
 func (s TransportSeed) next(day uint32) TransportSeed {
 	return TransportSeed(ExpandKey(s, LabelTransport.Join(Uint32(day))))

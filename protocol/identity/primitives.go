@@ -61,6 +61,9 @@ const (
 	LabelLinkHello     Label = "link hello"     // hello key of a link
 	LabelReseed        Label = "reseed"         // new start of a pair chain
 	LabelBeacon        Label = "beacon"         // tag of a beacon on a local network
+	LabelDHT           Label = "dht"            // name and key of a record in the DHT
+	LabelDHTRecord     Label = "dht record"     // bound data of a record in the DHT
+	LabelDHTShift      Label = "dht shift"      // when a pair's names change
 	LabelFingerprint   Label = "fingerprint"    // fingerprint of an account
 	LabelHost          Label = "host"           // host tag of two contacts
 	LabelPair          Label = "pair"           // secret of two members of a group
@@ -80,7 +83,7 @@ func Labels() []Label {
 		LabelBundleHash, LabelRepair, LabelRequestKey, LabelRequest, LabelRequestHash,
 		LabelReply, LabelAccess, LabelMailboxID, LabelMailboxHello, LabelBundleFile, LabelSealedFile, LabelAcceptKey, LabelAccept, LabelSession, LabelRoot,
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
-		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon,
+		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
 		LabelPost, LabelGroup,
 	}

@@ -3,12 +3,9 @@ package rendezvous
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"flag"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -144,20 +141,7 @@ func TestBeaconVectors(t *testing.T) {
 			Port: hex.EncodeToString(b.Marks[0].Port[:]), Datagram: hex.EncodeToString(sum[:]),
 		})
 	}
-	got, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("..", "doc", "vectors", "beacon.json")
-	if *update {
-		if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || !bytes.Equal(append(got, '\n'), want) {
-		t.Errorf("what we compute is not what the vectors say (%v); if the protocol changed on purpose: go test -update", err)
-	}
+	checkVectors(t, "beacon.json", out)
 }
 
 func FuzzHear(f *testing.F) {

@@ -39,6 +39,8 @@ const (
 	outsideKept   = 24 * time.Hour // and since when
 	candidatesMax = 2              // addresses that nobody has confirmed, in a record
 
+	daySeconds = 86400
+
 	backoffMin = time.Second
 	backoffMax = 15 * time.Minute
 	// pathLasted is how long a connection must have stood for its end to begin the pace anew.

@@ -137,6 +137,7 @@ func (m *machine) start() {
 	m.life++
 	m.openHost()
 	m.tellPlace()
+	m.tellDHT()
 	m.setWake(m.clock())
 }
 

@@ -17,6 +17,7 @@ type network struct {
 	owners map[netip.AddrPort][]*machine // who had an address, the newest last
 	island []int                         // machines on different islands do not reach each other
 	port   uint16
+	dht    *dht
 	past   map[route][]frame // what went from one to the other, the newest last
 }
 
@@ -74,7 +75,7 @@ type conn struct {
 func newNetwork(w *World) *network {
 	return &network{
 		w: w, owners: make(map[netip.AddrPort][]*machine), island: make([]int, w.plan.Peers+w.plan.Homes),
-		port: 20000, past: make(map[route][]frame),
+		port: 20000, dht: newDHT(), past: make(map[route][]frame),
 	}
 }
 
@@ -148,6 +149,10 @@ func (n *network) send(m *machine, s protocol.Send) {
 		n.dial(m, s)
 	case protocol.Beacon:
 		n.beacon(m, s)
+	case protocol.PublishRecord:
+		n.publish(m, s)
+	case protocol.LookUpRecord:
+		n.lookUp(m, s)
 	case protocol.Punch, protocol.LetPunch, protocol.RelayHelp, protocol.RelayAdmit, protocol.RelayReserve:
 		n.relaySend(m, s)
 	default:

@@ -34,6 +34,7 @@ type Plan struct {
 	Shifts    time.Duration // that the first two people are on by turns, never together, until healing; 0 = as they like
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
+	DHT       bool          // people let their machines look for each other in a public DHT
 
 	Settle    time.Duration // at the beginning, in which everybody is on, meets the others and offers some of them help; 0 = they meet as they live
 	Daily     bool          // people are on at hours of their own, each day; a home node is of one person
@@ -153,6 +154,7 @@ func NewPlan(seed uint64) Plan {
 		p.Files = p.Life / time.Duration(4+r.IntN(30))
 	}
 	p.homes(rand.New(newSource(seed, 1<<35)))
+	p.DHT = rand.New(newSource(seed, 1<<38)).IntN(4) == 0
 	return p
 }
 

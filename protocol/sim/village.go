@@ -30,6 +30,7 @@ func NewVillage(seed uint64) Plan {
 	if r.IntN(2) == 0 {
 		p.Settle = p.Life / time.Duration(8+r.IntN(8))
 	}
+	p.DHT = r.IntN(3) == 0
 	return p
 }
 

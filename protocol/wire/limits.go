@@ -76,6 +76,14 @@ const (
 	RecordBytesMax = 3840
 )
 
+// Limits of records in the DHT, which the protocol fixes.
+const (
+	// DHTRecordSize is the size of every record in the DHT, sealed.
+	DHTRecordSize = 768
+	// DHTRecordKeysMax bounds the transport keys of one: until it is replaced.
+	DHTRecordKeysMax = 3
+)
+
 // Limits of what goes to and from couriers, which the protocol fixes.
 const (
 	// ItemsMax bounds the items of a mailbox, and of a frame that names some: the window.

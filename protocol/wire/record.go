@@ -141,12 +141,15 @@ func parseMailboxes(b []byte) ([]Mailbox, bool) {
 	r := reader{b: b}
 	var list []Mailbox
 	for len(r.b) > 0 {
-		var m Mailbox
-		r.bytes(m.Courier[:])
-		r.bytes(m.ID[:])
-		r.bytes(m.Write[:])
-		m.ClosesDay = r.uint32()
-		list = append(list, m)
+		list = append(list, r.mailbox())
 	}
 	return list, true
+}
+
+func (r *reader) mailbox() (m Mailbox) {
+	r.bytes(m.Courier[:])
+	r.bytes(m.ID[:])
+	r.bytes(m.Write[:])
+	m.ClosesDay = r.uint32()
+	return m
 }
