@@ -58,6 +58,7 @@ var layers = []string{"protocol", "store", "node", "cmd"}
 var onlyIn = map[string][]string{
 	"github.com/libp2p/":              {"node/p2p/..."},
 	"github.com/multiformats/":        {"node/p2p/..."},
+	"github.com/ipfs/":                {"node/p2p/..."},
 	"github.com/marcopolo/simnet":     {"node/p2p/..."},
 	"github.com/danielgtaylor/huma/":  {"node/httpd"},
 	"github.com/prometheus/":          {"node/..."},

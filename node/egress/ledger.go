@@ -28,6 +28,7 @@ const (
 	LAN     Rung = "lan"     // an address at which a contact's beacon was heard
 	Courier Rung = "courier" // a courier of a contact, to leave mail for it
 	Beacon  Rung = "beacon"  // everybody on a local network
+	DHT     Rung = "dht"     // a server of a public DHT
 )
 
 // Reason is why something is sent. One without a rung is none.

@@ -117,4 +117,5 @@ const (
 	CodeWrongKey    Code = "wrong_key"   // somebody answers, but holds none of the keys
 	CodeBusy        Code = "busy"        // too many dials, or too many connections
 	CodeNoReason    Code = "no_reason"   // the Dial says not why: a mistake of the program
+	CodeNoRecord    Code = "no_record"   // a DHT has nothing under a name
 )

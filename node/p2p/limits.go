@@ -91,6 +91,18 @@ const (
 	// observedQueued is how many of libp2p's reports wait for us; more make it wait.
 	observedQueued = 64
 
+	// The DHT: servers that the user may name, how long entering may take, the key in a record under which ours lies, what others may do with a record
+	// instead of asking again, and the resources of the host of a call.
+	dhtServersMax   = 16
+	dhtEnterTimeout = 20 * time.Second
+	dhtEnterPoll    = 10 * time.Millisecond
+	dhtPayload      = "_"
+	dhtCachedFor    = time.Minute
+	dhtChecksMax    = 16
+	dhtConnsMax     = 192
+	dhtStreamsMax   = 512
+	dhtMemoryMax    = 32 << 20
+
 	// watchInterval is how often the interfaces and the clock are looked at.
 	watchInterval = 5 * time.Second
 	// wakeJump is the difference between wall clock and monotonic clock, over one
