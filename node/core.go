@@ -41,6 +41,7 @@ type core struct {
 	arrivals   <-chan p2p.Event // of host; nil while there is none
 	ledger     *egress.Ledger   // its methods may be called by anybody
 	local      local
+	seeking    *seeking // in a public DHT; nil = off
 	conns      *atomic.Uint64
 	open       map[uint64]bool   // conns that the Peer knows
 	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
@@ -105,6 +106,9 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 	}
 	c.stepped.Store(c.config.now().UnixNano())
 	c.look()
+	if err := c.openDHT(); err != nil {
+		return nil, err
+	}
 	if err := c.openLocal(); err != nil {
 		return nil, err
 	}
@@ -120,6 +124,7 @@ func (c *core) begin(ctx context.Context) error {
 	var b batch
 	c.network(&b, <-c.arrivals)
 	c.sound(&b, <-c.local.sounds)
+	c.tellDHT(&b)
 	return c.commit(ctx, &b)
 }
 
@@ -133,6 +138,7 @@ func (c *core) run(ctx context.Context) error {
 	if err == nil {
 		err = c.loop(ctx)
 	}
+	c.leaveDHT()
 	c.jobs.Wait()
 	return errors.Join(err, c.host.Close(), c.local.lan.Close())
 }
@@ -176,6 +182,7 @@ func (c *core) gather(b *batch) {
 		c.anew = false
 		c.step(b, c.place)
 		c.step(b, protocol.NearChanged{Near: c.local.near()})
+		c.tellDHT(b)
 	}
 	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
 		select {
@@ -323,7 +330,7 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 	if !now.Before(c.fullUntil) && c.readOnly.CompareAndSwap(true, false) {
 		c.events.Notify()
 	}
-	c.sends(b.out.Sends)
+	c.sends(ctx, b.out.Sends)
 	c.publish(b.out.Events)
 	b.answer(nil)
 	c.replies(b.out.Replies)
@@ -408,6 +415,10 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 		return fmt.Errorf("load after a full disk: %w", err)
 	}
 	if c.local.trusted, err = loadTrusted(c.store); err != nil {
+		return err
+	}
+	c.leaveDHT()
+	if err := c.openDHT(); err != nil {
 		return err
 	}
 	c.peer, c.anew = peer, true

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
@@ -116,7 +117,7 @@ func (c *core) answered(number uint64) (dial uint64, asked bool) {
 
 // sends does on the network what a commit allowed. Frames of one conn that
 // follow each other go in one call.
-func (c *core) sends(sends []protocol.Send) {
+func (c *core) sends(ctx context.Context, sends []protocol.Send) {
 	var frames []p2p.Frame
 	var to protocol.ConnID
 	flush := func() {
@@ -156,6 +157,10 @@ func (c *core) sends(sends []protocol.Send) {
 			c.host.Punch(c.lastDial, uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
 		case protocol.Beacon:
 			c.beacon(s)
+		case protocol.PublishRecord:
+			c.publishRecord(ctx, s)
+		case protocol.LookUpRecord:
+			c.lookUpRecord(ctx, s)
 		case protocol.Dial:
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial

@@ -35,7 +35,7 @@ func (n *Node) Network() api.Network {
 	seen := make(chan api.Network, 1) // filled before ask returns without an error
 	_, err := n.ask(ctx, request{glance: func(c *core) {
 		found := network(c.peer)
-		found.Networks = c.local.views()
+		found.Networks, found.DHT = c.local.views(), c.seeking.view()
 		seen <- found
 	}})
 	if err != nil {
@@ -76,7 +76,7 @@ func network(p *protocol.Peer) api.Network {
 
 func emptyNetwork() api.Network {
 	return api.Network{
-		Reachability: api.ReachabilityOffline, Listen: []string{}, Observed: []api.ObservedAddress{}, Peers: []api.NetworkPeer{},
+		Reachability: api.ReachabilityOffline, Listen: []string{}, Observed: []api.ObservedAddress{}, Peers: []api.NetworkPeer{}, DHT: (*seeking)(nil).view(),
 	}
 }
 

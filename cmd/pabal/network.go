@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) networkCommand() *cobra.Command {
-	return c.group("network", c.networkStatus(), c.networkTrust(), c.networkDistrust())
+	return c.group("network", c.networkStatus(), c.networkTrust(), c.networkDistrust(), c.dhtCommand())
 }
 
 func (c *cli) networkStatus() *cobra.Command {

@@ -449,6 +449,19 @@ func (c *Client) TrustNetwork(ctx context.Context, network string) (LocalNetwork
 	return out, err
 }
 
+// SwitchDHT has contacts to whom no path works looked for in a public DHT that is entered
+// by these servers. What it costs is told at [DHTRequest].
+func (c *Client) SwitchDHT(ctx context.Context, servers []string) (DHT, error) {
+	var out DHT
+	err := c.do(ctx, RawRequest{Method: http.MethodPut, Path: "/v1/network/dht"}, DHTRequest{Bootstrap: servers}, &out)
+	return out, err
+}
+
+// SwitchDHTOff ends that.
+func (c *Client) SwitchDHTOff(ctx context.Context) error {
+	return c.delete(ctx, "/v1/network/dht", nil)
+}
+
 // DistrustNetwork ends that, by the network's id or the interface.
 func (c *Client) DistrustNetwork(ctx context.Context, network string) error {
 	return c.delete(ctx, "/v1/network/trust/"+seg(network), nil)

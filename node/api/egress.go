@@ -12,7 +12,7 @@ type Egress struct {
 type EgressEntry struct {
 	Address   string   `json:"address" doc:"IP and port"`
 	Network   string   `json:"network" enum:"quic,tcp,multicast"`
-	Reason    string   `json:"reason" enum:"link,direct,relay,punch,lan,courier,beacon" doc:"link: an address in a link that was followed; direct: one that the contact told; relay: a courier, to be connected with the contact; punch: where the contact is seen from outside; lan: where its beacon was heard; courier: to leave mail for the contact; beacon: everybody on a local network"`
+	Reason    string   `json:"reason" enum:"link,direct,relay,punch,lan,courier,beacon,dht" doc:"link: an address in a link that was followed; direct: one that the contact told; relay: a courier, to be connected with the contact; punch: where the contact is seen from outside; lan: where its beacon was heard; courier: to leave mail for the contact; beacon: everybody on a local network; dht: a server of the public DHT"`
 	ContactID *string  `json:"contact_id" doc:"on whose behalf; null: nobody in particular"`
 	Learns    []string `json:"learns" doc:"codes: what whoever is there, or on the way, could learn"`
 	FirstAt   Time     `json:"first_at"`
@@ -28,4 +28,5 @@ const (
 	LearnsVolume   = "volume"        // how much goes there and back
 	LearnsIdentity = "identity"      // who we are, if it is the contact
 	LearnsProgram  = "program"       // that this program runs here
+	LearnsPair     = "pair"          // whose address belongs together with ours, if it keeps the record
 )

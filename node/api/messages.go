@@ -184,7 +184,7 @@ type CourierState struct {
 
 // Attempt is one way to reach a contact, and how it stands.
 type Attempt struct {
-	Rung       string  `json:"rung" enum:"live,link,direct,lan,relay,courier" doc:"a connection that stands; addresses in a link, or told by the contact, or heard on the LAN; through its courier; to its courier"`
+	Rung       string  `json:"rung" enum:"live,link,direct,lan,relay,courier,dht" doc:"a connection that stands; addresses in a link, or told by the contact, or heard on the LAN; through its courier; to its courier; what it has said in the public DHT"`
 	Trying     bool    `json:"trying" doc:"a try is under way"`
 	DeadlineAt *Time   `json:"deadline_at" doc:"the try ends then, if not before; null: none is under way, or only an answer on a connection is awaited"`
 	AloneUntil *Time   `json:"alone_until" doc:"the next way is begun then, if this one has not led to the contact; null: none waits for it"`
@@ -207,6 +207,7 @@ type Network struct {
 	Observed     []ObservedAddress `json:"observed" doc:"where others see us from the internet, as they say"`
 	Peers        []NetworkPeer     `json:"peers" doc:"contacts that are live now"`
 	Networks     []LocalNetwork    `json:"networks" doc:"local networks: those that we are in, then those that are trusted and elsewhere"`
+	DHT          DHT               `json:"dht" doc:"the last way to contacts to whom no path works"`
 }
 
 // ObservedAddress is where others see us from outside.

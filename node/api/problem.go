@@ -152,6 +152,7 @@ const (
 	CodeAmbiguous            Code = "ambiguous"
 	CodeNetworkAmbiguous     Code = "network_ambiguous"
 	CodeNetworkUnsupported   Code = "network_unsupported"
+	CodeInvalidBootstrap     Code = "invalid_bootstrap"
 	CodeBlocked              Code = "blocked"
 	CodeContactFailed        Code = "contact_failed"
 	CodeNotEstablished       Code = "not_established"
@@ -267,6 +268,7 @@ var codeTable = map[Code]codeInfo{
 	CodeAliasTaken:           {http.StatusConflict, "Another contact has this alias", false},
 	CodeAmbiguous:            {http.StatusConflict, "More than one contact has this name", false},
 	CodeNetworkAmbiguous:     {http.StatusConflict, "This machine is in more than one local network", false},
+	CodeInvalidBootstrap:     {http.StatusUnprocessableEntity, "A server of the DHT is not an IP address with a key", false},
 	CodeNetworkUnsupported:   {http.StatusConflict, "This system does not tell when it is in another network", false},
 	CodeBlocked:              {http.StatusConflict, "The contact is blocked", false},
 	CodeContactFailed:        {http.StatusConflict, "The contact could not be established", false},

@@ -68,6 +68,9 @@ type Daemon interface {
 	TrustNetwork(ctx context.Context, network string) (api.LocalNetwork, error)
 	// DistrustNetwork ends that. Problem: not_found.
 	DistrustNetwork(ctx context.Context, network string) error
+	// SwitchDHT has contacts to whom no path works looked for in a public DHT that is
+	// entered by these servers; without servers it ends that. Problem: invalid_bootstrap.
+	SwitchDHT(ctx context.Context, servers []string) (api.DHT, error)
 	// Egress returns to whom anything was sent since the profile was unlocked. Problem:
 	// locked.
 	Egress() (egress.Seen, error)

@@ -207,6 +207,16 @@ func (d *testDaemon) DistrustNetwork(_ context.Context, network string) error {
 	return nil
 }
 
+func (d *testDaemon) SwitchDHT(_ context.Context, servers []string) (api.DHT, error) {
+	switch {
+	case len(servers) == 0:
+		return api.DHT{Bootstrap: []string{}}, nil
+	case !strings.HasPrefix(servers[0], "/ip4/"):
+		return api.DHT{}, api.NewProblem(api.CodeInvalidBootstrap)
+	}
+	return api.DHT{On: true, Bootstrap: servers}, nil
+}
+
 func (d *testDaemon) Egress() (egress.Seen, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -16,6 +16,8 @@ func learns(by egress.Rung) []string {
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsVolume, api.LearnsKey}
 	case egress.Direct, egress.LAN, egress.Punch:
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsVolume, api.LearnsKey, api.LearnsIdentity}
+	case egress.DHT:
+		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsProgram, api.LearnsPair}
 	case egress.Beacon:
 		return []string{api.LearnsAddress, api.LearnsTimes, api.LearnsProgram}
 	}

@@ -83,6 +83,10 @@ func serviceRoutes() []route {
 			scopes: scopes(api.ScopeNetworkManage), states: writing, register: operation((*Server).trustNetwork)},
 		{method: http.MethodDelete, path: "/v1/network/trust/{network}", summary: "Be silent on a local network",
 			scopes: scopes(api.ScopeNetworkManage), states: writing, status: http.StatusNoContent, register: operation((*Server).distrustNetwork)},
+		{method: http.MethodPut, path: "/v1/network/dht", summary: "Look for contacts to whom no path works in a public DHT, which shows strangers whose addresses belong together",
+			scopes: scopes(api.ScopeNetworkManage), states: writing, register: operation((*Server).switchDHT)},
+		{method: http.MethodDelete, path: "/v1/network/dht", summary: "Use no public DHT",
+			scopes: scopes(api.ScopeNetworkManage), states: writing, status: http.StatusNoContent, register: operation((*Server).switchDHTOff)},
 		{method: http.MethodGet, path: "/v1/network/egress", summary: "Whom the daemon has sent to, and why",
 			scopes: scopes(api.ScopeNetworkRead), states: reading, register: operation((*Server).egress)},
 	}

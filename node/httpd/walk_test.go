@@ -88,6 +88,8 @@ func samples(w *world) map[string]sample {
 		"GET /v1/couriers":                                 {status: 200},
 		"POST /v1/network/trust":                           {body: `{"network":"eth0"}`, status: 200},
 		"DELETE /v1/network/trust/{network}":               {path: "/v1/network/trust/eth0", status: 204},
+		"PUT /v1/network/dht":                              {body: `{"bootstrap":["/ip4/192.0.2.1/tcp/4001/p2p/12D3"]}`, status: 200},
+		"DELETE /v1/network/dht":                           {status: 204},
 		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/couriers/home":                           {body: `{"uri":"@link@"}`, status: 422},
