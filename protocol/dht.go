@@ -185,22 +185,32 @@ func (p *Peer) published(now time.Time, made uint32, target ContactID, name rend
 	})
 }
 
-// toTell returns the contact that was told longest ago, of those for whom under the name
-// of its day something else lies than there should; nil if there is none.
-func (p *Peer) toTell(now time.Time) (chosen *contact) {
+// inTurn returns the contacts that are sought now, those served longest ago first; last is
+// when one was.
+func (p *Peer) inTurn(now time.Time, last func(*finding) time.Time) (out []*contact) {
 	for _, c := range p.contactsInOrder() {
-		f := &c.find
-		if !p.sought(now, c, f.toldAt) || chosen != nil && !f.toldAt.Before(chosen.find.toldAt) {
-			continue
-		}
-		name, ok := p.ownName(now, c)
-		record := p.whereabouts(now, c)
-		told := f.told != nil && f.toldAs == name.Seed.Public() && record.SameAs(f.told) && now.Sub(f.toldAt) < dhtKept/2
-		if ok && !told {
-			chosen = c
+		if p.sought(now, c, last(&c.find)) {
+			out = append(out, c)
 		}
 	}
-	return chosen
+	slices.SortStableFunc(out, func(a, b *contact) int { return last(&a.find).Compare(last(&b.find)) })
+	return out
+}
+
+// toTell returns the first contact in turn under whose name of the day something else lies
+// than should; nil if there is none. Who was told long ago is one, so that few are looked at.
+func (p *Peer) toTell(now time.Time) *contact {
+	for _, c := range p.inTurn(now, func(f *finding) time.Time { return f.toldAt }) {
+		name, ok := p.ownName(now, c)
+		if !ok {
+			continue
+		}
+		f, record := &c.find, p.whereabouts(now, c)
+		if f.told == nil || f.toldAs != name.Seed.Public() || now.Sub(f.toldAt) >= dhtKept/2 || !record.SameAs(f.told) {
+			return c
+		}
+	}
+	return nil
 }
 
 // whereabouts is what a contact is told, but for the time.
@@ -210,7 +220,7 @@ func (p *Peer) whereabouts(now time.Time, c *contact) wire.DHTRecord {
 	p.whereToLeaveMail(now, c, &at, func(b *box) bool { return b.Standing })
 	return wire.DHTRecord{
 		FirstDay: first, Keys: keys, Mailboxes: at.Mailboxes, Couriers: at.Couriers,
-		Addresses: p.net.Advertised(recordAddressesMax, p.pairTag(c)),
+		Addresses: slices.Concat(p.candidates(now), p.place(now).Advertised(recordAddressesMax, p.pairTag(c))),
 	}
 }
 
@@ -222,19 +232,14 @@ func (p *Peer) ownName(now time.Time, c *contact) (rendezvous.DHTName, bool) {
 
 // lookUp looks up a name of the contact whose turn it is, or one that nobody has.
 func (p *Peer) lookUp(now time.Time) {
-	var chosen *contact
-	for _, c := range p.contactsInOrder() {
-		if p.sought(now, c, c.find.lookedAt) && (chosen == nil || c.find.lookedAt.Before(chosen.find.lookedAt)) {
-			chosen = c
-		}
-	}
 	target, name, ok := ContactID{}, rendezvous.DHTName{}, false
-	if chosen != nil {
-		if name, ok = p.theirName(now, chosen); ok {
-			target = chosen.row.ID
+	if list := p.inTurn(now, func(f *finding) time.Time { return f.lookedAt }); len(list) > 0 {
+		c := list[0]
+		if name, ok = p.theirName(now, c); ok {
+			target = c.row.ID
 		}
-		chosen.find.lookedAt = now
-		chosen.find.looks++
+		c.find.lookedAt = now
+		c.find.looks++
 	}
 	if !ok {
 		var err error
