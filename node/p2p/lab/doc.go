@@ -13,6 +13,9 @@
 // moment, partitions at will. A host takes its place in it with
 // p2p.Config.Simulation.
 //
+// A [DHT] is a few unmodified servers of a public DHT on 127.0.0.1, which tell what they
+// were asked.
+//
 // What our own streams cost is measured by the benchmarks of package p2p; the
 // design's figures are in network.md, "Streams".
 package lab
