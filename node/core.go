@@ -48,6 +48,7 @@ type core struct {
 	lastDial   uint64            // the host's; a Peer that is made anew begins at 1 again
 	hostDay    uint32
 	hostStays  bool                    // its key is for every day
+	lookedAt   time.Time               // for contacts without a path
 	place      protocol.NetworkChanged // as the host told last
 	anew       bool                    // the Peer was made anew, and does not know place
 	wake       *time.Timer

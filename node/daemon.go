@@ -38,6 +38,11 @@ func (n *Node) State() httpd.State {
 	if seen.clockSuspect {
 		s.Warnings = append(s.Warnings, api.Warning{Code: api.WarningClockSuspect})
 	}
+	if seen.pathless > 0 {
+		s.Warnings = append(s.Warnings, api.Warning{
+			Code: api.WarningNoPublicPath, Params: map[string]any{"contacts": seen.pathless, "ways": api.WaysOut()},
+		})
+	}
 	s.Network = api.NetworkSummary{Reachability: seen.reachability, Peers: seen.live}
 	return s
 }

@@ -16,11 +16,21 @@ type glance struct {
 	live         int
 	clockSuspect bool
 	reachability string
+	pathless     int // contacts
 }
+
+// pathlessEvery is how often all contacts are looked at for a path.
+const pathlessEvery = 2 * time.Second
 
 func (c *core) look() {
 	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: string(c.peer.Reach(time.Now()))}
-	if old := c.seen.Load(); old == nil || *old != g {
+	old := c.seen.Load()
+	if old != nil && time.Since(c.lookedAt) < pathlessEvery {
+		g.pathless = old.pathless
+	} else {
+		c.lookedAt, g.pathless = time.Now(), c.peer.Pathless(time.Now())
+	}
+	if old == nil || *old != g {
 		c.seen.Store(&g)
 	}
 }
@@ -98,6 +108,9 @@ func whyOf(w protocol.Why) *api.Why {
 	out.LastTryAt, out.NextTryAt = moment(w.LastTry), moment(w.NextTry)
 	if w.Carried > 0 {
 		out.Params = map[string]any{"couriers": w.Carried}
+	}
+	if w.Reason == protocol.WhyNoPublicPath {
+		out.Params = map[string]any{"ways": api.WaysOut()}
 	}
 	if !w.ExportedAt.IsZero() {
 		out.ExportedAt = moment(w.ExportedAt)

@@ -46,6 +46,8 @@ const (
 
 	// WarningNoPublicPath says that nobody beyond the local network can follow a link.
 	WarningNoPublicPath = "no_public_path"
+	// WarningUnconfirmedPath says that they may, at an address to which nobody has come yet.
+	WarningUnconfirmedPath = "unconfirmed_path"
 )
 
 func (p *Peer) invitesInOrder() []*invitation {
@@ -114,11 +116,23 @@ func (p *Peer) createInvite(now time.Time, in CreateInvite) error {
 		p.callOut(now)
 	}
 	created := InviteCreated{ID: v.row.ID, Link: link, ExpiresAt: v.row.ExpiresAt}
-	if !slices.ContainsFunc(at.Couriers, func(c wire.Courier) bool { return rendezvous.Public(c.Address) }) && !slices.ContainsFunc(at.Addresses, rendezvous.Public) {
-		created.Warnings = []string{WarningNoPublicPath}
+	if code := p.pathWarning(now, at); code != "" {
+		created.Warnings = []string{code}
 	}
 	p.reply(in.Ref, created)
 	return nil
+}
+
+// pathWarning says what is wrong with where a link leads, if anything is.
+func (p *Peer) pathWarning(now time.Time, at invite.Places) string {
+	switch {
+	case slices.ContainsFunc(at.Couriers, func(c wire.Courier) bool { return rendezvous.Public(c.Address) }):
+	case !slices.ContainsFunc(at.Addresses, rendezvous.Public):
+		return WarningNoPublicPath
+	case !p.place(now).Public():
+		return WarningUnconfirmedPath
+	}
+	return ""
 }
 
 // invitePlaces returns what a link says of where we are: our couriers, or, if there are

@@ -137,3 +137,43 @@ func ipsOf(list []wire.Address, v4 bool) (out []netip.Addr) {
 	slices.SortFunc(out, netip.Addr.Compare)
 	return out
 }
+
+// foundFromOutside reports whether others beyond our own network find us, as far as we know:
+// at an address of ours, or through a courier.
+func (p *Peer) foundFromOutside(now time.Time) bool {
+	return p.net.Public() || len(p.outside.Confirmed(now)) > 0 || p.hasCourier()
+}
+
+// findable reports whether there is anywhere that a contact may be found when it is on:
+// a global address that it is sure of, a courier, or an address in our own network, unless it was
+// looked for there in vain for long. Two homes often number their networks alike.
+func (p *Peer) findable(now time.Time, c *contact) bool {
+	if len(p.mailboxesOf(now, c)) > 0 || c.asksByCourier() || !c.seen.at.IsZero() && now.Sub(c.seen.at) < sightingKept {
+		return true
+	}
+	var told []wire.Address
+	tag := p.pairTag(c)
+	switch r := c.state.Record; {
+	case c.byLink():
+		told, tag = c.state.Asking.Link.Addresses, p.hostTag(c.state.Hello)
+	case r != nil:
+		told = r.Addresses
+	}
+	return slices.ContainsFunc(p.net.Dialable(told, tag), func(a wire.Address) bool {
+		return rendezvous.Public(a) || a.IP.IsLoopback() || !c.off()
+	})
+}
+
+// Pathless returns how many contacts there are to whom no way leads that we know, nor one
+// from them to us.
+func (p *Peer) Pathless(now time.Time) (n int) {
+	if p.foundFromOutside(now) {
+		return 0
+	}
+	for _, c := range p.contacts {
+		if c.row.Role == RolePerson && c.row.Phase == ContactEstablished && !c.row.Blocked && c.live() == nil && !p.findable(now, c) {
+			n++
+		}
+	}
+	return n
+}

@@ -145,3 +145,94 @@ func TestLinkNamesACandidate(t *testing.T) {
 		t.Errorf("%v, %v", link.Addresses, err)
 	}
 }
+
+// TestNoPublicPath says so while neither side is found from outside, and not any more when
+// one is, or when they share a network.
+func TestNoPublicPath(t *testing.T) {
+	for name, c := range map[string]struct {
+		help func(w *town, a, b *side)
+		want bool
+	}{
+		"two homes": {func(*town, *side, *side) {}, true},
+		"an uncertain hint": {func(w *town, a, b *side) {
+			a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1")})
+		}, true},
+		"a forwarded port": {func(w *town, a, b *side) {
+			a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+		}, false},
+		"a forwarded port of theirs": {func(w *town, a, b *side) {
+			b.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+		}, false},
+		"the same network": {func(w *town, a, b *side) {
+			b.step(w.now, NetworkChanged{Own: []wire.Address{address("192.168.10.3:4001")}})
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, all := newTown(t, "Mina", "Jiwoo")
+			a, b := all[0], all[1]
+			w.meet(a, b)
+			w.houses(a, b)
+			c.help(w, a, b)
+			w.pass(2 * time.Minute)
+			if got := a.p.Pathless(w.now); got != 0 {
+				t.Errorf("%d contacts without a path, and they are connected", got)
+			}
+			w.switchOff(b)
+			sent := a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"}).Replies[0].Result.(Sent)
+			w.pass(10 * time.Second)
+			why, _ := a.p.Why(w.now, a.of(b).row.ID, &sent.ID)
+			if got := why.Reason == WhyNoPublicPath; got != c.want {
+				t.Errorf("the reason is %s", why.Reason)
+			}
+			if got := a.p.Pathless(w.now) == 1; got != c.want {
+				t.Errorf("%d contacts without a path", a.p.Pathless(w.now))
+			}
+		})
+	}
+}
+
+// TestHomesNumberedAlike: an address that seems to be in our own network is no path when
+// nobody was found there for long.
+func TestHomesNumberedAlike(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	b.step(w.now, NetworkChanged{Own: []wire.Address{address("192.168.10.3:4001")}})
+	w.pass(2 * time.Minute)
+	w.switchOff(b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
+	w.pass(10 * time.Minute)
+	if !a.of(b).off() || a.p.Pathless(w.now) != 1 {
+		t.Error("a home that is numbered like ours is taken for ours")
+	}
+}
+
+// TestFriendWithABox: a courier on either side is a path.
+func TestFriendWithABox(t *testing.T) {
+	w, a, b, _ := friends(t)
+	w.houses(a, b)
+	w.switchOff(b)
+	if n := a.p.Pathless(w.now) + b.p.Pathless(w.now); n != 0 {
+		t.Errorf("%d contacts without a path", n)
+	}
+}
+
+// TestWarningOfALink says of each place that a link leads to how sure it is.
+func TestWarningOfALink(t *testing.T) {
+	w, all := newTown(t, "Mina")
+	a := all[0]
+	w.houses(a)
+	warned := func(want ...string) {
+		t.Helper()
+		created := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated)
+		if !slices.Equal(created.Warnings, want) {
+			t.Errorf("%v, want %v", created.Warnings, want)
+		}
+	}
+	warned(WarningNoPublicPath)
+	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1")})
+	warned(WarningUnconfirmedPath)
+	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+	warned()
+}

@@ -30,6 +30,7 @@ const (
 	WhyNoAnswer       = "no_answer"         // the contact has not answered our request
 	WhyOffline        = "offline"           // no path stands now
 	WhyNoPath         = "no_path"           // we know no address that may be dialled
+	WhyNoPublicPath   = "no_public_path"    // neither side is found from outside its own network
 	WhyPending        = "not_established"   // accepted, the first frame has not come
 	WhyUnacknowledged = "unacknowledged"    // sent on a live path, no answer yet
 	WhyWindow         = "window_full"       // too much is unacknowledged already
@@ -68,6 +69,12 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 	if carrying != nil && (why.Reason == WhyOffline || why.Reason == WhyNoPath) {
 		if n := c.carried(carrying); n > 0 {
 			why.Reason, why.Carried = WhyCarried, n
+		}
+	}
+	switch why.Reason {
+	case WhyOffline, WhyNoPath, WhyNoAnswer:
+		if c.live() == nil && c.tried != "" && !p.foundFromOutside(now) && !p.findable(now, c) {
+			why.Reason = WhyNoPublicPath
 		}
 	}
 	if why.Reason != "" && c.waits() {

@@ -80,6 +80,33 @@ func (c *cli) word(kind, code string) string {
 	return code
 }
 
+// warn tells a warning, and what helps.
+func (c *cli) warn(w api.Warning) {
+	c.say(speech.WarningLine, c.warning(w))
+	for _, way := range c.ways(w.Params) {
+		c.say(speech.WayLine, way)
+	}
+}
+
+// warning is what a warning says.
+func (c *cli) warning(w api.Warning) string {
+	if n, ok := w.Params["contacts"].(float64); ok { // a number of JSON
+		return c.text(speech.PathlessContacts, strconv.Itoa(int(n)))
+	}
+	return c.word("warning", w.Code)
+}
+
+// ways returns the ways out that the parameters of a warning or a reason name.
+func (c *cli) ways(params map[string]any) (out []string) {
+	codes, _ := params["ways"].([]any) // a list of JSON
+	for _, code := range codes {
+		if code, ok := code.(string); ok {
+			out = append(out, c.word("way", code))
+		}
+	}
+	return out
+}
+
 // messageState says how far a message has come, as 맡겨 둠(2).
 func (c *cli) messageState(s *api.MessageState) string {
 	if s == nil {

@@ -33,7 +33,7 @@ func (c *cli) inviteCreate() *cobra.Command {
 			return err
 		}
 		for _, w := range invite.Warnings {
-			c.say(speech.WarningLine, c.word("warning", w.Code))
+			c.warn(w)
 		}
 		return c.show(invite, func() error { return c.printLink(invite, qr) })
 	}))

@@ -209,7 +209,7 @@ func (c *cli) whenUp(ctx context.Context, d api.Discovery, paths profile.Paths, 
 		c.say("problem.uninitialised")
 	}
 	for _, w := range status.Warnings {
-		c.say(speech.WarningLine, c.word("warning", w.Code))
+		c.warn(w)
 	}
 	return nil
 }

@@ -37,7 +37,10 @@ func (c *cli) printStatus(s api.Status) error {
 	}
 	rows = append(rows, []string{c.text(speech.LabelVersion), dash(s.Version)})
 	for _, w := range s.Warnings {
-		rows = append(rows, []string{c.text(speech.LabelWarning), c.word("warning", w.Code)})
+		rows = append(rows, []string{c.text(speech.LabelWarning), c.warning(w)})
+		for _, way := range c.ways(w.Params) {
+			rows = append(rows, []string{c.text(speech.LabelWay), way})
+		}
 	}
 	return c.table(rows)
 }

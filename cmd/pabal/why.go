@@ -50,11 +50,16 @@ func (c *cli) printWhy(w api.Why) error {
 		{"id", w.Subject},
 		{c.text(speech.LabelState), state},
 		{c.text(speech.LabelReason), reason},
+	}
+	for _, way := range c.ways(w.Params) {
+		rows = append(rows, []string{c.text(speech.LabelWay), way})
+	}
+	rows = append(rows, [][]string{
 		{c.text(speech.LabelPath), orDash(w.Path)},
 		{c.text(speech.LabelLastTry), localTime(w.LastTryAt)},
 		{c.text(speech.LabelLastError), orDash(w.LastError)},
 		{c.text(speech.LabelNextTry), localTime(w.NextTryAt)},
-	}
+	}...)
 	if w.ExportedAt != nil {
 		rows = append(rows, []string{c.text(speech.LabelExported), localTime(w.ExportedAt)})
 	}

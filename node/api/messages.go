@@ -163,7 +163,7 @@ type Why struct {
 	Subject   string         `json:"subject" doc:"the id that was asked for"`
 	State     string         `json:"state" doc:"of the message or the contact"`
 	Reason    string         `json:"reason" doc:"code, empty: it waits for nothing; for example no_answer, offline, carried, peer_needs_update, not_established, window_full"`
-	Params    map[string]any `json:"params,omitempty" doc:"of the reason; couriers: how many hold a message that is carried"`
+	Params    map[string]any `json:"params,omitempty" doc:"of the reason; couriers: how many hold a message that is carried; ways: what helps where there is no public path"`
 	Path      *string        `json:"path" doc:"the way used now, null: none"`
 	LastTryAt *Time          `json:"last_try_at"`
 	LastError *string        `json:"last_error" doc:"code"`

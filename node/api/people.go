@@ -49,7 +49,7 @@ type Invite struct {
 	CreatedAt Time      `json:"created_at"`
 	ExpiresAt *Time     `json:"expires_at"`
 	RevokedAt *Time     `json:"revoked_at"`
-	Warnings  []Warning `json:"warnings" doc:"for example no_public_path; only when just made"`
+	Warnings  []Warning `json:"warnings" doc:"no_public_path, unconfirmed_path, each with ways: what helps; only when just made"`
 }
 
 // The states of an invite.

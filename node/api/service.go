@@ -60,8 +60,16 @@ const (
 	WarningNoPassphrase = "no_passphrase" // whoever has this disk reads everything
 	WarningClockSuspect = "clock_suspect" // our clock and our contacts' differ
 	WarningStorageFull  = "storage_full"  // read_only
+	// Nobody beyond the own network can follow an invite; or neither side of some contacts
+	// is found from outside.
 	WarningNoPublicPath = "no_public_path"
+	// An invite leads to an address to which nobody has come from outside yet.
+	WarningUnconfirmedPath = "unconfirmed_path"
 )
+
+// WaysOut returns what helps where there is no public path, the simplest first, as codes: the
+// parameter "ways" of the warning. The last is for contacts only, not for invites.
+func WaysOut() []string { return []string{"lan", "forward", "courier", "home", "bundle"} }
 
 // Disappearing is when a message is deleted on both sides. Where a pointer to
 // it is nil, and null in JSON, messages never disappear.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -510,6 +511,9 @@ func TestOwnLink(t *testing.T) {
 	w := newWorld(t)
 	var i api.Invite
 	w.d.must(201, call{method: "POST", path: "/v1/invites", body: `{"note":"for Jiwoo","ask":true}`}).into(t, &i)
+	if len(i.Warnings) != 1 || i.Warnings[0].Code != api.WarningNoPublicPath || fmt.Sprint(i.Warnings[0].Params["ways"]) != "[lan forward courier home]" {
+		t.Errorf("warned %+v", i.Warnings)
+	}
 	var seen api.Inspection
 	w.d.must(200, call{method: "POST", path: "/v1/invites/inspect", body: `{"uri":"see ` + *i.URI + ` !"}`}).into(t, &seen)
 	if !seen.Own || seen.Kind != "contact" || seen.Expired {

@@ -63,7 +63,11 @@ func (s *Server) createInvite(ctx context.Context, in *inviteInput) (*reply[api.
 		created := result.(protocol.InviteCreated)
 		view, err := s.invite(ctx, created.ID.String())
 		for _, code := range created.Warnings {
-			view.Warnings = append(view.Warnings, api.Warning{Code: code})
+			w := api.Warning{Code: code}
+			if ways := api.WaysOut(); code == api.WarningNoPublicPath || code == api.WarningUnconfirmedPath {
+				w.Params = map[string]any{"ways": ways[:len(ways)-1]} // a file is for contacts
+			}
+			view.Warnings = append(view.Warnings, w)
 		}
 		return view, err
 	}, func(ref string) (api.Invite, error) { return s.invite(ctx, ref) })
