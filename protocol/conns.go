@@ -296,12 +296,19 @@ func (p *Peer) missed(now time.Time, c *contact) {
 // off reports whether a contact was tried in vain so often that it counts as off.
 func (c *contact) off() bool { return c.backoff.Tries() >= offAfter }
 
-// sparing makes a try cheap: somebody who is off is tried by TCP, of which a few small
-// packets are lost when nobody is there. At times, for there may be a path for UDP only,
-// it is all addresses and the likeliest key.
-func sparing(keys []identity.TransportKey, addresses []wire.Address, tries int) ([]identity.TransportKey, []wire.Address) {
-	if tries%offAllEvery == 0 {
-		return keys[:1], addresses
+// sparing makes a try cheap behind one that was in vain: it is by TCP, of which a few small
+// packets are lost when nobody is there. Every other time, for there may be a path for UDP
+// only, it is of all addresses for the likeliest keys; of somebody who is off less often.
+func sparing(keys []identity.TransportKey, likeliest int, addresses []wire.Address, tries int) ([]identity.TransportKey, []wire.Address) {
+	every := 2
+	if tries >= offAfter {
+		every = offAllEvery
+	}
+	switch {
+	case tries == 0:
+		return keys, addresses
+	case tries%every == 0:
+		return keys[:likeliest], addresses
 	}
 	cheap := slices.DeleteFunc(slices.Clone(addresses), func(a wire.Address) bool { return a.Network != wire.TCP })
 	if len(cheap) == 0 {
@@ -569,9 +576,11 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 		c.backoff.Failed(now, p.randomByte())
 		return
 	}
-	if c.off() {
-		keys, addresses = sparing(keys, addresses, c.backoff.Tries())
+	likeliest := 1
+	if c.byLink() { // whose keys are of the days from that on which it was made
+		likeliest = len(keys)
 	}
+	keys, addresses = sparing(keys, likeliest, addresses, c.backoff.Tries())
 	c.relay.head = now.Add(relayHeadStart)
 	rung := c.ownRung()
 	c.dialing = p.startDial(now, dialing{contact: c.row.ID, rung: rung}, Dial{Keys: keys, Addresses: addresses, Rung: rung, For: c.row.ID})

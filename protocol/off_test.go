@@ -137,17 +137,23 @@ func TestRotationHurriesNobodyWhoIsOff(t *testing.T) {
 	}
 }
 
-// TestSparingTries checks what a try of somebody who is off consists of.
+// TestSparingTries checks what tries in vain consist of.
 func TestSparingTries(t *testing.T) {
 	keys := []identity.TransportKey{{1}, {2}, {3}}
 	udp, tcp := wire.Address{Network: wire.QUIC, Port: 1}, wire.Address{Network: wire.TCP, Port: 1}
-	for n := range 2 * offAllEvery {
-		k, a := sparing(keys, []wire.Address{udp, tcp}, n)
-		whole := n%offAllEvery == 0
+	for n := range 2*offAllEvery + 1 {
+		k, a := sparing(keys, 1, []wire.Address{udp, tcp}, n)
+		if n == 0 {
+			if len(k) != 3 || len(a) != 2 {
+				t.Errorf("the first try: %d keys, %v", len(k), a)
+			}
+			continue
+		}
+		whole := n%2 == 0 && n < offAfter || n%offAllEvery == 0
 		if whole && (len(k) != 1 || k[0] != keys[0] || len(a) != 2) || !whole && (len(k) != 3 || len(a) != 1 || a[0] != tcp) {
 			t.Errorf("try %d: %d keys, %v", n, len(k), a)
 		}
-		if k, a := sparing(keys, []wire.Address{udp}, n); len(k) == 0 || len(a) != 1 {
+		if k, a := sparing(keys, 1, []wire.Address{udp}, n); len(k) == 0 || len(a) != 1 {
 			t.Errorf("try %d of somebody without TCP: %d keys, %v", n, len(k), a)
 		}
 	}
