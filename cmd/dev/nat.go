@@ -32,6 +32,9 @@ type natPair struct {
 	want string
 	// punched: both sides try to make a hole, and the lab waits for the tries.
 	punched bool
+	// alone: nobody helps any more when the daemons come back, both at once, and no router
+	// remembers a hole.
+	alone bool
 }
 
 func natPairs() []natPair {
@@ -40,6 +43,7 @@ func natPairs() []natPair {
 		{name: "port-preserving", want: "direct/udp", punched: true},
 		{name: "symmetric", home: symmetric, away: symmetric, want: "relay/udp", punched: true},
 		{name: "udp-blocked", home: router{noUDP: true}, want: "relay/tcp"},
+		{name: "no-box", want: "direct/udp", alone: true},
 	}
 }
 
@@ -179,7 +183,11 @@ func (k *natCouple) measure(ctx context.Context, p natPair) (natResult, error) {
 	if err := k.meet(ctx); err != nil {
 		return natResult{}, err
 	}
-	ack, err := k.comeBack(ctx)
+	comeBack := k.comeBack
+	if p.alone {
+		comeBack = k.comeBackAlone
+	}
+	ack, err := comeBack(ctx)
 	if err != nil {
 		return natResult{}, err
 	}

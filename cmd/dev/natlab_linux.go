@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -119,7 +120,16 @@ func (l *natLab) buildRouter(ctx context.Context, space string, at netip.Addr, r
 	if err := shell(ctx, inside+" tee /proc/sys/net/ipv4/ip_forward", "1\n"); err != nil {
 		return err
 	}
-	return shell(ctx, inside+" nft -f -", r.rules())
+	if err := shell(ctx, inside+" nft -f -", r.rules()); err != nil {
+		return err
+	}
+	for _, name := range []string{"udp_timeout", "udp_timeout_stream"} {
+		seconds := strconv.Itoa(int(natForgets.Seconds()))
+		if err := shell(ctx, inside+" tee /proc/sys/net/netfilter/nf_conntrack_"+name, seconds); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // connect gives a namespace an address of the internet.
