@@ -17,6 +17,8 @@ type asking struct {
 	Request *invite.Asking `cbor:"2,keyasint,omitempty"` // nil until the bundle is here
 	Stamp   wire.Stamp     `cbor:"3,keyasint"`
 	Stamped bool           `cbor:"4,keyasint"`
+	// Wrong are the bundles that were not the inviter's, of which the user was told.
+	Wrong []wire.ItemHash `cbor:"5,keyasint,omitempty"`
 }
 
 // addContact begins a request: the rest happens when the inviter is reached.
@@ -222,9 +224,7 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		p.failContact(c, CodeInviteUnsupported)
 		return nil
 	case err != nil: // whoever answers holds the link but is not the inviter
-		c.tried, c.triedBy, c.triedAt = "bundle_invalid", k.rung, now
-		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "bundle_invalid"})
-		p.hangup(k)
+		p.wrongBundle(now, c, k, body)
 		return nil
 	}
 	if known := p.contactOf(bundle.Entry.Account, c); known != nil && known.row.Phase == ContactEstablished && known.state.PartingSince == 0 {
@@ -255,6 +255,23 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		p.askByCourier(now, c)
 	}
 	return nil
+}
+
+// wrongBundle tells the user of a bundle that is not the inviter's, each once and not too
+// many. Whoever holds the link and answers so is left alone for a while; a courier may lie,
+// or have been given it, and may have other things for us.
+func (p *Peer) wrongBundle(now time.Time, c *contact, k *conn, body []byte) {
+	c.tried, c.triedBy, c.triedAt = "bundle_invalid", k.rung, now
+	print := wire.HashItem(wire.TypeBundleAnswer, body)
+	if a := c.state.Asking; len(a.Wrong) < wrongBundlesMax && !slices.Contains(a.Wrong, print) {
+		a.Wrong = append(a.Wrong, print)
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "bundle_invalid"})
+		p.touchContact(c)
+	}
+	if k.contact == c {
+		p.hangup(k)
+		c.backoff.Hold(now.Add(askAgain))
+	}
 }
 
 // acceptReceived opens the accept of a request or of a repair of ours.

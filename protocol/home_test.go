@@ -110,6 +110,10 @@ func TestLinkOfLyingCourier(t *testing.T) {
 	if b.only().state.Asking.Request != nil {
 		t.Error("it asked by a bundle that is not the inviter's")
 	}
+	w.pass(10 * time.Minute) // it asks again and again
+	if n := len(b.alerts()); n != 1 {
+		t.Errorf("it was told %d times", n)
+	}
 	w.held[home][board][0] = true0
 	w.pass(10 * time.Minute)
 	w.switchOn(a)

@@ -29,6 +29,7 @@ const (
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceMax     = 1 << 62
 	sequenceJumpMax = 1 << 20  // a larger gap is absurd
+	wrongBundlesMax = 4        // that the user is told of, for one request
 	seenMax         = 256      // hashes of requests remembered an invite
 	linkMarksMax    = 16       // invites that a beacon names
 	unconfirmedMax  = 4        // sessions with one contact that it has not shown to hold
@@ -98,6 +99,10 @@ const (
 	dhtKept             = 48 * time.Hour         // a record in the DHT
 	dhtAnswered         = 2 * time.Minute        // a turn
 	dhtAhead            = 24 * time.Hour         // a record may be of a clock that is ahead, and still not be played again
+	tellEvery           = 24 * time.Hour         // a sync frame by courier, without a reason (protocol)
+	tellAgain           = time.Hour              // with one
+	tellGivenUp         = time.Minute            // if no courier is reached
+	pleadEvery          = 24 * time.Hour         // a renewal because of mail that does not open
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known
