@@ -32,6 +32,7 @@ type holder struct {
 	contact *contact    // leaves mail in it
 	invite  *invitation // its bundle lies there, or requests to it come
 	request *request    // its accept lies there
+	renewal *contact    // the accept of its renewal lies there
 }
 
 // boxes returns all our mailboxes, with whom they are for.
@@ -50,7 +51,7 @@ func (p *Peer) boxes() iter.Seq2[holder, *box] {
 func (p *Peer) boxLists() iter.Seq2[holder, *[]box] {
 	return func(yield func(holder, *[]box) bool) {
 		for _, c := range p.contactsInOrder() {
-			if !yield(holder{contact: c}, &c.state.Boxes) {
+			if !yield(holder{contact: c}, &c.state.Boxes) || !yield(holder{renewal: c}, &c.state.AcceptBoxes) {
 				return
 			}
 		}
@@ -72,6 +73,8 @@ func (p *Peer) touchHolder(h holder) {
 	switch {
 	case h.contact != nil:
 		p.touchContact(h.contact)
+	case h.renewal != nil:
+		p.touchContact(h.renewal)
 	case h.invite != nil:
 		p.touchInvite(h.invite)
 	default:
@@ -174,6 +177,7 @@ func (p *Peer) leaveCourier(courier *contact) {
 // can still open one learns there whether we are on.
 func (p *Peer) closeMailboxes(c *contact) {
 	c.state.Boxes = p.closeBoxes(c.state.Boxes, anyBox)
+	c.state.AcceptBoxes = p.closeBoxes(c.state.AcceptBoxes, anyBox)
 }
 
 // changedBoxes tells a contact where to leave mail now.
@@ -213,11 +217,31 @@ func (p *Peer) furnish(now time.Time) {
 			return // the random source failed: the next scan tries again
 		}
 	}
+	if p.answerAll(now) != nil {
+		return // so it does here
+	}
+	p.furnishDue = false // the boards of accepts have just been made
 	for _, courier := range couriers {
 		for _, k := range courier.conns {
 			p.greetCourier(courier, k)
 		}
 	}
+}
+
+// answerAll has the boards made that accepts lack, at couriers that were not known well
+// enough when they were given.
+func (p *Peer) answerAll(now time.Time) error {
+	for _, c := range p.contactsInOrder() {
+		if err := p.answerRepair(now, c); err != nil {
+			return err
+		}
+	}
+	for _, r := range p.requestsInOrder() {
+		if err := p.answerByCourier(now, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // furnishContact makes the mailboxes that a contact lacks; where one was refused another
@@ -392,6 +416,10 @@ func (p *Peer) pushReceived(now time.Time, k *conn, body []byte) error {
 		}
 	case h.contact != nil && !h.contact.row.Blocked && in.Item.Type == wire.TypeEnvelope:
 		if err := p.carriedEnvelope(now, h.contact, in.Item.Body); err != nil {
+			return err
+		}
+	case h.contact != nil && !h.contact.row.Blocked && in.Item.Type == wire.TypeRequest:
+		if err := p.repairLeft(now, h.contact, in.Item.Body); err != nil {
 			return err
 		}
 	case h.invite != nil && in.Item.Type == wire.TypeRequest:

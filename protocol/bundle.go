@@ -306,6 +306,9 @@ func (p *Peer) filedEnvelope(now time.Time, c *contact, frame []byte) error {
 			if err := p.opened(now, c, ps, opened); err != nil {
 				return err
 			}
+			if opened.Kind != session.KindDuplicate && opened.Kind != session.KindStale {
+				c.notOpenedAt = time.Time{}
+			}
 			p.acknowledgeLater(now, c, ps)
 			return nil
 		case errors.Is(err, session.ErrFork):

@@ -86,16 +86,16 @@ func (p *Peer) connsInOrder() []*conn {
 func (p *Peer) carry(now time.Time, c *contact) error {
 	c.carryDue = time.Time{}
 	places := p.mailboxesOf(now, c)
-	if len(places) == 0 {
-		return nil
+	if len(places) == 0 || c.state.AcceptByCourier {
+		return nil // what the contact collects before the accept of its renewal opens with no session
 	}
 	if c.carryDue = p.nextCarry(now, c, places, places); c.carryDue.IsZero() || c.carryDue.After(now) {
 		return nil
 	}
 	c.carryDue = time.Time{} // a connection, or the next try to dial, has it looked at again
 	open := p.openPlaces(now, c, places)
-	if len(open) == 0 {
-		return nil
+	if err := p.tellByCourier(now, c, open); err != nil || len(open) == 0 {
+		return err
 	}
 	if err := p.sealForCouriers(now, c); err != nil {
 		return err
@@ -199,6 +199,9 @@ func (p *Peer) nextCarry(now time.Time, c *contact, some, all []place) time.Time
 	}
 	if !live && !c.ackBy.IsZero() {
 		add(c.ackBy)
+	}
+	if !live && !c.tellAt.IsZero() {
+		add(c.tellAt)
 	}
 	return next
 }
@@ -311,7 +314,7 @@ func (p *Peer) deposit(at place, item wire.Item) {
 // random while.
 func (p *Peer) acknowledgeLater(now time.Time, c *contact, ps *pairSession) {
 	if ps.ackDue && c.ackBy.IsZero() {
-		c.ackBy = now.Add(ackByCourierMin + time.Duration(p.randomByte())*(ackByCourierMax-ackByCourierMin)/256)
+		c.ackBy = now.Add(p.courierDelay())
 	}
 }
 
@@ -428,7 +431,7 @@ func (p *Peer) counterClosed(now time.Time, k *conn) {
 		}
 	}
 	for _, c := range p.contactsInOrder() {
-		if c.asksAt(k.remote) && k.proved { // the answer is a person's matter
+		if (c.asksAt(k.remote) || c.repairsByCourier() && c.leavesAt(k.remote)) && k.proved { // the answer is a person's matter
 			c.asks.Failed(now, p.randomByte())
 			p.dueBy(c.asks.Next())
 		}
@@ -457,9 +460,14 @@ func (p *Peer) stirCarried(key identity.TransportKey) {
 // contactsAt returns the contacts whose mail, or the answer to whom, lies at a courier.
 func (p *Peer) contactsAt(key identity.TransportKey) []*contact {
 	return slices.DeleteFunc(p.contactsInOrder(), func(c *contact) bool {
-		r := c.state.Record
-		return !c.asksAt(key) && (r == nil || !slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key }))
+		return !c.asksAt(key) && !c.leavesAt(key)
 	})
+}
+
+// leavesAt reports whether a contact names a courier at which mail for it is left.
+func (c *contact) leavesAt(key identity.TransportKey) bool {
+	r := c.state.Record
+	return r != nil && slices.ContainsFunc(r.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == key })
 }
 
 // postSaid takes what a courier says of a deposit of ours.
@@ -527,25 +535,17 @@ func (p *Peer) carriedTo(c *contact, e *outbox.Entry) {
 }
 
 // carriedEnvelope opens an envelope that came by courier: nothing of it makes the
-// courier's connection a path to whoever sealed it, and it may be older than our disk.
+// courier's connection a path to whoever sealed it, and it may be older than our disk, or
+// made by the courier. Error: errRandom.
 func (p *Peer) carriedEnvelope(now time.Time, c *contact, frame []byte) error {
-	for _, ps := range c.sessions {
-		opened, err := ps.s.Open(frame)
-		switch {
-		case err == nil:
-			if err := p.opened(now, c, ps, opened); err != nil {
-				return err
-			}
-			p.acknowledgeLater(now, c, ps)
-			p.heardOf(now, c)
-			return nil
-		case errors.Is(err, session.ErrFork):
-			p.fork(now, c, ps)
-			return nil
-		case errors.Is(err, session.ErrSuite):
-			p.unsupported(c)
-			return nil
-		}
+	err := p.filedEnvelope(now, c, frame)
+	switch {
+	case errors.Is(err, errRandom):
+		return err
+	case errors.Is(err, session.ErrUnopenable):
+		p.notOpened(now, c)
+	case err == nil:
+		p.heardOf(now, c)
 	}
-	return nil // of an old session, or of nobody: the sender keeps its own
+	return nil
 }

@@ -51,6 +51,10 @@ type contact struct {
 	dirty       bool      // the row must be written
 	activity    time.Time // last message either way, for liveness
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
+	tellAt      time.Time // when a sync frame goes by courier; zero = none does
+	toldAt      time.Time // the last that did
+	notOpenedAt time.Time // since when nothing by courier opens, and something came
+	pleadedAt   time.Time // the last renewal that was asked for because of that
 	strayAt     time.Time // since when it speaks in another session than the one we send in
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
@@ -94,7 +98,13 @@ type contactState struct {
 	LostSince    int64               `cbor:"37,keyasint,omitempty"` // Unix seconds: since when something waits and no path works; 0 while the last rung is off
 	FoundMade    int64               `cbor:"38,keyasint,omitempty"` // Unix seconds: when it made the record of the DHT that was taken last
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
-	Doubts       []doubt             `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
+	// Of the accept of a repair that we answered: the slot in which it is looked for, whether
+	// it was asked for by courier, and the boards on which it lies then.
+	AcceptSlot      [32]byte `cbor:"40,keyasint"`
+	AcceptByCourier bool     `cbor:"41,keyasint,omitempty"`
+	AcceptBoxes     []box    `cbor:"42,keyasint,omitempty"`
+
+	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }
 
 // pairSession is one session with the contact's device, and what its root gave

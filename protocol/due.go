@@ -50,6 +50,8 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
 		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
+		c.tellAt, c.toldAt, c.notOpenedAt = time.Time{}, earlier(c.toldAt, now), time.Time{}
+		c.pleadedAt = earlier(c.pleadedAt, now)
 	}
 }
 
@@ -122,9 +124,10 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		p.dropInline(c, wire.ContentAddressRecord)
 		p.pushRecord(now, c)
 	}
-	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 || c.asksByCourier() {
+	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 || c.asksByCourier() || c.repairsByCourier() || !c.tellAt.IsZero() {
 		p.stir(c) // it may be time to leave mail
 	}
+	p.tellDaily(now, c)
 	p.closeIdle(now, c)
 	p.dial(now, c)
 	if a := c.state.Asking; a != nil && now.After(time.Unix(int64(a.Link.Expiry), 0).Add(requestKept)) {
@@ -135,8 +138,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		p.touchContact(c)
 	}
 	if len(c.state.Accept) > 0 && len(c.sessions) > 0 && now.Sub(time.Unix(c.sessions[0].since, 0)) > acceptKept {
-		c.state.Accept = nil
-		p.touchContact(c)
+		p.dropAccept(c)
 	}
 	p.dropDrained(now, c)
 	p.renewRecord(now, c)

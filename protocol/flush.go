@@ -42,6 +42,7 @@ func (p *Peer) flush(now time.Time) error {
 		}
 		p.noteLost(now, c)
 		p.askByCourier(now, c)
+		p.repairByCourier(now, c)
 		p.dial(now, c)
 		p.dueBy(c.nextDue(now))
 	}

@@ -357,7 +357,11 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 	tag, ok := wire.RequestTag(d.Request[:])
 	v := p.inviteOf(tag)
 	if !ok || v == nil {
-		return p.repairRequested(now, k, d.Request[:])
+		accept, err := p.repairRequested(now, k.contact, d.Request[:])
+		if accept != nil {
+			p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
+		}
+		return err
 	}
 	_, err = p.takeRequest(now, v, arrival{node: k.local, conn: k}, d)
 	return err

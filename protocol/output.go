@@ -238,7 +238,7 @@ type (
 		At        int64 // Unix seconds, by the clock of whoever made the file
 		Messages  int   // that had not come before
 		Delivered int   // messages of ours that the file acknowledges for the first time
-		Renewal   bool  // the session must be renewed, which needs a connection
+		Renewal   bool  // the session must be renewed, over a connection or by couriers
 	}
 	// Opened answers OpenConversation.
 	Opened struct{ Conversation ConversationID }

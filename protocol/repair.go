@@ -61,6 +61,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 		return // the next scan tries again
 	}
 	c.state.Repair = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}
+	c.asks.Clear()
 	p.touchContact(c)
 	if k := c.live(); k != nil {
 		p.sendRepair(c, k)
@@ -138,33 +139,30 @@ func (v *conversation) lastDelivered() uint64 {
 
 // repairRequested accepts a contact's renewal. A device that we know is taken at
 // once; a new one needs a device list that follows the one we know.
-func (p *Peer) repairRequested(now time.Time, k *conn, bytes []byte) error {
-	c := k.contact
+// It returns the bytes of the accept, nil if there is none.
+func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept []byte, err error) {
 	if c == nil || c.row.Account == (identity.AccountPublic{}) {
-		return nil
+		return nil, nil
 	}
 	print := identity.Hash(bytes)
 	if print == c.state.AcceptTo {
-		if len(c.state.Accept) > 0 {
-			p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: c.state.Accept})
-		}
-		return nil
+		return c.state.Accept, nil
 	}
 	in, recovery := p.openRepair(c, bytes)
 	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
-		return nil
+		return nil, nil
 	}
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.haves()})
 	if err != nil {
-		return errRandom
+		return nil, errRandom
 	}
-	c.state.Accept, c.state.AcceptTo = done.Accept, print
+	p.dropAccept(c) // of an earlier one
+	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot = done.Accept, print, in.Slot()
 	p.renewed(now, c, newSession{
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
 		recovery: recovery,
 	}, in.Payload.Have)
-	p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: done.Accept})
-	return nil
+	return done.Accept, nil
 }
 
 // oursGoesOn reports whether a renewal that we asked for comes before one that the
@@ -227,6 +225,9 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 		return false
 	}
 	c.state.Repair = nil
+	if len(c.state.Accept) > 0 {
+		p.dropAccept(c) // of a session that this one replaces
+	}
 	ps := p.renewed(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: r.Generation, recovery: r.Recovery,

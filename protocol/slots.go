@@ -66,27 +66,24 @@ func (p *Peer) drawCapabilities(into ...*wire.Capability) error {
 }
 
 // answerByCourier leaves the accept of a request that came by courier where whoever made
-// it looks: on a board at each courier that its link names.
+// it looks: on a board at each courier that its link names, if not now, when there is more
+// to know of that one.
 func (p *Peer) answerByCourier(now time.Time, r *request) error {
 	v := p.invites[r.row.Invite]
-	if v == nil || !r.state.ByCourier || len(r.state.Accept) == 0 || len(r.state.Boxes) > 0 {
+	if v == nil || !r.state.ByCourier || len(r.state.Accept) == 0 {
 		return nil
 	}
+	var named []*contact // by the link
 	for i := range v.state.Boxes {
-		courier := p.contacts[v.state.Boxes[i].Courier]
-		if v.state.Boxes[i].Kind != wire.MailboxQueue || courier == nil || !courier.courier() || courier.state.Record == nil {
-			continue
+		if courier := p.contacts[v.state.Boxes[i].Courier]; courier != nil && v.state.Boxes[i].Kind == wire.MailboxQueue {
+			named = append(named, courier)
 		}
-		fetch := invite.FetchCapability(r.state.Slot, courier.state.Record.Keys[0])
-		board := box{
-			Courier: courier.row.ID, Opened: dayOf(now), ID: slotID(fetch), Read: fetch, Kind: wire.MailboxBoard,
-			Until: dayOf(now) + uint32(acceptKept/(24*time.Hour)),
-		}
-		if err := p.drawCapabilities(&board.Write); err != nil {
-			return err
-		}
-		r.state.Boxes = append(r.state.Boxes, board)
 	}
+	boards, err := p.acceptBoards(now, r.state.Boxes, r.state.Slot, named)
+	if err != nil || len(boards) == 0 {
+		return err
+	}
+	r.state.Boxes = append(r.state.Boxes, boards...)
 	p.touchRequest(r)
 	p.furnishDue = true
 	return nil
@@ -98,6 +95,8 @@ func (p *Peer) posted(h holder) (wire.Item, bool) {
 	case h.invite != nil && h.invite.state.Offer != nil:
 		sealed, err := h.invite.state.Offer.SealBundle(p.random)
 		return wire.Item{Type: wire.TypeBundleAnswer, Body: sealed}, err == nil
+	case h.renewal != nil && len(h.renewal.state.Accept) > 0:
+		return wire.Item{Type: wire.TypeAccept, Body: h.renewal.state.Accept}, true
 	case h.request != nil && len(h.request.state.Accept) > 0:
 		return wire.Item{Type: wire.TypeAccept, Body: h.request.state.Accept}, true
 	}
@@ -260,6 +259,7 @@ func (p *Peer) collectOnce(k *conn, read wire.Capability) {
 // slotPushed takes what lay on a board for us: the bundle of a link, or an accept.
 func (p *Peer) slotPushed(now time.Time, k *conn, in wire.Push) error {
 	for _, c := range p.contactsInOrder() {
+		p.acceptLeft(now, c, k.remote, in)
 		if !c.asksAt(k.remote) {
 			continue
 		}

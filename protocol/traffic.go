@@ -202,8 +202,10 @@ func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Open
 		}
 	}
 	p.acknowledged(c, ps, o)
-	if o.Behind && now.Sub(c.syncedAt) >= syncEvery {
-		if k := c.live(); k != nil { // it seems to have forgotten what it did: it must see where we are
+	if o.Behind { // it seems to have forgotten what it did: it must see where we are
+		if k := c.live(); k == nil {
+			p.tellState(now, c)
+		} else if now.Sub(c.syncedAt) >= syncEvery {
 			c.syncedAt = now
 			p.sendSync(now, c, k)
 		}
@@ -260,8 +262,7 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	p.unseal(c)
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
-		c.state.Accept = nil
-		p.touchContact(c)
+		p.dropAccept(c)
 	}
 	p.moveQueue(now, c)
 	if asked && c.row.Phase == ContactEstablished {
@@ -496,6 +497,9 @@ func (p *Peer) takeRecord(c *contact, record *wire.AddressRecord) {
 		return !slices.ContainsFunc(record.Mailboxes, func(m wire.Mailbox) bool { return m.ID == s.Mailbox })
 	})
 	c.forgetWithdrawn()
+	if c.courier() {
+		p.furnishDue = true // there may be something to leave with it
+	}
 	if c.courier() && moved { // where it is reached, our contacts must know
 		for _, other := range p.contactsInOrder() {
 			if slices.ContainsFunc(other.state.Boxes, func(b box) bool { return b.Courier == c.row.ID }) {

@@ -29,5 +29,5 @@ type BundleImported struct {
 	MadeAt    Time   `json:"made_at" format:"date-time" doc:"when, by their clock"`
 	Messages  int    `json:"messages" doc:"that had not come before"`
 	Delivered int    `json:"delivered" doc:"messages of ours that the file confirms for the first time"`
-	Renewal   bool   `json:"renewal" doc:"the session must be renewed, which needs a connection"`
+	Renewal   bool   `json:"renewal" doc:"the session must be renewed, over a connection or by couriers"`
 }

@@ -284,5 +284,5 @@ var codeTable = map[Code]codeInfo{
 	CodeBundleOwn:         {http.StatusConflict, "The file was made by this profile", false},
 	CodeBundleOutdated:    {http.StatusConflict, "The file is of a session that is over", false},
 	CodeBundleUnsupported: {http.StatusUnprocessableEntity, "The file needs a newer version", false},
-	CodeSessionRenewal:    {http.StatusConflict, "The session must be renewed, which needs a connection", true},
+	CodeSessionRenewal:    {http.StatusConflict, "The session must be renewed, over a connection or by couriers", true},
 }

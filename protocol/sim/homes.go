@@ -5,7 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"pabal/protocol"
+	"pabal/protocol/wire"
 )
 
 // people returns the machines at which somebody sits; the others are home nodes.
@@ -22,6 +25,14 @@ func (w *World) beginHomes() {
 	}
 	if w.plan.Shifts > 0 {
 		w.shift(0)
+	}
+	if w.plan.Setback {
+		w.repeat(w.plan.Shifts, func() {
+			for _, m := range w.people()[:2] {
+				m.keepOld()
+			}
+		})
+		w.after(w.between(w.plan.Life/4, w.plan.Life/2), w.setback)
 	}
 }
 
@@ -148,6 +159,39 @@ func (w *World) shift(turn int) {
 	w.after(w.plan.Shifts, func() { w.shift(1 - turn) })
 }
 
+// setback gives whoever of the first two is off an old disk from which mail goes both ways:
+// mailboxes of which only one of them knows nobody else can tell the other of.
+func (w *World) setback() {
+	for i, m := range w.people()[:2] {
+		other := w.machines[1-i]
+		if m.on || m.contactWith(other) == nil {
+			continue
+		}
+		fit := slices.DeleteFunc(slices.Clone(m.snapshots), func(d *disk) bool {
+			return !d.knows(other) || !w.leads(d, other, other.boxes()) || !w.leads(other.disk, m, w.boxesOn(d))
+		})
+		if old, some := pick(w, fit); some {
+			w.putBack(m, old)
+			w.setbackAt = w.now
+			return
+		}
+	}
+}
+
+// leads reports whether one disk names mailboxes for a machine, and all of them are among
+// those.
+func (w *World) leads(d *disk, to *machine, boxes map[wire.MailboxID]bool) bool {
+	for _, c := range inOrder(d.contacts) {
+		var st contactState
+		if c.Account != to.account || c.Phase != protocol.ContactEstablished || cbor.Unmarshal(c.State, &st) != nil || st.Record == nil {
+			continue
+		}
+		lost := func(b wire.Mailbox) bool { return !boxes[b.ID] }
+		return len(st.Record.Mailboxes) > 0 && !slices.ContainsFunc(st.Record.Mailboxes, lost)
+	}
+	return false
+}
+
 // shiftsPatience is in how many turns what goes by courier must have come to something:
 // a request, its accept and the first letter take one each, and a courier may be asked
 // in vain at the end of one.
@@ -159,7 +203,14 @@ func (w *World) checkShifts() {
 	if w.plan.Shifts == 0 {
 		return
 	}
-	long := w.now.Add(-shiftsPatience * w.plan.Shifts).UnixMilli()
+	patience := shiftsPatience * w.plan.Shifts
+	if w.plan.Setback {
+		patience *= 2 // who has lost what must be found out first, and how to go on
+	}
+	if w.plan.Setback && (w.setbackAt.IsZero() || w.now.Sub(w.setbackAt) < patience) {
+		return
+	}
+	long := w.now.Add(-patience).UnixMilli()
 	for turn, m := range w.people()[:2] {
 		other := w.machines[1-turn]
 		c := m.contactWith(other)
@@ -170,9 +221,13 @@ func (w *World) checkShifts() {
 		if !m.pairedBy(long) || !other.pairedBy(long) {
 			continue // mail for one lies at nobody's, or the other cannot hear where
 		}
+		if w.plan.Setback && !(w.leads(m.disk, other, other.boxes()) && w.leads(other.disk, m, m.boxes())) {
+			continue // so it is if mailboxes changed before the other could be told by a session that both hold
+		}
 		for _, msg := range m.disk.threads[c.Conversation] {
-			if msg.Direction == protocol.Out && msg.state == "" && msg.At < long && !w.truth.letters[msg.wire].arrived {
-				w.fail("%v: %s has waited for %v for %d turns", m, short(msg.text), other, shiftsPatience)
+			l := w.truth.letters[msg.wire]
+			if msg.Direction == protocol.Out && msg.state == "" && msg.At < long && (!l.arrived || l.gone && l.deleted == 0 && !l.removed) {
+				w.fail("%v: %s has waited for %v for %d turns", m, short(msg.text), other, patience/w.plan.Shifts)
 			}
 		}
 	}

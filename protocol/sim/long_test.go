@@ -6,6 +6,28 @@ import (
 	"testing"
 )
 
+// TestSetbacks has two people who are on by turns, never together, talk by courier while one
+// of them gets an old disk.
+func TestSetbacks(t *testing.T) {
+	first, count := max(*seedFlag, 1), max(uint64(*seedsFlag), 1)
+	if *seedFlag == 0 && *seedsFlag == 0 {
+		count = 12
+	}
+	setbacks := 0
+	for seed := first; seed < first+count; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			plan := NewPlan(seed)
+			plan.setback(rand.New(newSource(seed, 1<<38)))
+			w := simulate(t, plan)
+			t.Log(w.Summary())
+			setbacks += w.truth.restores
+		})
+	}
+	if count > 4 && setbacks == 0 {
+		t.Error("nobody got an old disk")
+	}
+}
+
 // TestMonths lets worlds live for months.
 func TestMonths(t *testing.T) {
 	count := uint64(3)

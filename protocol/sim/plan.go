@@ -32,6 +32,7 @@ type Plan struct {
 	Homes     int           // machines beside the people's that are home nodes
 	Pair      time.Duration // between the times that one person pairs with a home node
 	Shifts    time.Duration // that the first two people are on by turns, never together, until healing; 0 = as they like
+	Setback   bool          // one of these two gets an old disk once, when both have met
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
 	DHT       bool          // people let their machines look for each other in a public DHT
@@ -178,5 +179,16 @@ func (p *Plan) shifts(r *rand.Rand) {
 	p.Quiet, p.Talk = true, max(p.Talk, p.Shifts/2)
 	for _, fault := range []*time.Duration{&p.Crash, &p.Restore, &p.Partition, &p.Clock, &p.Sleep, &p.Move, &p.FullDisk} {
 		*fault = 0
+	}
+}
+
+// setback has one of two who are on by turns get an old disk, and time enough for both to
+// find out, renew their session and get everything that was lost again.
+func (p *Plan) setback(r *rand.Rand) {
+	p.shifts(r)
+	p.Setback = true
+	p.Life = p.Shifts * time.Duration(36+r.IntN(20))
+	if p.ConnLife > 0 {
+		p.ConnLife = max(p.ConnLife, 10*time.Minute)
 	}
 }

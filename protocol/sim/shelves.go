@@ -26,6 +26,7 @@ type helpState struct {
 	Courier  *mailbox.Terms   `cbor:"27,keyasint"`
 	Declined bool             `cbor:"28,keyasint"`
 	Boxes    []boxState       `cbor:"29,keyasint"`
+	Accepts  []boxState       `cbor:"42,keyasint"`
 	Closing  []wire.MailboxID `cbor:"30,keyasint"`
 	Parting  int64            `cbor:"34,keyasint"`
 }
@@ -170,26 +171,29 @@ func (w *World) unsettledShelves(m *machine) string {
 
 // boxes returns the mailboxes of a machine, wherever they are, but those that it has
 // given up.
-func (m *machine) boxes() map[wire.MailboxID]bool {
+func (m *machine) boxes() map[wire.MailboxID]bool { return m.w.boxesOn(m.disk) }
+
+func (w *World) boxesOn(d *disk) map[wire.MailboxID]bool {
 	out := make(map[wire.MailboxID]bool)
 	add := func(err error, boxes []boxState) {
 		if err != nil {
-			m.w.fail("%v: a row's state: %v", m, err)
+			w.fail("a row's state: %v", err)
 		}
 		for _, b := range boxes {
 			out[b.ID] = true
 		}
 	}
-	for _, c := range m.disk.contacts {
-		add(nil, m.w.helpOf(c).Boxes)
+	for _, c := range d.contacts {
+		add(nil, w.helpOf(c).Boxes)
+		add(nil, w.helpOf(c).Accepts)
 	}
-	for _, v := range m.disk.invites {
+	for _, v := range d.invites {
 		var st struct {
 			Boxes []boxState `cbor:"6,keyasint"`
 		}
 		add(cbor.Unmarshal(v.State, &st), st.Boxes)
 	}
-	for _, r := range m.disk.requests {
+	for _, r := range d.requests {
 		var st struct {
 			Boxes []boxState `cbor:"8,keyasint"`
 		}

@@ -56,6 +56,8 @@ type World struct {
 	healing  bool    // nothing fails and nobody does anything any more
 	healedAt time.Time
 
+	setbackAt time.Time // when somebody who is on by turns got an old disk
+
 	waitedFor int // the machine that was last not settled
 
 	digest  hash.Hash
