@@ -54,7 +54,7 @@ func (c *core) openDHT() error {
 }
 
 func (c *core) enter(kept keptDHT) (*seeking, error) {
-	dht, err := p2p.NewDHT(kept.Servers, c.ledger)
+	dht, err := p2p.NewDHT(p2p.DHTConfig{Servers: kept.Servers, Profile: c.config.place(), Ledger: c.ledger})
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func TestBothMovedAndMeetInARealDHT(t *testing.T) {
 		both[i] = &moved{
 			bare:  newBare(t, name, uint16(1001+i), &source{sourceOf(name)}),
 			place: wire.Address{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: uint16(2001 + i)},
-			dht:   must[*p2p.DHT](t)(p2p.NewDHT(servers.Entrances(2), egress.New(nil))),
+			dht:   must[*p2p.DHT](t)(p2p.NewDHT(p2p.DHTConfig{Servers: servers.Entrances(2)})),
 		}
 	}
 	pair := meet(t, begin, both[0].bare, both[1].bare)

@@ -42,18 +42,31 @@ var ErrBootstrap = errors.New("p2p: not a server of a DHT")
 type DHT struct {
 	servers []peer.AddrInfo
 	near    bool // a server of the list is no global address: others may be near, too
+	lan     bool // no global address is dialled
 	ledger  *egress.Ledger
 }
 
-// NewDHT makes a DHT of a list of servers, each a multiaddr such as
-// "/ip4/192.0.2.1/tcp/4001/p2p/12D3…". Names are not taken: whoever resolves them would
-// learn of it. Everything that is dialled goes into the ledger. Error: ErrBootstrap.
-func NewDHT(servers []string, ledger *egress.Ledger) (*DHT, error) {
-	d := &DHT{ledger: ledger}
-	if len(servers) == 0 || len(servers) > dhtServersMax {
-		return nil, fmt.Errorf("%w: %d servers", ErrBootstrap, len(servers))
+// DHTConfig says how a DHT is entered, and what it may dial.
+type DHTConfig struct {
+	// Servers to enter by, each a multiaddr such as "/ip4/192.0.2.1/tcp/4001/p2p/12D3…".
+	// Names are not taken: whoever resolves them would learn of it.
+	Servers []string
+	// Profile is that of the host beside it: on LAN no global address is dialled.
+	Profile Profile
+	// Ledger records every address that is dialled, and why. Nil means one of its own.
+	Ledger *egress.Ledger
+}
+
+// NewDHT makes a DHT. It speaks to nobody yet. Error: ErrBootstrap.
+func NewDHT(c DHTConfig) (*DHT, error) {
+	d := &DHT{ledger: c.Ledger, lan: c.Profile == LAN}
+	if d.ledger == nil {
+		d.ledger = egress.New(nil)
 	}
-	for _, text := range servers {
+	if len(c.Servers) == 0 || len(c.Servers) > dhtServersMax {
+		return nil, fmt.Errorf("%w: %d servers", ErrBootstrap, len(c.Servers))
+	}
+	for _, text := range c.Servers {
 		m, err := ma.NewMultiaddr(text)
 		if err != nil {
 			return nil, fmt.Errorf("%w: no multiaddr", ErrBootstrap)
@@ -242,10 +255,14 @@ var _ connmgr.ConnectionGater = (*dhtGater)(nil)
 // InterceptPeerDial allows every key.
 func (g *dhtGater) InterceptPeerDial(peer.ID) bool { return true }
 
-// InterceptAddrDial allows direct addresses, global ones or, in a DHT nearby, all.
+// InterceptAddrDial allows direct addresses: global ones unless we are to stay on the LAN,
+// and in a DHT nearby others, too.
 func (g *dhtGater) InterceptAddrDial(_ peer.ID, m ma.Multiaddr) bool {
 	a, relayed, ok := pathAddress(m)
-	if !ok || relayed || !g.dht.near && classOf(a.IP) != Global {
+	if !ok || relayed {
+		return false
+	}
+	if global := classOf(a.IP) == Global; global && g.dht.lan || !global && !g.dht.near {
 		return false
 	}
 	return g.dht.ledger.Enter(networkName(a.Network), a.AddrPort(), g.why) == nil

@@ -35,7 +35,7 @@ var seekReason = egress.Reason{Rung: egress.DHT, Contact: [16]byte{7}}
 // it, each time as somebody else who is gone afterwards.
 func TestDHTPublishAndLookUp(t *testing.T) {
 	servers, ledger := newDHT(t, 30), egress.New(nil)
-	d, err := p2p.NewDHT(servers.Entrances(2), ledger)
+	d, err := p2p.NewDHT(p2p.DHTConfig{Servers: servers.Entrances(2), Ledger: ledger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestDHTFails(t *testing.T) {
 	if err := servers.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := p2p.NewDHT(gone, egress.New(nil))
+	d, err := p2p.NewDHT(p2p.DHTConfig{Servers: gone})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,11 +107,11 @@ func TestDHTServers(t *testing.T) {
 		"", "example.com:4001", "/ip4/104.131.131.82/tcp/4001", "/dns4/example.com/tcp/4001" + id, "/dnsaddr/bootstrap.libp2p.io" + id,
 		"/ip4/104.131.131.82/tcp/4001/ws" + id, "/ip4/104.131.131.82/tcp/4001" + id + "/p2p-circuit" + id, id,
 	} {
-		if _, err := p2p.NewDHT([]string{text}, egress.New(nil)); !errors.Is(err, p2p.ErrBootstrap) {
+		if _, err := p2p.NewDHT(p2p.DHTConfig{Servers: []string{text}}); !errors.Is(err, p2p.ErrBootstrap) {
 			t.Errorf("%q: error %v", text, err)
 		}
 	}
-	if _, err := p2p.NewDHT(nil, egress.New(nil)); !errors.Is(err, p2p.ErrBootstrap) {
+	if _, err := p2p.NewDHT(p2p.DHTConfig{}); !errors.Is(err, p2p.ErrBootstrap) {
 		t.Errorf("none: error %v", err)
 	}
 }

@@ -13,18 +13,23 @@ import (
 func TestDHTDialsTheInternetOnly(t *testing.T) {
 	const id = "/p2p/12D3KooWSHj3RRbBjD15g6wekV8y3mm57Pobmps2g2WJm6F67Lay"
 	for _, c := range []struct {
+		profile         Profile
 		server, address string
 		dialled         bool
 	}{
-		{"/ip4/104.131.131.82/tcp/4001", "/ip4/145.40.96.233/tcp/4001", true},
-		{"/ip4/104.131.131.82/udp/4001/quic-v1", "/ip6/2604:1380:45e3:6e00::1/udp/4001/quic-v1", true},
-		{"/ip4/104.131.131.82/tcp/4001", "/ip4/127.0.0.1/tcp/4001", false},
-		{"/ip4/104.131.131.82/tcp/4001", "/ip4/192.168.1.1/tcp/80", false},
-		{"/ip4/104.131.131.82/tcp/4001", "/dns4/example.com/tcp/4001", false},
-		{"/ip4/104.131.131.82/tcp/4001", "/ip4/145.40.96.233/tcp/4001" + id + "/p2p-circuit", false},
-		{"/ip4/192.168.1.2/tcp/4001", "/ip4/192.168.1.3/tcp/4001", true},
+		{Laptop, "/ip4/104.131.131.82/tcp/4001", "/ip4/145.40.96.233/tcp/4001", true},
+		{Laptop, "/ip4/104.131.131.82/udp/4001/quic-v1", "/ip6/2604:1380:45e3:6e00::1/udp/4001/quic-v1", true},
+		{Laptop, "/ip4/104.131.131.82/tcp/4001", "/ip4/127.0.0.1/tcp/4001", false},
+		{Laptop, "/ip4/104.131.131.82/tcp/4001", "/ip4/192.168.1.1/tcp/80", false},
+		{Laptop, "/ip4/104.131.131.82/tcp/4001", "/dns4/example.com/tcp/4001", false},
+		{Laptop, "/ip4/104.131.131.82/tcp/4001", "/ip4/145.40.96.233/tcp/4001" + id + "/p2p-circuit", false},
+		{Laptop, "/ip4/192.168.1.2/tcp/4001", "/ip4/192.168.1.3/tcp/4001", true},
+		{Laptop, "/ip4/192.168.1.2/tcp/4001", "/ip4/145.40.96.233/tcp/4001", true},
+		{LAN, "/ip4/192.168.1.2/tcp/4001", "/ip4/192.168.1.3/tcp/4001", true},
+		{LAN, "/ip4/192.168.1.2/tcp/4001", "/ip4/145.40.96.233/tcp/4001", false},
+		{LAN, "/ip4/104.131.131.82/tcp/4001", "/ip4/145.40.96.233/tcp/4001", false},
 	} {
-		d, err := NewDHT([]string{c.server + id}, egress.New(nil))
+		d, err := NewDHT(DHTConfig{Servers: []string{c.server + id}, Profile: c.profile})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package rendezvous
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,6 +16,9 @@ type DHTName struct {
 	Seed identity.RecordSeed
 	key  [identity.KeySize]byte
 }
+
+// Format keeps the secrets out of every formatted text.
+func (n DHTName) Format(f fmt.State, _ rune) { n.Seed.Format(f, 'v') }
 
 // NewDHTName makes the name of a day from the pair's key of that day: nobody else can,
 // and with the key it is gone. The two sides of a pair have names of their own.

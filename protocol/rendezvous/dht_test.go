@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,6 +64,9 @@ func TestDHTRecordIsReadByThePairAlone(t *testing.T) {
 		if _, err := other.Open(sealed); err == nil {
 			t.Error("somebody else reads it")
 		}
+	}
+	if text := fmt.Sprintf("%v %x %+v", n, n, &n); text != "secret secret secret" {
+		t.Errorf("a name prints as %q", text)
 	}
 	if _, err := n.Seal(bytes.NewReader(nil), dhtRecord()); err == nil {
 		t.Error("sealed without a nonce")
