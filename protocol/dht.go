@@ -22,7 +22,6 @@ type search struct {
 	on     bool
 	next   time.Time // of the next turn; zero: none is planned
 	until  time.Time // turns go on until then; zero: nobody is sought
-	looks  bool      // the turn before published
 	made   uint32    // of the record published last
 	number uint64    // of the turn under way, 0 = none
 	began  time.Time
@@ -43,21 +42,29 @@ type finding struct {
 
 // setDHT begins or ends the last rung.
 func (p *Peer) setDHT(now time.Time, in SetDHT) {
-	if p.search.on == in.On {
+	if in.On && p.search.on {
 		return
 	}
 	p.search = search{on: in.On, number: p.search.number, began: p.search.began}
 	for _, c := range p.contactsInOrder() {
 		c.find = finding{}
+		if !in.On && c.state.LostSince != 0 {
+			c.state.LostSince = 0
+			p.touchContact(c)
+		}
 		p.stir(c)
 	}
 	p.dueBy(now)
 }
 
-// noteLost keeps since when something waits for a contact and no path works.
+// noteLost keeps since when something waits for a contact and no path works. Before a Peer
+// that was loaded is told whether the last rung is on, what was kept stays.
 func (p *Peer) noteLost(now time.Time, c *contact) {
+	if !p.search.on {
+		return
+	}
 	since := c.state.LostSince
-	switch lost := p.search.on && c.seekable() && c.waits() && len(c.conns) == 0; {
+	switch lost := c.seekable() && c.waits() && len(c.conns) == 0; {
 	case !lost:
 		since = 0
 	case since == 0 || since > now.Unix():
@@ -132,16 +139,26 @@ func (p *Peer) seek(now time.Time) {
 		return
 	case s.next.IsZero():
 		s.next = now.Add(dhtFirst * time.Duration(p.randomByte()) / 256)
-	}
-	if !s.next.After(now) {
-		s.next = now.Add(dhtEvery - dhtEvery/4*time.Duration(p.randomByte())/256)
-		if s.looks = !s.looks; s.looks {
-			p.publish(now)
-		} else {
-			p.lookUp(now)
+		if kept := time.Unix(p.self.state.NextTurn, 0); kept.Before(now.Add(dhtEvery)) { // a restart brings no turn nearer
+			s.next = later(s.next, kept)
 		}
 	}
+	if !s.next.After(now) {
+		p.turn(now)
+	}
 	p.dueBy(s.next)
+}
+
+// turn publishes or looks up, by turns also over restarts.
+func (p *Peer) turn(now time.Time) {
+	p.search.next = now.Add(dhtEvery - dhtEvery/4*time.Duration(p.randomByte())/256)
+	state := &p.self.state
+	state.NextTurn, state.Published, p.self.dirty = p.search.next.Unix(), !state.Published, true
+	if state.Published {
+		p.publish(now)
+	} else {
+		p.lookUp(now)
+	}
 }
 
 // publish publishes our record for the contact whose turn it is, or noise.

@@ -223,6 +223,33 @@ func (s *side) ownDHTName(now time.Time) rendezvous.DHTName {
 	return name
 }
 
+// TestDHTKeepsItsPaceOverRestarts starts anew again and again: turns come no more often, and
+// are both of records and of look-ups.
+func TestDHTKeepsItsPaceOverRestarts(t *testing.T) {
+	w, a, _ := waiting(t, 1)
+	all := map[identity.RecordName]PublishRecord{}
+	keep := func() {
+		for _, write := range a.out.Writes {
+			w.keep(a, write)
+		}
+		a.out.Writes = nil
+	}
+	w.run()
+	w.seeks(a, dhtAfter, all, nil)
+	keep()
+	published, looked := 0, 0
+	for range 4 * 24 {
+		a.reload(w.now, w.rows[a].state(a))
+		a.step(w.now, SetDHT{On: true})
+		got := w.seeks(a, 15*time.Minute, all, nil)
+		keep()
+		published, looked = published+len(got.published), looked+len(got.looked)
+	}
+	if published < 8 || looked < 8 || published+looked > 32 {
+		t.Errorf("%d records and %d look-ups in a day of restarts", published, looked)
+	}
+}
+
 // TestDHTSeeksNobodyWhoWasCut: who was blocked, or has gone, is neither told nor looked for.
 func TestDHTSeeksNobodyWhoWasCut(t *testing.T) {
 	w, a, others := waiting(t, 1)

@@ -43,6 +43,8 @@ type selfState struct {
 	DefaultTimer   *wire.Timer             `cbor:"9,keyasint,omitempty"`
 	Told           [32]byte                `cbor:"11,keyasint"`           // what the address records say, hashed
 	Fixed          *identity.TransportSeed `cbor:"12,keyasint,omitempty"` // the one transport key of a courier
+	NextTurn       int64                   `cbor:"13,keyasint,omitempty"` // Unix seconds: of the last rung, not before
+	Published      bool                    `cbor:"14,keyasint,omitempty"` // in the turn before that one
 	Self           ConversationID          `cbor:"10,keyasint"`           // note to self, or zero
 }
 

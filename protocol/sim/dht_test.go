@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -40,5 +41,21 @@ func TestBothMoved(t *testing.T) {
 			continue
 		}
 		equal(t, "at B without the DHT", s.texts(1, 0))
+	}
+}
+
+// TestMovers lets people who move all the time find each other by a DHT that promises
+// nothing.
+func TestMovers(t *testing.T) {
+	found := 0
+	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+max(uint64(*seedsFlag), 6); seed++ {
+		plan := NewPlan(seed)
+		plan.movers(rand.New(newSource(seed, 1<<39)))
+		w := simulate(t, plan)
+		t.Log(seed, w.Summary())
+		found += w.network.dht.found
+	}
+	if found == 0 {
+		t.Error("nothing was ever found")
 	}
 }

@@ -168,6 +168,17 @@ func (p *Plan) homes(r *rand.Rand) {
 	p.Pair = p.Life / time.Duration(3+r.IntN(12))
 }
 
+// movers makes a world of few who move all the time, are cut off from each other for long,
+// and have nobody who keeps mail: often no address that one knows leads to the other.
+func (p *Plan) movers(r *rand.Rand) {
+	p.Peers, p.Homes, p.Pair, p.Help, p.Files, p.Wake = 2+r.IntN(2), 0, 0, 0, 0, 0
+	p.DHT, p.LAN, p.Clock = true, false, 0
+	p.Life = time.Duration(4+r.IntN(6)) * 24 * time.Hour
+	p.Talk, p.Act = p.Life/time.Duration(10+r.IntN(20)), p.Life/time.Duration(3+r.IntN(6))
+	p.Move, p.Partition = p.Life/time.Duration(2+r.IntN(4)), p.Life/time.Duration(2+r.IntN(3))
+	p.Quiet, p.Strangers = true, 0
+}
+
 // shifts has the first two people be on by turns, with home nodes, and leaves nothing to
 // go wrong but connections that break and frames that are disturbed: what is promised of
 // a courier must hold in time.
