@@ -514,6 +514,7 @@ func (p *Peer) rotated(now time.Time) {
 	for _, t := range p.posts {
 		t.backoff.Clear()
 	}
+	found := p.foundFromOutside(now)
 	for _, c := range p.contactsInOrder() {
 		if c.off() {
 			c.backoff.Again()
@@ -522,6 +523,7 @@ func (p *Peer) rotated(now time.Time) {
 		}
 		c.relay = relaying{dialing: c.relay.dialing}
 		c.wanted = len(c.conns) == 0
+		c.sought = !found
 		p.stir(c)
 	}
 }

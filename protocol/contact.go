@@ -35,6 +35,7 @@ type contact struct {
 	triedAt time.Time          // when
 	asks    rendezvous.Backoff // of the couriers that a link names, behind connections that brought no accept
 	wanted  bool               // tried some times at the start even if nothing waits
+	sought  bool               // while it is wanted, by relay, too: it does not find us by itself
 
 	apartNoted    bool                         // state.Apart is on the disk
 	carryDue      time.Time                    // when carry has something to do

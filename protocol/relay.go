@@ -41,9 +41,9 @@ func (p *Peer) relayFailed(now time.Time, c *contact, code string) {
 }
 
 // relayable reports whether a contact is tried through its couriers: something waits for
-// it, and it has named one.
+// it, or perhaps it waits for us, and it has named one.
 func (c *contact) relayable(now time.Time) bool {
-	return c.needsPath(now) && (c.waits() || c.state.Repair != nil) && c.row.Phase == ContactEstablished &&
+	return c.needsPath(now) && (c.waits() || c.state.Repair != nil || c.wanted && c.sought) && c.row.Phase == ContactEstablished &&
 		c.state.Record != nil && len(c.state.Record.Mailboxes) > 0
 }
 

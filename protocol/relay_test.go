@@ -235,9 +235,10 @@ func TestRelayIsTriedAgain(t *testing.T) {
 	w.walled[a] = true
 	w.pass(time.Minute)
 	w.switchOff(b)
+	before := w.through + w.refused
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
 	w.pass(20 * time.Minute)
-	if w.through+w.refused > 0 {
+	if w.through+w.refused > before {
 		t.Error("somebody who is off was dialled by relay")
 	}
 	if n := a.of(b).relay.backoff.Tries(); n < 5 || n > 20 {
@@ -317,5 +318,24 @@ func TestWhyTellsEachRung(t *testing.T) {
 	w.pass(2 * time.Second)
 	if why, _ := a.p.Why(w.now, contact, nil); len(why.Rungs) != 0 || !why.Live || why.Path != RungRelay {
 		t.Errorf("%+v", why)
+	}
+}
+
+// TestWhoIsNotFoundLooksForOthers: mail for somebody who has no box and cannot be reached
+// comes when he is on again, through the courier of whoever wrote it. He writes nothing.
+func TestWhoIsNotFoundLooksForOthers(t *testing.T) {
+	w, a, b, _ := behind(t)
+	w.pass(time.Minute)
+	w.walled[a] = true
+	w.switchOff(a)
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "for when you are back"})
+	w.pass(10 * time.Minute)
+	if len(a.history) != 0 {
+		t.Fatal("it has come already")
+	}
+	w.switchOn(a)
+	w.pass(2 * time.Second)
+	if relayed, _ := a.relayed(b); relayed != 1 || len(a.history) != 1 {
+		t.Errorf("%d relayed paths, %d texts arrived", relayed, len(a.history))
 	}
 }
