@@ -133,12 +133,13 @@ func TestPunchedPathTakesOver(t *testing.T) {
 	w, a, b, c := behind(t)
 	w.pass(time.Minute)
 	w.walled[a], w.punches = true, true
+	before := w.through
 	w.cut(b)
 	w.cut(a)
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
 	w.pass(2 * time.Second)
-	if relayed, direct := a.relayed(b); relayed != 0 || direct != 1 || w.through != 1 {
-		t.Fatalf("%d relayed and %d direct paths, %d by relay", relayed, direct, w.through)
+	if relayed, direct := a.relayed(b); relayed != 0 || direct != 1 || w.through != before+1 {
+		t.Fatalf("%d relayed and %d direct paths, %d by relay", relayed, direct, w.through-before)
 	}
 	w.switchOff(c)
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "without the courier"})
