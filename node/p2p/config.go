@@ -11,7 +11,7 @@ import (
 	"pabal/node/egress"
 	"pabal/protocol/identity"
 
-	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 )
 
 // Profile is what kind of place a host lives in.
@@ -36,6 +36,10 @@ type Config struct {
 	// both, and then all addresses with port 0 share one port. Empty means every
 	// address of every interface; a machine without IPv6 is no error then.
 	Listen []string
+	// After is the host under the key that was ours before. It listens no longer when this
+	// one does, in its place if the addresses are the same; its connections go on until it
+	// is closed. Nil means none.
+	After *Host
 	// Conns numbers the conns; hosts of one process that live at the same time
 	// share it so that no number is used twice. Nil means one of its own.
 	Conns *atomic.Uint64
@@ -57,8 +61,8 @@ type Config struct {
 // Simulation is a network in memory: QUIC only, and without limits of connections.
 // A Place of package lab has what belongs in it.
 type Simulation struct {
-	Network    libp2p.Option  // replaces the sockets
-	Interfaces []netip.Prefix // replaces the interfaces of the machine
+	Sockets    []quicreuse.Option // replaces the sockets
+	Interfaces []netip.Prefix     // replaces the interfaces of the machine
 }
 
 // ErrListen says that an address that was asked for could not be listened on.

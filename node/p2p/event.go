@@ -16,7 +16,7 @@ type Frame struct {
 }
 
 // Event is something that happened on the network: [Opened], [Received],
-// [Closed], [DialFailed], [Addresses], [Seen], [Reserved] or [Woke].
+// [Closed], [DialFailed], [Addresses], [Seen], [Reserved], [Woke] or [Deaf].
 //
 // For one conn the order is Opened, any number of Received, Closed. Closed comes
 // exactly once for each Opened, unless the Host is closed first.
@@ -70,6 +70,9 @@ type (
 		Conn uint64
 		On   bool
 	}
+	// Deaf says that nobody can reach the host by QUIC any more. Close it and any other
+	// that it shares its sockets with, and open one that comes after none.
+	Deaf struct{}
 	// Woke says that the wall clock jumped against the monotonic clock by Jump:
 	// the machine slept, or the clock was set. Call [Host.Clear].
 	Woke struct{ Jump time.Duration }
@@ -83,6 +86,7 @@ func (Addresses) event()  {}
 func (Seen) event()       {}
 func (Reserved) event()   {}
 func (Woke) event()       {}
+func (Deaf) event()       {}
 
 // Class says what kind of address the other side of a conn has. The address
 // itself is not told: it must not reach logs or screens by accident.

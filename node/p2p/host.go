@@ -24,20 +24,23 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
 // Host is one transport key on the network. Its methods may be called from any
 // goroutine; none of them waits for the network, except Close.
 type Host struct {
-	key    identity.TransportKey
-	log    *slog.Logger
-	libp2p host.Host
-	relay  *relay.Relay
-	swarm  *swarm.Swarm
-	gater  *gater
-	ids    *atomic.Uint64
-	listed []wire.Address // what is listened on; fixed after Open
+	key       identity.TransportKey
+	log       *slog.Logger
+	libp2p    host.Host
+	relay     *relay.Relay
+	resources network.ResourceManager
+	swarm     *swarm.Swarm
+	gater     *gater
+	ids       *atomic.Uint64
+	socks     *sockets
+	listed    []wire.Address // what is listened on; fixed after Open
 
 	events  chan Event    // eventsQueued; when full, readers of streams wait
 	closing chan struct{} // closed when Close begins
@@ -52,6 +55,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	closed  bool
+	retired bool           // does not listen any more
 	running sync.WaitGroup // every goroutine of the Host; added to under mu only
 	links   map[network.Conn]*link
 	conns   map[uint64]*conn
@@ -90,8 +94,7 @@ func Open(c Config) (*Host, error) {
 		h.clocks = machineClocks()
 	}
 	h.gater = &gater{lan: c.Profile == LAN, strangers: h.strangers, ledger: cmp.Or(c.Ledger, egress.New(nil)), dials: map[peer.ID]*dialGrant{}}
-	h.libp2p, err = newLibp2p(c, key, h.gater)
-	if err != nil {
+	if err := h.make(c, key); err != nil {
 		return nil, fmt.Errorf("make host: %w", err)
 	}
 	h.swarm = h.libp2p.Network().(*swarm.Swarm)
@@ -103,8 +106,32 @@ func Open(c Config) (*Host, error) {
 		return nil, err
 	}
 	h.spawn(h.watch)
+	h.spawn(h.watchSockets)
 	h.log.Info("network open", "addresses", len(h.listed))
 	return h, nil
+}
+
+// make makes the host of libp2p, which does not listen yet, on sockets of its own or on
+// those of the one before it.
+func (h *Host) make(c Config, key crypto.PrivKey) error {
+	if c.After != nil {
+		h.socks = c.After.socks
+		h.socks.share()
+	} else {
+		var options []quicreuse.Option
+		if c.Simulation != nil {
+			options = c.Simulation.Sockets
+		}
+		var err error
+		if h.socks, err = newSockets(options); err != nil {
+			return err
+		}
+	}
+	var err error
+	if h.libp2p, h.resources, err = newLibp2p(c, key, h.gater, h.socks.quic); err != nil {
+		return errors.Join(err, h.socks.leave())
+	}
+	return nil
 }
 
 // start begins to listen, and what connections are made of and for.
@@ -115,15 +142,52 @@ func (h *Host) start(c Config, key crypto.PrivKey, ports []netip.AddrPort, optio
 	if err := h.startPunching(); err != nil {
 		return fmt.Errorf("start punching: %w", err)
 	}
-	return h.listen(ports, optional, c.Simulation != nil)
+	if c.After != nil {
+		c.After.retire()
+	}
+	h.socks.listenTo(h.resources)
+	if err := h.listen(ports, optional, c.Simulation != nil); err != nil {
+		return err
+	}
+	return h.socks.keep(h.swarm.ListenAddresses())
+}
+
+// retire has the host listen no longer. Its connections go on, and those that it makes.
+func (h *Host) retire() {
+	h.mu.Lock()
+	h.retired = true
+	h.mu.Unlock()
+	var direct []ma.Multiaddr
+	for _, m := range h.swarm.ListenAddresses() {
+		if _, ok := wireAddress(m); ok { // not what waits for circuits
+			direct = append(direct, m)
+		}
+	}
+	h.swarm.ListenClose(direct...)
+}
+
+// watchSockets reports when nobody can come in any more.
+func (h *Host) watchSockets() {
+	select {
+	case <-h.closing:
+		return
+	case <-h.socks.deaf:
+	}
+	h.mu.Lock()
+	retired := h.retired
+	h.mu.Unlock()
+	if !retired {
+		h.emit(Deaf{}, nil)
+	}
 }
 
 // end closes what libp2p has.
 func (h *Host) end() error {
-	if h.relay == nil {
-		return h.libp2p.Close()
+	var err error
+	if h.relay != nil {
+		err = h.relay.Close()
 	}
-	return errors.Join(h.relay.Close(), h.libp2p.Close())
+	return errors.Join(err, h.libp2p.Close(), h.socks.leave())
 }
 
 // listen listens on every address for QUIC and for TCP.

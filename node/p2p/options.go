@@ -20,6 +20,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
 	ma "github.com/multiformats/go-multiaddr"
@@ -42,12 +43,12 @@ const (
 //     the contact sleeps, and a hundred of those would switch QUIC off.
 //   - an address nearby has as long to answer as any other: it may be a busy machine.
 //   - TCP does not share its port: two profiles on one port would be one too many.
-func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (host.Host, error) {
+func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater, sockets *quicreuse.ConnManager) (host.Host, network.ResourceManager, error) {
 	silenceLibp2p()
 	store, err := pstoremem.NewPeerstore(pstoremem.WithMaxAddresses(addressesMax),
 		pstoremem.WithMaxAddressesPerPeer(peerAddressesMax))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := []libp2p.Option{
 		libp2p.Identity(key),
@@ -56,6 +57,7 @@ func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (hos
 		libp2p.AddrsFactory(noAddresses),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Transport(quic.NewTransport),
+		libp2p.QUICReuse(func() (*quicreuse.ConnManager, error) { return sockets, nil }),
 		libp2p.Peerstore(store),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
 		libp2p.ConnectionGater(gater),
@@ -69,17 +71,15 @@ func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater) (hos
 		libp2p.IPv6BlackHoleSuccessCounter(nil),
 		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout), swarm.WithDialTimeoutLocal(dialTimeout)),
 	}
-	if c.Simulation != nil {
-		options = append(options, c.Simulation.Network, libp2p.ResourceManager(&network.NullResourceManager{}))
-		return libp2p.New(options...)
+	var resources network.ResourceManager = &network.NullResourceManager{}
+	if c.Simulation == nil {
+		if resources, err = newResources(); err != nil {
+			return nil, nil, err
+		}
+		options = append(options, libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()))
 	}
-	resources, err := newResources()
-	if err != nil {
-		return nil, err
-	}
-	options = append(options, libp2p.ResourceManager(resources),
-		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()))
-	return libp2p.New(options...)
+	h, err := libp2p.New(append(options, libp2p.ResourceManager(resources))...)
+	return h, resources, err
 }
 
 // newResources makes the resource manager: a fixed limit for everything.

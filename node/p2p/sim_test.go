@@ -27,7 +27,7 @@ func joinWith(t *testing.T, w *lab.World, n byte, c Config) *Host {
 	t.Helper()
 	place := w.Join(n)
 	c.Seed, c.Listen = identity.TransportSeed{n}, []string{place.Listen}
-	c.Simulation = &Simulation{Network: place.Network, Interfaces: place.Interfaces}
+	c.Simulation = &Simulation{Sockets: place.Sockets, Interfaces: place.Interfaces}
 	h, err := Open(c)
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,13 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 	"github.com/libp2p/go-libp2p/x/simlibp2p"
 	"github.com/marcopolo/simnet"
 )
@@ -48,9 +50,10 @@ type World struct {
 
 // Place is where one host of a World lives.
 type Place struct {
-	Network    libp2p.Option  // in place of the machine's network; for one host at a time
-	Interfaces []netip.Prefix // what the host sees of its surroundings
-	Listen     string         // "ip:port", the only address of the place
+	Sockets    []quicreuse.Option // in place of the machine's network; for hosts that share their sockets
+	Network    libp2p.Option      // the same for one host that is none of ours
+	Interfaces []netip.Prefix     // what the host sees of its surroundings
+	Listen     string             // "ip:port", the only address of the place
 }
 
 // NewWorld makes a world in which nobody is cut off.
@@ -66,10 +69,21 @@ func NewWorld() *World {
 func (w *World) Join(n byte) Place {
 	ip := worldAddress(n)
 	return Place{
+		Sockets: []quicreuse.Option{
+			quicreuse.OverrideSourceIPSelector(func() (quicreuse.SourceIPSelector, error) { return onlyPlace(ip), nil }),
+			quicreuse.OverrideListenUDP(func(_ string, at *net.UDPAddr) (net.PacketConn, error) { return w.net.NewEndpoint(at, w.link), nil }),
+		},
 		Network:    simlibp2p.QUICSimnet(w.net, w.link),
 		Interfaces: []netip.Prefix{netip.PrefixFrom(ip, 8)},
 		Listen:     netip.AddrPortFrom(ip, worldPort).String(),
 	}
+}
+
+// onlyPlace is the one address that packets leave from.
+type onlyPlace netip.Addr
+
+func (p onlyPlace) PreferredSourceIPForDestination(*net.UDPAddr) (net.IP, error) {
+	return netip.Addr(p).AsSlice(), nil
 }
 
 // Start lets packets flow. The first hosts must have joined and listen.
