@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/node/lan"
 	"pabal/node/p2p"
 )
 
@@ -50,6 +51,10 @@ type Config struct {
 	Log *slog.Logger
 	// Ready, if not nil, is called once when the API's listeners are up.
 	Ready func(api.Discovery)
+
+	// Set by tests of this package only.
+	simulation *p2p.Simulation               // in place of the machine's network
+	look       func() ([]lan.Network, error) // in place of the machine's local networks
 }
 
 // NewProfile is what a new profile begins with.

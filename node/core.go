@@ -37,15 +37,18 @@ type core struct {
 	late       map[uint64]chan<- answer // of those whose Reply comes in a later Output, by ref
 	peer       *protocol.Peer
 	machine    protocol.Config
-	host       *p2p.Host
+	host       *p2p.Host        // under the transport key of the day
 	arrivals   <-chan p2p.Event // of host; nil while there is none
+	older      *p2p.Host        // under the key before that, while connections go on there; else nil
+	remains    <-chan p2p.Event // of older
+	lost       []uint64         // conns that ended with older, of which the Peer has not heard
 	ledger     *egress.Ledger   // its methods may be called by anybody
 	local      local
 	seeking    *seeking // in a public DHT; nil = off
 	conns      *atomic.Uint64
-	open       map[uint64]bool   // conns that the Peer knows
-	dials      map[uint64]uint64 // by the host's number, the Peer's of dials without an answer
-	lastDial   uint64            // the host's; a Peer that is made anew begins at 1 again
+	open       map[uint64]*p2p.Host // conns that the Peer knows, by their hosts
+	dials      map[uint64]uint64    // by the host's number, the Peer's of dials without an answer
+	lastDial   uint64               // the host's; a Peer that is made anew begins at 1 again
 	hostDay    uint32
 	hostStays  bool                    // its key is for every day
 	lookedAt   time.Time               // for contacts without a path
@@ -102,7 +105,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 		config: config, log: config.Log, store: st, events: events, peer: peer, machine: machine,
 		requests: make(chan request, queueLen), results: make(chan finished, queueLen),
 		done: make(chan struct{}), stamps: make(chan struct{}, stampsMax),
-		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]bool), dials: make(map[uint64]uint64), unindexed: true,
+		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]*p2p.Host), dials: make(map[uint64]uint64), unindexed: true,
 		late: make(map[uint64]chan<- answer),
 	}
 	c.stepped.Store(c.config.now().UnixNano())
@@ -113,7 +116,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 	if err := c.openLocal(); err != nil {
 		return nil, err
 	}
-	if err := c.openHost(); err != nil {
+	if err := c.openHost(nil); err != nil {
 		return nil, errors.Join(err, c.local.lan.Close())
 	}
 	return c, nil
@@ -123,7 +126,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 // it: what is asked for next may need our addresses.
 func (c *core) begin(ctx context.Context) error {
 	var b batch
-	c.network(&b, <-c.arrivals)
+	c.network(&b, c.host, <-c.arrivals)
 	c.sound(&b, <-c.local.sounds)
 	c.tellDHT(&b)
 	return c.commit(ctx, &b)
@@ -141,7 +144,7 @@ func (c *core) run(ctx context.Context) error {
 	}
 	c.leaveDHT()
 	c.jobs.Wait()
-	return errors.Join(err, c.host.Close(), c.local.lan.Close())
+	return errors.Join(err, c.endOlder(), c.host.Close(), c.local.lan.Close())
 }
 
 func (c *core) loop(ctx context.Context) error {
@@ -160,7 +163,9 @@ func (c *core) loop(ctx context.Context) error {
 		case f := <-c.results:
 			c.finish(&b, f)
 		case e := <-c.arrivals:
-			c.network(&b, e)
+			c.network(&b, c.host, e)
+		case e := <-c.remains:
+			c.network(&b, c.older, e)
 		case e := <-c.local.sounds:
 			c.sound(&b, e)
 		case <-c.wake.C:
@@ -185,6 +190,10 @@ func (c *core) gather(b *batch) {
 		c.step(b, protocol.NearChanged{Near: c.local.near()})
 		c.tellDHT(b)
 	}
+	for _, conn := range c.lost {
+		c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(conn)})
+	}
+	c.lost = nil
 	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
 		select {
 		case r := <-c.requests:
@@ -192,7 +201,9 @@ func (c *core) gather(b *batch) {
 		case f := <-c.results:
 			c.finish(b, f)
 		case e := <-c.arrivals:
-			c.network(b, e)
+			c.network(b, c.host, e)
+		case e := <-c.remains:
+			c.network(b, c.older, e)
 		case e := <-c.local.sounds:
 			c.sound(b, e)
 		default:
@@ -423,10 +434,14 @@ func (c *core) full(ctx context.Context, b *batch, cause error) error {
 		return err
 	}
 	c.peer, c.anew = peer, true
-	for conn := range c.open {
-		c.host.Hangup(conn)
+	for conn, host := range c.open {
+		host.Hangup(conn)
 	}
 	clear(c.open)
+	if err := c.endOlder(); err != nil {
+		c.log.Warn("closing the network of the day before", "error", err)
+	}
+	c.lost = nil
 	clear(c.dials)
 	c.setWake(c.config.now(), c.fullUntil)
 	return nil

@@ -41,7 +41,7 @@ func (c *core) openLocal() error {
 	if err != nil {
 		return err
 	}
-	c.local = local{lan: lan.Open(lan.Config{Ledger: c.ledger, Log: c.log}), trusted: trusted, staying: map[lan.ID]trustedNetwork{}}
+	c.local = local{lan: lan.Open(lan.Config{Ledger: c.ledger, Look: c.config.look, Log: c.log}), trusted: trusted, staying: map[lan.ID]trustedNetwork{}}
 	c.local.sounds = c.local.lan.Events()
 	return nil
 }

@@ -50,7 +50,7 @@ func newTestCore(t *testing.T, listen ...string) *core {
 	c.wake = time.NewTimer(time.Hour)
 	t.Cleanup(func() {
 		c.jobs.Wait()
-		if err := errors.Join(c.host.Close(), c.local.lan.Close(), st.Close(), profile.Close()); err != nil {
+		if err := errors.Join(c.endOlder(), c.host.Close(), c.local.lan.Close(), st.Close(), profile.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -97,7 +97,7 @@ func linkToNowhere(t *testing.T, machine protocol.Config) string {
 // the new host must dial it again, since the old one will never answer.
 func TestRotationAnswersDials(t *testing.T) {
 	c := newTestCore(t, "127.0.0.1:0")
-	c.batch(t, func(b *batch) { c.network(b, <-c.arrivals) })
+	c.batch(t, func(b *batch) { c.network(b, c.host, <-c.arrivals) })
 	var contact protocol.ContactID
 	c.batch(t, func(b *batch) {
 		out, err := c.peer.Step(time.Now(), protocol.AddContact{Link: linkToNowhere(t, c.machine)})
@@ -112,8 +112,7 @@ func TestRotationAnswersDials(t *testing.T) {
 		t.Fatalf("the contact is not dialled: %+v", why)
 	}
 	port := c.keptPort()
-	c.hostDay--
-	c.batch(t, c.rotate)
+	c.batch(t, c.change)
 	if e := (<-c.arrivals).(p2p.Addresses); port == 0 || e.Own[0].Port != port {
 		t.Errorf("the port was %d, with the new key it is %d", port, e.Own[0].Port)
 	}
@@ -130,11 +129,10 @@ func TestRotationAnswersDials(t *testing.T) {
 // opened: the loop must go on serving, and open one when it can.
 func TestRotationWithoutPort(t *testing.T) {
 	c := newTestCore(t, "127.0.0.1:0")
-	c.batch(t, func(b *batch) { c.network(b, <-c.arrivals) })
+	c.batch(t, func(b *batch) { c.network(b, c.host, <-c.arrivals) })
 	listen := c.config.Listen
 	c.config.Listen = []string{"nowhere"}
-	c.hostDay--
-	c.batch(t, c.rotate)
+	c.batch(t, c.change)
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -149,7 +147,7 @@ func TestRotationWithoutPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.config.Listen = listen
-	c.batch(t, c.rotate)
+	c.batch(t, c.change)
 	if e, ok := (<-c.arrivals).(p2p.Addresses); !ok || len(e.Own) == 0 {
 		t.Error("there is no network when there could be one")
 	}

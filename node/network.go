@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -14,12 +15,14 @@ import (
 	"pabal/store"
 )
 
-// openHost starts the network under the transport key of the day.
-func (c *core) openHost() error {
+// openHost starts the network under the transport key of the day, in the place of the host
+// before it, if there is one.
+func (c *core) openHost(after *p2p.Host) error {
 	now := c.config.now()
 	listen, fixed := c.listen()
 	config := p2p.Config{
-		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, Conns: c.conns, Log: c.log, Ledger: c.ledger,
+		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, After: after,
+		Conns: c.conns, Log: c.log, Ledger: c.ledger, Simulation: c.config.simulation,
 	}
 	host, err := p2p.Open(config)
 	if err != nil && fixed { // somebody took our port: another one is better than none
@@ -33,14 +36,64 @@ func (c *core) openHost() error {
 	return nil
 }
 
-// rotate changes to the transport key of a new day. Conversations reconnect at
-// once: contacts know the next key. A host that cannot be opened is tried again at
-// every tick.
+// rotate changes to the transport key of a new day, when it has come. What cannot be done
+// is tried again at every tick.
 func (c *core) rotate(b *batch) {
-	if c.arrivals != nil && (c.hostStays || c.peer.KeyDay(c.config.now()) == c.hostDay) {
+	now := c.config.now()
+	switch {
+	case c.arrivals == nil:
+		c.restart(b)
+	case c.hostStays || c.peer.KeyDay(now) == c.hostDay:
+	case c.peer.Transport(now).Public() == c.host.Key(): // it stays from now on
+		c.hostDay, c.hostStays = c.peer.KeyDay(now), c.peer.KeepsTransport()
+	default:
+		c.change(b)
+	}
+}
+
+// change opens the host under the next key. Connections go on at the one before until the
+// Peer has replaced them.
+func (c *core) change(b *batch) {
+	if err := c.endOlder(); err != nil { // we slept for a day
+		c.log.Warn("closing the network of the day before", "error", err)
+	}
+	before, arrivals := c.host, c.arrivals
+	if err := c.openHost(before); err != nil {
+		c.log.Error("the transport key is not changed", "error", err)
 		return
 	}
-	if err := c.host.Close(); err != nil {
+	c.older, c.remains = before, arrivals
+	c.giveUp(b)
+	c.step(b, protocol.Rotated{Key: c.host.Key()})
+}
+
+// giveUp answers the dials under way.
+func (c *core) giveUp(b *batch) {
+	for _, dial := range c.dials {
+		c.step(b, protocol.DialFailed{Dial: dial, Code: string(p2p.CodeUnreachable)})
+	}
+	clear(c.dials)
+}
+
+// endOlder closes the host of the key before, with what is left of its connections.
+func (c *core) endOlder() error {
+	older := c.older
+	if older == nil {
+		return nil
+	}
+	c.older, c.remains = nil, nil
+	for conn, host := range c.open {
+		if host == older {
+			delete(c.open, conn)
+			c.lost = append(c.lost, conn)
+		}
+	}
+	return older.Close()
+}
+
+// restart closes the network and opens it anew.
+func (c *core) restart(b *batch) {
+	if err := errors.Join(c.endOlder(), c.host.Close()); err != nil {
 		c.log.Warn("closing the network", "error", err)
 	}
 	c.arrivals = nil
@@ -48,23 +101,20 @@ func (c *core) rotate(b *batch) {
 		c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(conn)})
 	}
 	clear(c.open)
-	for _, dial := range c.dials {
-		c.step(b, protocol.DialFailed{Dial: dial, Code: string(p2p.CodeUnreachable)})
-	}
-	clear(c.dials)
-	if err := c.openHost(); err != nil {
+	c.giveUp(b)
+	if err := c.openHost(nil); err != nil {
 		c.log.Error("network is down", "error", err)
 		return
 	}
-	c.step(b, protocol.Rotated{})
+	c.step(b, protocol.Reconnect{})
 }
 
-// network turns what the host tells into inputs.
-func (c *core) network(b *batch, e p2p.Event) {
+// network turns what a host tells into inputs.
+func (c *core) network(b *batch, host *p2p.Host, e p2p.Event) {
 	switch e := e.(type) {
 	case p2p.Received:
 		b.frames += len(e.Frames)
-		if !c.open[e.Conn] {
+		if c.open[e.Conn] == nil {
 			return
 		}
 		for _, f := range e.Frames {
@@ -73,15 +123,15 @@ func (c *core) network(b *batch, e p2p.Event) {
 	case p2p.Opened:
 		dial, asked := c.answered(e.Dial)
 		if !e.Inbound && !asked {
-			c.host.Hangup(e.Conn)
+			host.Hangup(e.Conn)
 			return
 		}
-		c.open[e.Conn] = true
+		c.open[e.Conn] = host
 		c.step(b, protocol.ConnOpened{
 			Conn: protocol.ConnID(e.Conn), Local: e.Local, Remote: e.Remote, Inbound: e.Inbound, Dial: dial, Relayed: e.Relayed,
 		})
 	case p2p.Closed:
-		if c.open[e.Conn] {
+		if c.open[e.Conn] != nil {
 			delete(c.open, e.Conn)
 			c.log.Debug("connection closed", "code", string(e.Code))
 			c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(e.Conn)})
@@ -92,6 +142,9 @@ func (c *core) network(b *batch, e p2p.Event) {
 			c.step(b, protocol.DialFailed{Dial: dial, Code: string(e.Code)})
 		}
 	case p2p.Addresses:
+		if host != c.host {
+			return
+		}
 		c.keepPort(b, e)
 		c.place = protocol.NetworkChanged{Own: e.Own, Subnets: e.Subnets}
 		c.step(b, c.place)
@@ -102,8 +155,12 @@ func (c *core) network(b *batch, e p2p.Event) {
 			c.step(b, protocol.RelayReserved{Conn: protocol.ConnID(e.Conn), On: e.On})
 		}
 	case p2p.Woke:
-		c.host.Clear()
-		c.step(b, protocol.Reconnect{})
+		host.Clear()
+		if host == c.host {
+			c.step(b, protocol.Reconnect{})
+		}
+	case p2p.Deaf:
+		c.restart(b)
 	}
 }
 
@@ -124,7 +181,7 @@ func (c *core) sends(ctx context.Context, sends []protocol.Send) {
 		if len(frames) > 0 {
 			// A conn that is gone or slow reports Closed: what it did not carry is
 			// sent again on the next one.
-			_ = c.host.Send(uint64(to), frames)
+			_ = c.hostOf(to).Send(uint64(to), frames)
 			frames = nil
 		}
 	}
@@ -138,23 +195,28 @@ func (c *core) sends(ctx context.Context, sends []protocol.Send) {
 			to = s.Conn
 			frames = append(frames, p2p.Frame{Type: s.Type, Body: s.Body})
 		case protocol.Authenticate:
-			c.host.Authenticate(uint64(s.Conn))
-			c.host.SetActive(uint64(s.Conn), s.Active)
+			c.hostOf(s.Conn).Authenticate(uint64(s.Conn))
+			c.hostOf(s.Conn).SetActive(uint64(s.Conn), s.Active)
 		case protocol.Hangup:
+			host := c.hostOf(s.Conn)
 			delete(c.open, uint64(s.Conn))
-			c.host.Hangup(uint64(s.Conn))
+			host.Hangup(uint64(s.Conn))
+		case protocol.LeaveKey:
+			if err := c.endOlder(); err != nil {
+				c.log.Warn("closing the network of the day before", "error", err)
+			}
 		case protocol.RelayHelp:
-			c.host.Help(uint64(s.Conn), p2p.RelayName(s.Name))
+			c.hostOf(s.Conn).Help(uint64(s.Conn), p2p.RelayName(s.Name))
 		case protocol.RelayAdmit:
-			c.host.Admit(uint64(s.Conn), p2p.RelayName(s.Name))
+			c.hostOf(s.Conn).Admit(uint64(s.Conn), p2p.RelayName(s.Name))
 		case protocol.RelayReserve:
-			c.host.Reserve(uint64(s.Conn), s.On)
+			c.hostOf(s.Conn).Reserve(uint64(s.Conn), s.On)
 		case protocol.LetPunch:
-			c.host.LetPunch(uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
+			c.hostOf(s.Conn).LetPunch(uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
 		case protocol.Punch:
 			c.lastDial++
 			c.dials[c.lastDial] = s.Dial
-			c.host.Punch(c.lastDial, uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
+			c.hostOf(s.Conn).Punch(c.lastDial, uint64(s.Conn), egress.Reason{Rung: egress.Punch, Contact: s.For})
 		case protocol.Beacon:
 			c.beacon(s)
 		case protocol.PublishRecord:
@@ -171,6 +233,15 @@ func (c *core) sends(ctx context.Context, sends []protocol.Send) {
 		}
 	}
 	flush()
+}
+
+// hostOf returns the host of a conn; of one that is gone, the one of today, which knows
+// as little of it.
+func (c *core) hostOf(conn protocol.ConnID) *p2p.Host {
+	if host := c.open[uint64(conn)]; host != nil {
+		return host
+	}
+	return c.host
 }
 
 func relays(conns []protocol.ConnID) (out []uint64) {

@@ -72,6 +72,7 @@ func (w *town) refuses(s *side, file []byte, code string) {
 
 // rows are what a side has written of the conversation with its contacts.
 type rows struct {
+	self          PutSelf
 	contacts      map[ContactID]PutContact
 	sessions      map[[32]byte]PutSession
 	conversations map[ConversationID]PutConversation
@@ -87,7 +88,7 @@ func newRows() *rows {
 }
 
 func (r *rows) clone() *rows {
-	return &rows{maps.Clone(r.contacts), maps.Clone(r.sessions), maps.Clone(r.conversations), maps.Clone(r.outbox), slices.Clone(r.own)}
+	return &rows{r.self, maps.Clone(r.contacts), maps.Clone(r.sessions), maps.Clone(r.conversations), maps.Clone(r.outbox), slices.Clone(r.own)}
 }
 
 func outboxKeyOf(sid [32]byte, index uint32) (key [36]byte) {
@@ -98,6 +99,8 @@ func outboxKeyOf(sid [32]byte, index uint32) (key [36]byte) {
 
 func (r *rows) keep(w Write) {
 	switch w := w.(type) {
+	case PutSelf:
+		r.self = w
 	case PutContact:
 		r.contacts[w.ID] = w
 	case PutSession:

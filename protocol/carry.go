@@ -65,12 +65,21 @@ func (at place) received() []wire.Address { return courierAddresses(at.couriers,
 // counter returns the first connection to the node with a transport key on which deposits
 // are taken, or nil.
 func (p *Peer) counter(key identity.TransportKey) (first *conn) {
-	for id, k := range p.conns {
-		if k.remote == key && k.proved && (k.proof == byMailbox || k.proof == byPair) && (first == nil || id < first.id) {
+	for _, k := range p.conns {
+		if k.remote == key && k.proved && (k.proof == byMailbox || k.proof == byPair) && (first == nil || k.before(first)) {
 			first = k
 		}
 	}
 	return first
+}
+
+// before reports whether a connection is better to speak with a courier on than another one:
+// by it we are reached, or reach others, as long as our key is this one.
+func (k *conn) before(other *conn) bool {
+	if k.older != other.older {
+		return other.older
+	}
+	return k.id < other.id
 }
 
 func (p *Peer) connsInOrder() []*conn {

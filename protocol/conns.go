@@ -17,6 +17,8 @@ type conn struct {
 	local, remote identity.TransportKey
 	inbound       bool
 	relayed       bool
+	older         bool // under a transport key that was ours before
+	moved         bool // the other side says that it has another one by now
 	opened        time.Time
 	used          time.Time // last frame that was not ours
 
@@ -90,6 +92,7 @@ func (k *conn) path() bool { return k.contact != nil && slices.Contains(k.contac
 
 func (p *Peer) connOpened(now time.Time, in ConnOpened) error {
 	k := &conn{id: in.Conn, local: in.Local, remote: in.Remote, inbound: in.Inbound, relayed: in.Relayed, opened: now, used: now}
+	k.older = p.key != (identity.TransportKey{}) && in.Local != p.key
 	p.conns[in.Conn] = k
 	if in.Inbound {
 		if in.Relayed {
@@ -462,6 +465,7 @@ func (p *Peer) attach(now time.Time, c *contact, k *conn) {
 	}
 	p.greet(now, c, k)
 	p.settled(c, k)
+	p.replace(c, k)
 }
 
 // confirmDay notes the day that an authenticated contact has reached, erases
@@ -503,24 +507,12 @@ func (p *Peer) networkChanged(now time.Time, in NetworkChanged) {
 
 // reconnect clears every back-off and tries each contact once.
 func (p *Peer) reconnect(now time.Time) {
-	for _, c := range p.contacts {
-		c.backoff.Clear()
-	}
-	p.rotated(now)
-}
-
-// rotated tries each contact once.
-func (p *Peer) rotated(now time.Time) {
 	for _, t := range p.posts {
 		t.backoff.Clear()
 	}
 	found := p.foundFromOutside(now)
 	for _, c := range p.contactsInOrder() {
-		if c.off() {
-			c.backoff.Again()
-		} else {
-			c.backoff.Clear()
-		}
+		c.backoff.Clear()
 		c.relay = relaying{dialing: c.relay.dialing}
 		c.wanted = len(c.conns) == 0
 		c.sought = !found
@@ -564,12 +556,16 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 	if c.dialing != 0 || !c.needsPath(now) || c.backoff.Next().After(now) {
 		return
 	}
+	if c.moving() && p.proving(c) {
+		c.backoff.Hold(now.Add(helloAnswered))
+		return
+	}
 	if p.crowded() {
 		c.backoff.Hold(now.Add(dialAgain))
 		return
 	}
 	p.dialNear(now, c)
-	keys, addresses := p.keysOf(now, c), p.addressesOf(c)
+	keys, addresses := c.unmoved(p.keysOf(now, c)), p.addressesOf(c)
 	if len(keys) == 0 || len(addresses) == 0 {
 		c.wanted = false
 		if !c.asksByCourier() && c.seen.dialing == 0 {
@@ -655,28 +651,4 @@ func keysAround(first uint32, keys []identity.TransportKey, today uint32) []iden
 		return keys[:min(len(keys), keysInTurnMax)]
 	}
 	return keys[len(keys)-1:]
-}
-
-// KeyDay is the day whose transport key is ours at now.
-func (p *Peer) KeyDay(now time.Time) uint32 { return dayOf(now.Add(p.config.KeyOffset)) }
-
-// transportKeys returns the first day of our transport keys and those of n days from
-// then on; one if we keep it.
-func (p *Peer) transportKeys(now time.Time, n int) (first uint32, keys []identity.TransportKey) {
-	chain := p.self.transport(p.KeyDay(now))
-	if f := p.self.state.Fixed; f != nil {
-		return chain.Day, []identity.TransportKey{f.Public()}
-	}
-	return chain.Day, chain.Keys(n)
-}
-
-// KeepsTransport reports whether our transport key is the same on every day.
-func (p *Peer) KeepsTransport() bool { return p.self.state.Fixed != nil }
-
-// Transport returns the seed of the transport key that is ours at now.
-func (p *Peer) Transport(now time.Time) identity.TransportSeed {
-	if p.self.state.Fixed != nil {
-		return *p.self.state.Fixed
-	}
-	return p.self.transport(p.KeyDay(now)).Seed
 }

@@ -231,8 +231,10 @@ func (c *contact) session(sid [32]byte) *pairSession {
 // reachable reports whether there is anything to dial for.
 func (c *contact) needsPath(now time.Time) bool {
 	switch {
-	case c.row.Blocked || c.row.Phase == ContactFailed || len(c.conns) > 0:
+	case c.row.Blocked || c.row.Phase == ContactFailed:
 		return false
+	case len(c.conns) > 0:
+		return c.moving()
 	case c.row.Phase == ContactRequested, c.wanted, c.courier(), len(c.state.Closing) > 0:
 		return true
 	}

@@ -35,6 +35,9 @@ func (p *Peer) clockWentBack(now time.Time) {
 	}
 	p.near.calls.Begin(now)
 	p.search.next, p.search.began, p.search.made = time.Time{}, earlier(p.search.began, now), 0
+	if !p.olderUntil.IsZero() {
+		p.olderUntil = earlier(p.olderUntil, now.Add(keyOverlap))
+	}
 	for _, k := range p.conns {
 		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
 	}
@@ -81,6 +84,7 @@ func (p *Peer) scan(now time.Time) error {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
 	}
+	p.dueBy(p.nextKey(now))
 	p.callNear(now)
 	p.forgetPosts(now)
 	p.seek(now)
@@ -198,7 +202,8 @@ func (c *contact) nextDue(now time.Time) time.Time {
 				add(c.activity.Add(openConversationFor + time.Second))
 			}
 		}
-	} else if c.dialing == 0 && c.needsPath(now) {
+	}
+	if c.dialing == 0 && c.needsPath(now) {
 		add(later(c.backoff.Next(), now))
 	}
 	if c.relayable(now) && c.relay.dialing == 0 {

@@ -20,6 +20,7 @@ func (p *Peer) flush(now time.Time) error {
 			return err
 		}
 	}
+	p.leaveKey(now)
 	if p.furnishDue {
 		p.furnish(now)
 	}

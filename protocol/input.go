@@ -183,10 +183,9 @@ type (
 		Dial uint64
 		Code string
 	}
-	// Rotated says that our transport key is another one, and that all connections are
-	// gone for that. Everybody is tried, but for those who are off it is no reason to
-	// hurry.
-	Rotated struct{}
+	// Rotated says that our transport key is another one from now on: that of Transport.
+	// Dials under way have failed; connections go on under the older one until LeaveKey.
+	Rotated struct{ Key identity.TransportKey }
 	// NetworkChanged tells our own addresses and the subnets of our interfaces.
 	NetworkChanged struct {
 		Own     []wire.Address

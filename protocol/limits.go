@@ -79,6 +79,9 @@ const (
 	dialsMax            = 64                     // to contacts and couriers at once: the network layer starts each at once
 	dialAgain           = time.Second            // when there are as many
 	helloAnswered       = 10 * time.Second       // on a connection that we dialled
+	keyOverlap          = time.Hour              // connections under an older transport key go on, at most
+	keyLinger           = 5 * time.Second        // behind the end of the last one
+	moveAnswered        = 10 * time.Second       // who is asked to dial anew is not dialled
 	relayHeadStart      = 500 * time.Millisecond // of a direct dial
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased

@@ -50,6 +50,8 @@ type (
 		Rung      Rung      // why these addresses
 		For       ContactID // on whose behalf
 	}
+	// LeaveKey ends what goes on under older transport keys of ours.
+	LeaveKey struct{}
 	// Beacon sends a datagram to everybody on a local network, from our address there,
 	// unless we are in another network by now.
 	Beacon struct {
@@ -143,6 +145,7 @@ func (SendFrame) send()    {}
 func (Authenticate) send() {}
 func (Hangup) send()       {}
 func (Dial) send()         {}
+func (LeaveKey) send()     {}
 func (Beacon) send()       {}
 
 // ConnID names a connection; the network layer never uses one twice in a run.

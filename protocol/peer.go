@@ -59,13 +59,15 @@ type Peer struct {
 	dirtyInvites       map[InviteID]bool
 	dirtyRequests      map[RequestID]bool
 
-	live      int       // contacts with a connection
-	nextDue   time.Time // when scan has something to do; zero = at once
-	clockDay  uint32    // of the last authenticated contact whose day differs from ours, 0 = none
-	recordDue time.Time // our addresses changed: tell the contacts then
-	lastTurn  time.Time // when the last contact of those who are off is tried
-	lastNow   time.Time
-	out       *Output // of the Step under way
+	live       int                   // contacts with a connection
+	nextDue    time.Time             // when scan has something to do; zero = at once
+	clockDay   uint32                // of the last authenticated contact whose day differs from ours, 0 = none
+	recordDue  time.Time             // our addresses changed: tell the contacts then
+	key        identity.TransportKey // ours now; zero until it changes the first time in a run
+	olderUntil time.Time             // there may be connections under an older one until then; zero = there are none
+	lastTurn   time.Time             // when the last contact of those who are off is tried
+	lastNow    time.Time
+	out        *Output // of the Step under way
 }
 
 var (
@@ -143,7 +145,7 @@ func (p *Peer) route(now time.Time, in Input) error {
 	case DialFailed:
 		p.dialFailed(now, in)
 	case Rotated:
-		p.rotated(now)
+		p.rotated(now, in.Key)
 	case NetworkChanged:
 		p.networkChanged(now, in)
 	case SeenAt:

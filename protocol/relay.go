@@ -43,7 +43,8 @@ func (p *Peer) relayFailed(now time.Time, c *contact, code string) {
 // relayable reports whether a contact is tried through its couriers: something waits for
 // it, or perhaps it waits for us, and it has named one.
 func (c *contact) relayable(now time.Time) bool {
-	return c.needsPath(now) && (c.waits() || c.state.Repair != nil || c.wanted && c.sought) && c.row.Phase == ContactEstablished &&
+	waits := c.waits() || c.state.Repair != nil || c.wanted && c.sought || c.moving()
+	return c.needsPath(now) && waits && c.row.Phase == ContactEstablished &&
 		c.state.Record != nil && len(c.state.Record.Mailboxes) > 0
 }
 
@@ -56,7 +57,7 @@ func (p *Peer) dialRelayed(now time.Time, c *contact) {
 	for _, at := range p.mailboxesOf(now, c) {
 		k := p.counter(at.Courier)
 		switch {
-		case k == nil:
+		case k == nil || k.older: // only the host of today dials
 			p.dialPost(now, c, at, p.pairTag(c))
 		case !k.relayed && !k.reaching[at.ID]:
 			if k.reaching == nil {

@@ -40,6 +40,8 @@ func (p *Peer) frameReceived(now time.Time, in FrameReceived) error {
 		return p.requestReceived(now, k, in.Body)
 	case wire.TypeAccept:
 		return p.acceptReceived(now, k, in.Body)
+	case wire.TypeMoved:
+		p.peerMoved(now, k)
 	case wire.TypeUnsupported:
 		p.unsupported(k.contact)
 	}

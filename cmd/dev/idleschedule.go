@@ -134,7 +134,7 @@ func triesOf(peer *protocol.Peer, start time.Time, counts func(wire.Address) boo
 			}
 		}
 		if next.Before(at) || next.Equal(start) {
-			in, at = protocol.Rotated{}, next
+			in, at = protocol.Rotated{Key: peer.Transport(next).Public()}, next
 			next = next.Add(24 * time.Hour)
 		}
 		if now = later(now, at); now.Sub(start) >= scheduleDays*24*time.Hour {

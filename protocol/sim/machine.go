@@ -402,9 +402,8 @@ func (m *machine) rotate() {
 	if m.peer.KeyDay(m.clock()) == m.hostDay {
 		return
 	}
-	m.w.network.closeAll(m, true)
 	m.openHost()
-	m.inbox = append(m.inbox, protocol.Rotated{})
+	m.inbox = append(m.inbox, protocol.Rotated{Key: m.hostKey})
 }
 
 // job does a job; its result comes back as an input.

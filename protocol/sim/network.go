@@ -153,6 +153,8 @@ func (n *network) send(m *machine, s protocol.Send) {
 		n.publish(m, s)
 	case protocol.LookUpRecord:
 		n.lookUp(m, s)
+	case protocol.LeaveKey:
+		n.leaveKey(m)
 	case protocol.Punch, protocol.LetPunch, protocol.RelayHelp, protocol.RelayAdmit, protocol.RelayReserve:
 		n.relaySend(m, s)
 	default:
@@ -341,6 +343,15 @@ func (n *network) closeAll(m *machine, told bool) {
 		delete(m.conns, e.id)
 		if told {
 			m.inbox = append(m.inbox, protocol.ConnClosed{Conn: e.id})
+		}
+	}
+}
+
+// leaveKey ends what is left of a machine's connections under older keys.
+func (n *network) leaveKey(m *machine) {
+	for _, e := range m.ends() {
+		if e.local != m.hostKey {
+			n.cut(e.conn)
 		}
 	}
 }

@@ -38,6 +38,7 @@ const (
 	TypePong         Type = 14 // answers a ping with its bytes
 	TypeMailbox      Type = 15 // has a courier open or close mailboxes
 	TypeReach        Type = 16 // asks a courier to connect us with the owner of a mailbox
+	TypeMoved        Type = 17 // asks who dialled to dial anew: the transport key is another one
 )
 
 // courierOverheadMax is what mailbox id, capability and type add to an envelope, at most.
@@ -73,6 +74,8 @@ func (t Type) bodySizes() (least, most int, known bool) {
 		return mailboxOrderSize, MailboxOrdersMax * mailboxOrderSize, true
 	case TypeReach:
 		return mailboxKeySize, mailboxKeySize, true
+	case TypeMoved:
+		return 0, 0, true
 	case TypeUnsupported:
 		return 2, 2, true
 	case TypePing, TypePong:
@@ -88,7 +91,7 @@ func (t Type) Name() string {
 		TypeRequest: "request", TypeAccept: "accept", TypeEnvelope: "envelope", TypeDeposit: "deposit",
 		TypeCollect: "collect", TypeAcknowledge: "acknowledge", TypeWithdraw: "withdraw", TypePush: "push",
 		TypeUnsupported: "unsupported", TypePing: "ping", TypePong: "pong",
-		TypeMailbox: "mailbox", TypeReach: "reach",
+		TypeMailbox: "mailbox", TypeReach: "reach", TypeMoved: "moved",
 	}
 	if t == 0 || int(t) >= len(names) {
 		return "unknown"

@@ -141,7 +141,7 @@ func TestFrameVectors(t *testing.T) {
 		Head  hexBytes `json:"header_of_smallest"`
 	}
 	var out []vector
-	for typ := TypeHello; typ <= TypeReach; typ++ {
+	for typ := TypeHello; typ <= TypeMoved; typ++ {
 		least, most, _ := typ.bodySizes()
 		out = append(out, vector{typ.Name(), typ, least, most, AppendFrame(nil, typ, make([]byte, least))[:FrameHeaderSize]})
 	}
