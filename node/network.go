@@ -151,7 +151,7 @@ func (c *core) network(b *batch, host *p2p.Host, e p2p.Event) {
 	case p2p.Seen:
 		c.step(b, protocol.SeenAt{By: e.By, At: e.At, Unasked: e.Unasked})
 	case p2p.Reserved:
-		if c.open[e.Conn] {
+		if c.open[e.Conn] != nil {
 			c.step(b, protocol.RelayReserved{Conn: protocol.ConnID(e.Conn), On: e.On})
 		}
 	case p2p.Woke:

@@ -129,6 +129,28 @@ func TestHostsFollowEachOther(t *testing.T) {
 	})
 }
 
+// TestWhoWasSpokenToDidNotComeByHimself: what the host before has sent to somebody opens a
+// firewall for him at the port that the next one has.
+func TestWhoWasSpokenToDidNotComeByHimself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.NewWorld()
+		a, b := apart(t, w, 1), apart(t, w, 2)
+		w.Start()
+		defer w.Close()
+		defer b.Close()
+		connectSimulated(t, a, b)
+		time.Sleep(2 * unaskedAfter) // long since it was dialled, and they still speak
+		place := w.Join(1)
+		follows := after(t, a, Config{Simulation: &Simulation{Sockets: place.Sockets}, interfaces: a.interfaces}, 9)
+		defer follows.Close()
+		defer a.Close()
+		connectSimulated(t, b, follows)
+		if got := next[Seen](t, follows); got.Unasked {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // TestDeafSocketIsReported: when a socket takes no connections any more, the host that
 // listens says so, and the one before it does not.
 func TestDeafSocketIsReported(t *testing.T) {

@@ -55,6 +55,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	closed  bool
+	before  *Host          // that listened here until this one did; nil: none, or one that is long gone
 	retired bool           // does not listen any more
 	running sync.WaitGroup // every goroutine of the Host; added to under mu only
 	links   map[network.Conn]*link
@@ -115,7 +116,7 @@ func Open(c Config) (*Host, error) {
 // those of the one before it.
 func (h *Host) make(c Config, key crypto.PrivKey) error {
 	if c.After != nil {
-		h.socks = c.After.socks
+		h.socks, h.before = c.After.socks, c.After
 		h.socks.share()
 	} else {
 		var options []quicreuse.Option
@@ -155,7 +156,7 @@ func (h *Host) start(c Config, key crypto.PrivKey, ports []netip.AddrPort, optio
 // retire has the host listen no longer. Its connections go on, and those that it makes.
 func (h *Host) retire() {
 	h.mu.Lock()
-	h.retired = true
+	h.retired, h.before = true, nil
 	h.mu.Unlock()
 	var direct []ma.Multiaddr
 	for _, m := range h.swarm.ListenAddresses() {

@@ -281,12 +281,28 @@ func (h *Host) unasked(l *link) bool {
 	if err != nil || from == l.observed.IP || slices.ContainsFunc(interfaces, near) {
 		return false
 	}
-	for _, other := range h.links {
-		if other != l && other.address.IP == from && !other.relayed && other.born.Before(l.born) {
+	if h.linkedBefore(l) {
+		return false
+	}
+	if h.before != nil { // it has the same port
+		h.before.mu.Lock()
+		defer h.before.mu.Unlock()
+		if h.before.linkedBefore(l) {
 			return false
 		}
 	}
 	return rendezvous.Public(l.address) && !h.gater.ledger.SentTo(from, l.born.Add(-unaskedAfter))
+}
+
+// linkedBefore reports whether there is a link, older than this one, with the address that
+// it comes from. h.mu is held.
+func (h *Host) linkedBefore(l *link) bool {
+	for _, other := range h.links {
+		if other != l && other.address.IP == l.address.IP && !other.relayed && other.born.Before(l.born) {
+			return true
+		}
+	}
+	return false
 }
 
 // startPunching answers punches and listens to where others see us.
