@@ -402,7 +402,12 @@ func (m *machine) rotate() {
 	if m.peer.KeyDay(m.clock()) == m.hostDay {
 		return
 	}
-	m.openHost()
+	before := m.hostKey
+	if m.openHost(); m.hostKey == before { // no connection lasts for ever: once a day they end
+		m.w.network.closeAll(m, true)
+		m.inbox = append(m.inbox, protocol.Reconnect{})
+		return
+	}
 	m.inbox = append(m.inbox, protocol.Rotated{Key: m.hostKey})
 }
 
