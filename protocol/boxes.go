@@ -145,7 +145,7 @@ func (p *Peer) termsReceived(c *contact, terms *wire.CourierTerms) {
 		}
 	} else {
 		c.state.Courier = &mailbox.Terms{QuotaBytes: terms.QuotaBytes, LifetimeDays: terms.LifetimeDays}
-		c.state.Declined, c.state.PartingSince = false, 0
+		c.state.PartingSince = 0
 		p.furnishDue = true
 	}
 	p.greetRelays(c)
@@ -292,11 +292,14 @@ func (p *Peer) newBox(c, courier *contact, today uint32) bool {
 	return true
 }
 
-// orderOn is what is asked of a courier once a connection.
+// orderOn is what is asked of a courier once a connection, and once a day as long as it has
+// not done it.
 type orderOn struct {
 	id    wire.MailboxID
 	close bool
 }
+
+func (p *Peer) orderDue(k *conn, o orderOn) bool { return p.lastNow.Sub(k.ordered[o]) >= orderAgain }
 
 // greetCourier says to a courier of ours which mailboxes to open and close, and collects
 // from those that stand.
@@ -304,7 +307,7 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 	var orders []wire.MailboxOrder
 	var keys []wire.Key
 	for _, id := range courier.state.Closing {
-		if !k.ordered[orderOn{id, true}] {
+		if p.orderDue(k, orderOn{id, true}) {
 			orders = append(orders, wire.MailboxOrder{Close: true, ID: id})
 		}
 	}
@@ -313,7 +316,7 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 			again := h.contact == nil // they are few, and the courier may have forgotten them
 			switch {
 			case b.Courier != courier.row.ID:
-			case (!b.Standing || again) && !k.ordered[orderOn{b.ID, false}]:
+			case (!b.Standing || again) && p.orderDue(k, orderOn{b.ID, false}):
 				orders = append(orders, b.order(courier.state.Courier))
 			case b.Standing && !again && !k.collecting[b.ID]:
 				keys = append(keys, p.collects(k, b))
@@ -322,9 +325,9 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 	}
 	for _, o := range orders {
 		if k.ordered == nil {
-			k.ordered = make(map[orderOn]bool)
+			k.ordered = make(map[orderOn]time.Time)
 		}
-		k.ordered[orderOn{o.ID, o.Close}] = true
+		k.ordered[orderOn{o.ID, o.Close}] = p.lastNow
 	}
 	for part := range slices.Chunk(orders, wire.MailboxOrdersMax) {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeMailbox, Body: wire.AppendMailboxOrders(nil, part)})

@@ -27,16 +27,16 @@ type conn struct {
 	proved  bool
 	active  bool // pinged: its conversation is in use
 
-	watching   map[wire.MailboxID]*watch // of ours that the other side collects
-	pushing    int                       // bytes of mail on the way out of these
-	crowded    bool                      // there was no room for more
-	collecting map[wire.MailboxID]bool   // of ours at the other side that we collect
-	reaching   map[wire.MailboxID]bool   // whose owners it was asked to connect us with, and has not answered
-	ordered    map[orderOn]bool          // asked for there
-	written    map[wire.MailboxID]bool   // boards and queues there that got what is to lie in them
-	left       map[wire.MailboxID]bool   // of ours at the other side in which something lies that found no room here
-	told       bool                      // that we do not help, having asked for something
-	wanting    []wire.Key                // the other side collects from them as soon as they stand here
+	watching   map[wire.MailboxID]*watch    // of ours that the other side collects
+	pushing    int                          // bytes of mail on the way out of these
+	crowded    bool                         // there was no room for more
+	collecting map[wire.MailboxID]bool      // of ours at the other side that we collect
+	reaching   map[wire.MailboxID]time.Time // when it was asked to connect us with whose owners, and has not answered
+	ordered    map[orderOn]time.Time        // asked for there
+	written    map[wire.MailboxID]bool      // boards and queues there that got what is to lie in them
+	left       map[wire.MailboxID]bool      // of ours at the other side in which something lies that found no room here
+	told       bool                         // that we do not help, having asked for something
+	wanting    []wire.Key                   // the other side collects from them as soon as they stand here
 
 	helped    ContactID // the name that it has at our relay
 	reserved  bool      // we are to be reached through it

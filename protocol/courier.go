@@ -87,6 +87,23 @@ func (p *Peer) endHelp(now time.Time, in EndHelp) error {
 	return nil
 }
 
+// acceptHelp uses the help that a contact offers and we have declined.
+func (p *Peer) acceptHelp(in AcceptHelp) error {
+	c := p.contacts[in.Contact]
+	if c == nil || c.row.Role != RolePerson || c.state.Courier == nil {
+		return refuse(CodeNotFound)
+	}
+	if c.state.Declined {
+		c.state.Declined = false
+		p.furnishDue = true
+		p.greetRelays(c)
+		p.touchContact(c)
+		p.event(Event{Type: CourierUpdated, Contact: c.row.ID})
+	}
+	p.reply(in.Ref, nil)
+	return nil
+}
+
 func (p *Peer) eraseShelves(c *contact) {
 	for _, id := range p.shelves.CloseAll(mailbox.Owner(c.row.ID)) {
 		p.eraseMailbox(id)

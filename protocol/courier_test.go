@@ -19,8 +19,8 @@ type town struct {
 	now  time.Time
 	all  []*side
 	off  map[*side]bool
-	mute map[*side]bool      // they do not answer deposits
-	ends map[ConnID][2]*side // dialer, listener
+	mute map[*side][]wire.Type // what they do not answer
+	ends map[ConnID][2]*side   // dialer, listener
 	held map[*side]map[wire.MailboxID][]PutHeld
 	wait []CheckStamp // stamps whose check has not ended
 	rows map[*side]*rows
@@ -31,7 +31,7 @@ type town struct {
 
 func newTown(t *testing.T, names ...string) (*town, []*side) {
 	w := &town{
-		t: t, now: testNow, off: make(map[*side]bool), mute: make(map[*side]bool), ends: make(map[ConnID][2]*side),
+		t: t, now: testNow, off: make(map[*side]bool), mute: make(map[*side][]wire.Type), ends: make(map[ConnID][2]*side),
 		held: make(map[*side]map[wire.MailboxID][]PutHeld), rows: make(map[*side]*rows), relays: newRelays(),
 	}
 	for i, name := range names {
@@ -140,7 +140,7 @@ func (w *town) do(s *side, send Send) {
 			if to == s {
 				to = ends[1]
 			}
-			if !w.mute[to] || send.Type != wire.TypeDeposit {
+			if !slices.Contains(w.mute[to], send.Type) {
 				to.step(w.now, FrameReceived{Conn: send.Conn, Type: send.Type, Body: send.Body})
 			}
 		}

@@ -134,6 +134,11 @@ type (
 		QuotaBytes   uint64
 		LifetimeDays uint32
 	}
+	// AcceptHelp takes back that we do not let a contact keep mail for us.
+	AcceptHelp struct {
+		Ref     uint64
+		Contact ContactID
+	}
 	// EndHelp ends it, in both directions: what we keep for the contact is erased, and
 	// what it keeps for us is not used any more.
 	EndHelp struct {
@@ -262,6 +267,7 @@ type (
 
 func (CreateInvite) input()     {}
 func (OfferHelp) input()        {}
+func (AcceptHelp) input()       {}
 func (EndHelp) input()          {}
 func (ExportBundle) input()     {}
 func (ImportBundle) input()     {}

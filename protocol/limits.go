@@ -106,6 +106,7 @@ const (
 	tellAgain           = time.Hour              // with one
 	tellGivenUp         = time.Minute            // if no courier is reached
 	pleadEvery          = 24 * time.Hour         // a renewal because of mail that does not open
+	orderAgain          = 24 * time.Hour         // what a courier of ours has not done
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour
 	keysInTurnMax       = 4                // transport keys tried at once of a contact whose key of today is not known

@@ -217,6 +217,8 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.setDefaultTimer(in)
 	case OfferHelp:
 		return p.offerHelp(now, in)
+	case AcceptHelp:
+		return p.acceptHelp(in)
 	case EndHelp:
 		return p.endHelp(now, in)
 	case ExportBundle:

@@ -54,25 +54,31 @@ func (p *Peer) dialRelayed(now time.Time, c *contact) {
 		return
 	}
 	c.relay.hold = now.Add(relayAnswered)
+	inVain := false
 	for _, at := range p.mailboxesOf(now, c) {
 		k := p.counter(at.Courier)
 		switch {
 		case k == nil || k.older: // only the host of today dials
 			p.dialPost(now, c, at, p.pairTag(c))
-		case !k.relayed && !k.reaching[at.ID]:
+		case !k.relayed && now.Sub(k.reaching[at.ID]) >= relayAnswered:
 			if k.reaching == nil {
-				k.reaching = make(map[wire.MailboxID]bool)
+				k.reaching = make(map[wire.MailboxID]time.Time)
 			}
-			k.reaching[at.ID] = true
+			inVain = inVain || !k.reaching[at.ID].IsZero()
+			k.reaching[at.ID] = now
 			body := wire.AppendReach(nil, wire.Key{ID: at.ID, Capability: at.Write})
 			p.send(SendFrame{Conn: k.id, Type: wire.TypeReach, Body: body})
 		}
+	}
+	if inVain { // what was asked the last time has not been answered
+		c.relay.tried, c.relay.triedAt = WhyNoAnswer, now
+		c.relay.backoff.Failed(now, p.randomByte())
 	}
 }
 
 // reachAnswered dials through a courier that says that the contact is there.
 func (p *Peer) reachAnswered(now time.Time, c *contact, k *conn, a wire.Acknowledge) {
-	if !k.reaching[a.ID] {
+	if _, asked := k.reaching[a.ID]; !asked {
 		return
 	}
 	delete(k.reaching, a.ID)

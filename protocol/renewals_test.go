@@ -68,7 +68,8 @@ func TestRenewalByCourier(t *testing.T) {
 			a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
 			b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
 			w.turns(10, b, a)
-			if got := a.of(b).state.Generation; got != generation+1 || b.of(a).state.Generation != got {
+			// Both may find out, each by what the other still leaves in the old session.
+			if got := a.of(b).state.Generation; got <= generation || got > generation+2 || b.of(a).state.Generation != got {
 				t.Errorf("generation %d became %d, %d", generation, got, b.of(a).state.Generation)
 			}
 			w.arrived(b, "a0", "a1", "a2", "a3", "since a")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/mailbox"
 	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
@@ -146,7 +147,9 @@ func TestSilentCourierIsRoutedAround(t *testing.T) {
 	w.switchOff(b)
 	usual := w.holders(a, b, w.text(a, b, "first"), couriers)
 	for _, c := range couriers {
-		w.mute[c] = c.name == usual[0]
+		if c.name == usual[0] {
+			w.mute[c] = []wire.Type{wire.TypeDeposit}
+		}
 	}
 	e := w.text(a, b, "second")
 	w.pass(5 * time.Minute)
@@ -154,7 +157,7 @@ func TestSilentCourierIsRoutedAround(t *testing.T) {
 		t.Fatalf("%v hold it", got)
 	}
 	why, _ := a.p.Why(w.now, a.of(b).row.ID, nil)
-	if n := len(why.Couriers); n != 3 || why.Couriers[n-1].Trouble != TroubleSilent || !why.Couriers[n-1].Reached {
+	if n := len(why.Couriers); n != 3 || why.Couriers[n-1].Trouble != TroubleSilent {
 		t.Errorf("couriers %+v", why.Couriers)
 	}
 	e = w.text(a, b, "third")
@@ -243,5 +246,90 @@ func TestCourierThatLosesMail(t *testing.T) {
 	w.pass(time.Minute)
 	if len(b.history) != 5 {
 		t.Errorf("%d texts", len(b.history))
+	}
+}
+
+// TestReachIsAskedAgain has a courier not answer at first whether the owner is there: it is
+// asked again on the same connection, less and less often.
+func TestReachIsAskedAgain(t *testing.T) {
+	w, a, b, c := behind(t)
+	w.pass(time.Minute)
+	w.walled[a] = true
+	w.cut(b)
+	w.cut(a)
+	w.mute[c] = []wire.Type{wire.TypeReach, wire.TypeDeposit}
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
+	asked := 0
+	for range 600 {
+		w.now = w.now.Add(time.Second)
+		a.step(w.now, Woke{})
+		asked += countFrames(a.out.Sends, wire.TypeReach)
+		w.run()
+	}
+	if asked < 3 || asked > 20 {
+		t.Errorf("asked %d times in ten minutes", asked)
+	}
+	w.mute[c] = w.mute[c][1:]
+	w.pass(20 * time.Minute)
+	if w.through == 0 {
+		t.Error("nobody was connected")
+	}
+}
+
+// TestRefusedMailboxIsAskedForDaily has a courier have no room for a mailbox until later: a
+// day after it refused the mailbox it is asked again, on the connection that stands.
+func TestRefusedMailboxIsAskedForDaily(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Courier")
+	a, b, c := all[0], all[1], all[2]
+	w.meet(b, c)
+	c.step(w.now, OfferHelp{Contact: c.of(b).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	owner := mailbox.Owner(c.of(b).row.ID)
+	today := dayOf(w.now)
+	for i := range mailbox.MailboxesPerOwnerMax {
+		order := wire.MailboxOrder{Kind: wire.MailboxQueue, ClosesDay: today, ExpiresDay: today}
+		order.ID[0], order.ID[1] = byte(i), byte(i>>8)
+		c.p.shelves.Open(owner, order)
+	}
+	w.meet(a, b)
+	w.pass(5 * time.Second)
+	if h, _ := b.helpOf(c); h.Trouble != TroubleRefuses {
+		t.Fatalf("%+v", h)
+	}
+	c.p.shelves.CloseAll(owner)
+	conn := b.of(c).live()
+	w.later(23 * time.Hour)
+	if h, _ := b.helpOf(c); h.Standing != 0 {
+		t.Errorf("hours later: %+v", h)
+	}
+	w.later(2 * time.Hour)
+	if h, _ := b.helpOf(c); h.Standing != 1 || h.Trouble != "" || b.of(c).live() != conn {
+		t.Errorf("a day later: %+v, the same connection: %v", h, b.of(c).live() == conn)
+	}
+}
+
+// TestDeclineHolds has a courier whom the owner has declined offer again: the owner's word
+// holds until it takes it back.
+func TestDeclineHolds(t *testing.T) {
+	w, a, b, c := friends(t)
+	mailboxes := func() int { return len(a.of(b).state.Record.Mailboxes) }
+	b.step(w.now, EndHelp{Contact: b.of(c).row.ID})
+	w.pass(5 * time.Second)
+	for _, quota := range []uint64{64 << 20, 1 << 20} {
+		c.step(w.now, OfferHelp{Contact: c.of(b).row.ID, QuotaBytes: quota, LifetimeDays: 7})
+		w.pass(5 * time.Second)
+		if h, _ := b.helpOf(c); !h.Declined || h.Standing != 0 || mailboxes() != 0 || h.Taken.QuotaBytes != quota {
+			t.Fatalf("%+v, %d mailboxes are told", h, mailboxes())
+		}
+	}
+	b.step(w.now, AcceptHelp{Contact: b.of(c).row.ID})
+	w.pass(5 * time.Second)
+	if h, _ := b.helpOf(c); h.Declined || h.Standing != 1 || mailboxes() != 1 {
+		t.Errorf("%+v, %d mailboxes are told", h, mailboxes())
+	}
+	for contact, want := range map[ContactID]string{{}: CodeNotFound, b.of(a).row.ID: CodeNotFound, b.of(c).row.ID: ""} {
+		if _, err := b.p.Step(w.now, AcceptHelp{Contact: contact}); want == "" && err != nil || want != "" && !problem(err, want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func (c *cli) courierCommand() *cobra.Command {
-	return c.group("courier", c.courierOffer(), c.courierList(), c.courierRevoke(), c.courierStatus())
+	return c.group("courier", c.courierOffer(), c.courierList(), c.courierAccept(), c.courierRevoke(), c.courierStatus())
 }
 
 func (c *cli) courierOffer() *cobra.Command {
@@ -82,6 +82,10 @@ func (c *cli) helps(k api.Courier) string {
 		ways = append(ways, c.text(speech.CourierTakes))
 	}
 	return dash(strings.Join(ways, ", "))
+}
+
+func (c *cli) courierAccept() *cobra.Command {
+	return c.contactSwitch("accept", speech.CourierAccepted, (*api.Client).AcceptCourier)
 }
 
 func (c *cli) courierRevoke() *cobra.Command {

@@ -371,6 +371,11 @@ func (c *Client) AddHome(ctx context.Context, in HomeRequest) (Courier, error) {
 	return out, err
 }
 
+// AcceptCourier uses the help that a contact offers and that was declined.
+func (c *Client) AcceptCourier(ctx context.Context, contact string) error {
+	return c.post(ctx, "/v1/couriers/"+seg(contact)+"/accept", nil, nil)
+}
+
 // EndCourier ends what a contact and we do for each other as couriers.
 func (c *Client) EndCourier(ctx context.Context, contact string) error {
 	return c.delete(ctx, "/v1/couriers/"+seg(contact), nil)

@@ -132,6 +132,15 @@ func (s *Server) endCourier(ctx context.Context, in *byID) (*done, error) {
 	return &done{}, s.change(ctx, func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: id} })
 }
 
+// acceptCourier takes back that we declined what a contact offers.
+func (s *Server) acceptCourier(ctx context.Context, in *byID) (*done, error) {
+	id, err := s.courierID(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &done{}, s.change(ctx, func(ref uint64) protocol.Input { return protocol.AcceptHelp{Ref: ref, Contact: id} })
+}
+
 // courierID returns the id of a contact that helps or is helped, or of an end of a
 // pairing, which is no contact.
 func (s *Server) courierID(ctx context.Context, text string) (protocol.ContactID, error) {

@@ -247,6 +247,8 @@ func courierRoutes() []route {
 			states: writing, status: http.StatusCreated, register: operation((*Server).offerCourier)},
 		{method: http.MethodPost, path: "/v1/couriers/home", summary: "Pair with a home node of one's own", scopes: manage,
 			states: writing, status: http.StatusCreated, register: operation((*Server).addHome)},
+		{method: http.MethodPost, path: "/v1/couriers/{id}/accept", summary: "Use a contact's help as a courier that was declined", scopes: manage,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).acceptCourier)},
 		{method: http.MethodDelete, path: "/v1/couriers/{id}", summary: "End a contact's and our help as couriers", scopes: manage,
 			states: writing, status: http.StatusNoContent, register: operation((*Server).endCourier)},
 	}

@@ -93,6 +93,7 @@ func samples(w *world) map[string]sample {
 		"GET /v1/network/egress":                           {status: 200},
 		"POST /v1/couriers":                                {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/couriers/home":                           {body: `{"uri":"@link@"}`, status: 422},
+		"POST /v1/couriers/{id}/accept":                    {path: "/v1/couriers/" + contact + "/accept", status: 404},
 		"DELETE /v1/couriers/{id}":                         {path: "/v1/couriers/" + contact, status: 404},
 		"POST /v1/bundles/export":                          {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/bundles/import":                          {status: 422},

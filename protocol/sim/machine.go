@@ -560,6 +560,8 @@ func refOf(in protocol.Input) uint64 {
 		return in.Ref
 	case protocol.OfferHelp:
 		return in.Ref
+	case protocol.AcceptHelp:
+		return in.Ref
 	case protocol.EndHelp:
 		return in.Ref
 	}

@@ -213,8 +213,10 @@ func (w *World) help(m *machine) {
 	c, ok := w.someContact(m)
 	switch {
 	case !ok:
-	case w.chance(85):
+	case !w.helpOf(c).Declined && w.chance(85):
 		w.offerHelp(m, c)
+	case w.helpOf(c).Declined:
+		m.command(func(ref uint64) protocol.Input { return protocol.AcceptHelp{Ref: ref, Contact: c.ID} }, nil)
 	default:
 		m.command(func(ref uint64) protocol.Input { return protocol.EndHelp{Ref: ref, Contact: c.ID} }, nil)
 	}

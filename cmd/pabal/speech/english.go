@@ -113,6 +113,7 @@ var englishSentences = map[Key]string{
 	OutboxEmpty:              "Everything is delivered.",
 	NoCouriers:               "No contact keeps mail for you, and you for none. pabal courier offer CONTACT makes you a courier.",
 	CourierOffered:           "You keep sealed mail for {0} now while they are off: up to {1}, each item for {2}. From now on your transport key stays the same, so that others find you.",
+	CourierAccepted:          "{0} keeps mail for you again while you are off.",
 	CourierEnded:             "Ended in both directions: {0}. What you kept for them is erased, and open invite links of yours that name only them lead nowhere.",
 	CourierGives:             "you keep",
 	CourierTakes:             "keeps for you",

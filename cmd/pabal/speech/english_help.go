@@ -40,6 +40,7 @@ var englishHelp = map[Key]string{
 	"help.courier":             "keep mail for a contact that is off, and have mail kept",
 	"help.courier offer":       "keep sealed mail for a contact while it is off",
 	"help.courier list":        "list who keeps mail for whom",
+	"help.courier accept":      "have a contact keep your mail again whose help you ended",
 	"help.courier revoke":      "end it with a contact, in both directions",
 	"help.courier status":      "show how much is kept, and what went wrong last",
 	"help.bundle":              "carry mail past the network, in a file",

@@ -118,6 +118,7 @@ const (
 	NoCouriers               Key = "no_couriers"
 	CourierOffered           Key = "courier_offered"
 	CourierEnded             Key = "courier_ended"
+	CourierAccepted          Key = "courier_accepted"
 	CourierGives             Key = "courier_gives"
 	CourierTakes             Key = "courier_takes"
 	CourierDeclined          Key = "courier_declined"

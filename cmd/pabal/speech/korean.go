@@ -114,6 +114,7 @@ var koreanSentences = map[Key]string{
 	NoCouriers:               "아직 전달자가 없어요. pabal courier offer 연락처 로 전달자가 되어 줄 수 있어요.",
 	CourierOffered:           "이제 {0} 님이 꺼져 있는 동안 봉한 편지를 맡아 줘요. {1}까지, 한 통에 {2} 동안이에요. 다른 사람이 찾을 수 있게 이제부터 전송 키가 바뀌지 않아요.",
 	CourierEnded:             "양쪽 모두 끝냈어요: {0}. 맡고 있던 것은 지웠어요. 이 사람만 적힌 내 초대 링크는 이제 쓸 수 없어요.",
+	CourierAccepted:          "이제 꺼져 있는 동안 {0} 님이 다시 편지를 맡아 줘요.",
 	CourierGives:             "맡아 줌",
 	CourierTakes:             "맡김",
 	CourierHolds:             "이 메시지를 맡고 있어요",

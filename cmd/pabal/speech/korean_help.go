@@ -40,6 +40,7 @@ var koreanHelp = map[Key]string{
 	"help.courier":             "꺼져 있는 연락처의 편지를 맡거나 맡깁니다",
 	"help.courier offer":       "연락처가 꺼져 있는 동안 봉한 편지를 맡아 줍니다",
 	"help.courier list":        "전달자를 나열합니다",
+	"help.courier accept":      "끝냈던 연락처에게 다시 편지를 맡깁니다",
 	"help.courier revoke":      "연락처와 서로 맡기는 일을 끝냅니다",
 	"help.courier status":      "맡은 양과 마지막 오류를 보여 줍니다",
 	"help.bundle":              "네트워크 없이 파일로 편지를 나릅니다",
