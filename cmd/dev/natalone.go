@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"pabal/node/api"
 )
 
 // natForgets is how long a router of the lab remembers a hole that nobody uses: longer than
@@ -19,10 +22,14 @@ func (k *natCouple) comeBackAlone(ctx context.Context) (time.Duration, error) {
 	if err := k.helpEnds(ctx); err != nil {
 		return 0, err
 	}
-	for _, s := range []*side{k.home, k.away} {
-		if err := s.stop(ctx); err != nil {
-			return 0, err
-		}
+	if err := k.away.stop(ctx); err != nil {
+		return 0, err
+	}
+	if err := k.warned(ctx); err != nil {
+		return 0, err
+	}
+	if err := k.home.stop(ctx); err != nil {
+		return 0, err
 	}
 	if !pause(ctx, natForgets+time.Second) {
 		return 0, ctx.Err()
@@ -74,4 +81,12 @@ func (k *natCouple) helpEnds(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warned waits until the daemon at home says that there is no way to the other, which is off.
+func (k *natCouple) warned(ctx context.Context) error {
+	return eventually(ctx, natReach, "a warning that there is no public path", func(ctx context.Context) (bool, error) {
+		status, err := k.home.client.Status(ctx)
+		return slices.ContainsFunc(status.Warnings, func(w api.Warning) bool { return w.Code == api.WarningNoPublicPath }), err
+	})
 }
