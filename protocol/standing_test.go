@@ -255,9 +255,9 @@ func TestReachIsAskedAgain(t *testing.T) {
 	w, a, b, c := behind(t)
 	w.pass(time.Minute)
 	w.walled[a] = true
+	w.mute[c] = []wire.Type{wire.TypeReach, wire.TypeDeposit}
 	w.cut(b)
 	w.cut(a)
-	w.mute[c] = []wire.Type{wire.TypeReach, wire.TypeDeposit}
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "hello"})
 	asked := 0
 	for range 600 {
