@@ -3,6 +3,8 @@ package p2p
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,9 +38,12 @@ func drain(h *Host) {
 }
 
 // next waits for the next event of type E, and fails on a different one, except
-// that Addresses is skipped unless asked for.
+// that those are skipped that come when they come. Of these, Seen is kept.
 func next[E Event](t testing.TB, h *Host) E {
 	t.Helper()
+	if e, ok := passedBy[E](h); ok {
+		return e
+	}
 	timeout := time.After(time.Minute)
 	for {
 		select {
@@ -49,8 +54,13 @@ func next[E Event](t testing.TB, h *Host) E {
 			if want, ok := e.(E); ok {
 				return want
 			}
-			switch e.(type) {
-			case Addresses, Seen, Reserved: // they come when they come
+			switch e := e.(type) { // they come when they come
+			case Seen:
+				early.Lock()
+				early.of[h] = append(early.of[h], e)
+				early.Unlock()
+				continue
+			case Addresses, Reserved:
 				continue
 			}
 			t.Fatalf("event %T %+v, want %T", e, e, *new(E))
@@ -58,6 +68,27 @@ func next[E Event](t testing.TB, h *Host) E {
 			t.Fatalf("no %T in time", *new(E))
 		}
 	}
+}
+
+// early is what came to hosts before somebody waited for it.
+var early = struct {
+	sync.Mutex
+	of map[*Host][]Event
+}{of: map[*Host][]Event{}}
+
+// passedBy returns the last event of a kind that came to a host before somebody waited for
+// it, and forgets those before it.
+func passedBy[E Event](h *Host) (last E, ok bool) {
+	early.Lock()
+	defer early.Unlock()
+	early.of[h] = slices.DeleteFunc(early.of[h], func(e Event) bool {
+		found, is := e.(E)
+		if is {
+			last, ok = found, true
+		}
+		return is
+	})
+	return last, ok
 }
 
 // addresses lists where a host listens, on one network or (0) on all.
