@@ -25,6 +25,15 @@
 // twice. On the stream there is nothing but frames (package wire): a length, a
 // type, a body.
 //
+// # Public DHT
+//
+// A [DHT] has nothing to do with a Host: each of its calls makes a libp2p host of its own,
+// with a new key, and closes it at the end. It carries sealed records that it cannot read.
+//
+//	dht, err := p2p.NewDHT(p2p.DHTConfig{Servers: servers, Ledger: ledger})
+//	code := dht.Publish(ctx, seed, sequence, until, sealed, reason)
+//	sealed, code := dht.LookUp(ctx, name, reason)
+//
 // # Strangers
 //
 // An inbound connection belongs to a stranger until [Host.Authenticate] is called
