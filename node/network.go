@@ -106,6 +106,7 @@ func (c *core) restart(b *batch) {
 		c.log.Error("network is down", "error", err)
 		return
 	}
+	c.step(b, protocol.Rotated{Key: c.host.Key()}) // the day may have turned
 	c.step(b, protocol.Reconnect{})
 }
 

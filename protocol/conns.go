@@ -567,7 +567,7 @@ func (p *Peer) dialDirect(now time.Time, c *contact) {
 	p.dialNear(now, c)
 	keys, addresses := c.unmoved(p.keysOf(now, c)), p.addressesOf(c)
 	if len(keys) == 0 || len(addresses) == 0 {
-		c.wanted = false
+		c.wanted = c.wanted && c.sought && len(p.mailboxesOf(now, c)) > 0 && c.backoff.Tries() < wantedTriesMax // a relay may do
 		if !c.asksByCourier() && c.seen.dialing == 0 {
 			c.tried, c.triedBy, c.triedAt = WhyNoPath, "", now
 		}

@@ -196,8 +196,8 @@ type (
 		Own     []wire.Address
 		Subnets []netip.Prefix
 	}
-	// SeenAt tells where the holder of a transport key sees us, who has proved to be somebody
-	// whom we know.
+	// SeenAt tells where the holder of a transport key sees us. It counts if that is a contact
+	// with whom there is a connection: others may have as many keys as they like.
 	SeenAt struct {
 		By      identity.TransportKey
 		At      wire.Address

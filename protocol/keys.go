@@ -126,6 +126,9 @@ func (c *contact) unmoved(keys []identity.TransportKey) []identity.TransportKey 
 // direct one again.
 func (p *Peer) replace(c *contact, k *conn) {
 	if k.leaving() {
+		if !k.inbound { // whatever has us dial under a key that is not ours any more, it is no reason to do so at once again
+			c.backoff.Hold(later(c.backoff.Next(), p.lastNow.Add(rendezvous.HastenEvery)))
+		}
 		return
 	}
 	for _, other := range slices.Clone(c.conns) {

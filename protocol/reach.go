@@ -57,8 +57,13 @@ func (p *Peer) relayedToUs() bool {
 }
 
 func (p *Peer) seenAt(now time.Time, in SeenAt) {
-	p.outside.Told(now, in.By, in.At, in.Unasked)
-	p.placeChanged(now)
+	for _, k := range p.conns {
+		if k.remote == in.By && k.path() {
+			p.outside.Told(now, k.contact.row.ID, in.At, in.Unasked)
+			p.placeChanged(now)
+			return
+		}
+	}
 }
 
 func (p *Peer) relayReserved(in RelayReserved) {
@@ -113,7 +118,9 @@ func (p *Peer) ownAddresses(now time.Time, limit int, tag [8]byte) []wire.Addres
 func (p *Peer) placeChanged(now time.Time) {
 	if told := p.placePrint(now); told != p.self.state.Told {
 		p.self.state.Told, p.self.dirty = told, true
-		p.recordDue = now.Add(recordDebounce)
+		if p.recordDue.IsZero() { // else who says something new all the time puts it off for ever
+			p.recordDue = now.Add(recordDebounce)
+		}
 		p.dueBy(p.recordDue)
 	}
 }

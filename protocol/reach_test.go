@@ -43,6 +43,11 @@ func TestReach(t *testing.T) {
 	}
 }
 
+// sees has a side see another one at an address, which it came to by itself or not.
+func (w *town) sees(by, a *side, at wire.Address, unasked bool) {
+	a.step(w.now, SeenAt{By: by.p.Transport(w.now).Public(), At: at, Unasked: unasked})
+}
+
 // TestReachIsConfirmed follows somebody behind a router: seen from outside, then come to
 // by a contact, then a day without that, or in another network.
 func TestReachIsConfirmed(t *testing.T) {
@@ -51,7 +56,6 @@ func TestReachIsConfirmed(t *testing.T) {
 	w.meet(a, b)
 	w.houses(a, b)
 	outside := address("5.6.7.1:4001")
-	by := b.p.Transport(w.now).Public()
 	known := func(want Reach, addresses, candidates int) {
 		t.Helper()
 		w.pass(2 * recordDebounce)
@@ -67,14 +71,14 @@ func TestReachIsConfirmed(t *testing.T) {
 		}
 	}
 	known(ReachLAN, 1, 0)
-	a.step(w.now, SeenAt{By: by, At: outside})
+	w.sees(b, a, outside, false)
 	known(ReachUnconfirmed, 1, 1)
-	a.step(w.now, SeenAt{By: by, At: outside, Unasked: true})
+	w.sees(b, a, outside, true)
 	known(ReachDirect, 2, 0)
 	if got := a.p.Reach(w.now.Add(25 * time.Hour)); got != ReachLAN {
 		t.Errorf("a day later: %q", got)
 	}
-	a.step(w.now, SeenAt{By: by, At: outside, Unasked: true})
+	w.sees(b, a, outside, true)
 	known(ReachDirect, 2, 0)
 	a.step(w.now, NetworkChanged{Own: []wire.Address{address("192.168.11.3:4001")}, Subnets: []netip.Prefix{netip.MustParsePrefix("192.168.11.0/24")}})
 	known(ReachLAN, 1, 0)
@@ -88,7 +92,7 @@ func TestReachByRelay(t *testing.T) {
 	if got := b.p.Reach(w.now); got != ReachLAN {
 		t.Errorf("before the relay has said anything: %q", got)
 	}
-	b.step(w.now, SeenAt{By: c.p.Transport(w.now).Public(), At: address("5.6.7.2:4001")})
+	w.sees(c, b, address("5.6.7.2:4001"), false)
 	var conn ConnID
 	for _, k := range b.of(c).conns {
 		if k.reserved {
@@ -115,6 +119,21 @@ func TestReachByRelay(t *testing.T) {
 	b.step(w.now, RelayReserved{Conn: 4711, On: true})
 }
 
+// TestOthersWordCountsNot: where somebody sees us who is no contact, or is not here, is
+// nothing that we tell.
+func TestOthersWordCountsNot(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:4001"), Unasked: true})
+	w.switchOff(b)
+	w.sees(b, a, address("5.6.7.2:4001"), true)
+	if confirmed, candidates := a.p.Outside(w.now); len(confirmed)+len(candidates) > 0 {
+		t.Errorf("%v, %v", confirmed, candidates)
+	}
+}
+
 // TestCandidatesAreTried: what a contact says of itself without being sure is dialled, under
 // the same rules as any address, and what leads elsewhere is not.
 func TestCandidatesAreTried(t *testing.T) {
@@ -122,7 +141,7 @@ func TestCandidatesAreTried(t *testing.T) {
 	a, b := all[0], all[1]
 	w.meet(a, b)
 	w.houses(a, b)
-	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:4001")})
+	w.sees(b, a, address("5.6.7.1:4001"), false)
 	w.pass(2 * recordDebounce)
 	b.of(a).state.Record.Candidates = append(b.of(a).state.Record.Candidates, address("192.168.99.1:80"), address("127.0.0.1:80"))
 	w.pass(2 * time.Minute)
@@ -136,10 +155,11 @@ func TestCandidatesAreTried(t *testing.T) {
 
 // TestLinkNamesACandidate: the link of somebody whom nobody helps says where he may be.
 func TestLinkNamesACandidate(t *testing.T) {
-	w, all := newTown(t, "Mina")
-	a := all[0]
-	w.houses(a)
-	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:4001")})
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	w.sees(b, a, address("5.6.7.1:4001"), false)
 	link, err := wire.ParseLink(a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
 	if err != nil || !slices.Contains(link.Addresses, address("5.6.7.1:4001")) || !slices.Contains(link.Addresses, address("192.168.10.2:4001")) {
 		t.Errorf("%v, %v", link.Addresses, err)
@@ -155,13 +175,13 @@ func TestNoPublicPath(t *testing.T) {
 	}{
 		"two homes": {func(*town, *side, *side) {}, true},
 		"an uncertain hint": {func(w *town, a, b *side) {
-			a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1")})
+			w.sees(b, a, address("5.6.7.1:1"), false)
 		}, true},
 		"a forwarded port": {func(w *town, a, b *side) {
-			a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+			w.sees(b, a, address("5.6.7.1:1"), true)
 		}, false},
 		"a forwarded port of theirs": {func(w *town, a, b *side) {
-			b.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+			w.sees(a, b, address("5.6.7.1:1"), true)
 		}, false},
 		"the same network": {func(w *town, a, b *side) {
 			b.step(w.now, NetworkChanged{Own: []wire.Address{address("192.168.10.3:4001")}})
@@ -220,9 +240,10 @@ func TestFriendWithABox(t *testing.T) {
 
 // TestWarningOfALink says of each place that a link leads to how sure it is.
 func TestWarningOfALink(t *testing.T) {
-	w, all := newTown(t, "Mina")
-	a := all[0]
-	w.houses(a)
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
 	warned := func(want ...string) {
 		t.Helper()
 		created := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated)
@@ -231,8 +252,8 @@ func TestWarningOfALink(t *testing.T) {
 		}
 	}
 	warned(WarningNoPublicPath)
-	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1")})
+	w.sees(b, a, address("5.6.7.1:1"), false)
 	warned(WarningUnconfirmedPath)
-	a.step(w.now, SeenAt{By: identity.TransportKey{1}, At: address("5.6.7.1:1"), Unasked: true})
+	w.sees(b, a, address("5.6.7.1:1"), true)
 	warned()
 }

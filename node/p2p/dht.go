@@ -11,6 +11,7 @@ import (
 
 	"pabal/node/egress"
 	"pabal/protocol/identity"
+	"pabal/protocol/rendezvous"
 
 	"github.com/ipfs/boxo/ipns"
 	"github.com/ipfs/boxo/path"
@@ -79,7 +80,7 @@ func NewDHT(c DHTConfig) (*DHT, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: neither TCP nor QUIC on an IP address", ErrBootstrap)
 		}
-		d.near = d.near || classOf(a.IP) != Global
+		d.near = d.near || !rendezvous.Public(a)
 		d.servers = append(d.servers, *info)
 	}
 	return d, nil
@@ -262,7 +263,7 @@ func (g *dhtGater) InterceptAddrDial(_ peer.ID, m ma.Multiaddr) bool {
 	if !ok || relayed {
 		return false
 	}
-	if global := classOf(a.IP) == Global; global && g.dht.lan || !global && !g.dht.near {
+	if global := rendezvous.Public(a); global && g.dht.lan || !global && !g.dht.near {
 		return false
 	}
 	return g.dht.ledger.Enter(networkName(a.Network), a.AddrPort(), g.why) == nil

@@ -249,7 +249,7 @@ func (h *Host) observe(told event.Subscription) {
 			}
 			a, _ := wireAddress(seen.ObservedAddr)
 			h.mu.Lock()
-			if l := h.links[seen.Conn]; l != nil && !l.relayed {
+			if l := h.links[seen.Conn]; l != nil && !l.relayed && !l.observed.Valid() { // and nothing that it says later
 				l.observed = a
 				h.tellSeen(l)
 			}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 )
 
@@ -20,28 +19,30 @@ type Outside struct {
 
 // said is what one of them has said last.
 type said struct {
-	by identity.TransportKey
+	by [16]byte
 	at wire.Address
 	on time.Time
 }
 
 // reached is an address of ours that somebody came to by itself.
 type reached struct {
+	by [16]byte // whoever did so last
 	at wire.Address
 	on time.Time
 }
 
-// Told notes where the holder of a transport key sees us. Unasked says that it came there
-// by itself, and no packet of ours had made it a way.
-func (o *Outside) Told(now time.Time, by identity.TransportKey, at wire.Address, unasked bool) {
+// Told notes where somebody sees us, whatever he is named. Unasked says that he came there
+// by himself, and no packet of ours had made him a way. Of each family one address at a
+// time is his word.
+func (o *Outside) Told(now time.Time, by [16]byte, at wire.Address, unasked bool) {
 	at.IP, at.HostTag = at.IP.Unmap(), [8]byte{}
 	if !at.Valid() || !Public(at) {
 		return
 	}
 	o.forget(now)
 	if unasked {
-		o.reached = slices.DeleteFunc(o.reached, func(r reached) bool { return r.at == at })
-		o.reached = append(o.reached, reached{at, now})
+		o.reached = slices.DeleteFunc(o.reached, func(r reached) bool { return r.at == at || r.by == by && r.at.IP.Is4() == at.IP.Is4() })
+		o.reached = append(o.reached, reached{by, at, now})
 		o.reached = o.reached[max(len(o.reached)-reachedMax, 0):]
 	}
 	o.said = slices.DeleteFunc(o.said, func(s said) bool { return s.by == by && s.at.IP.Is4() == at.IP.Is4() })
