@@ -458,6 +458,7 @@ func (c *contact) boxesByCourier(p *Peer) (out []*box) {
 // that are to be named.
 func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressRecord, named func(*box) bool) {
 	today := dayOf(now)
+	var more []wire.Courier // addresses of those that have one there
 	for _, b := range c.boxesByCourier(p) {
 		courier := p.contacts[b.Courier]
 		if len(record.Mailboxes) == wire.RecordMailboxesMax || !courier.courier() || today > b.closesDay() || !named(b) {
@@ -468,15 +469,18 @@ func (p *Peer) whereToLeaveMail(now time.Time, c *contact, record *wire.AddressR
 			continue // no courier yet, or an older mailbox there
 		}
 		places := p.retold(courier, p.pairTag(c))
-		for _, a := range places[:min(len(places), courierAddressesMax)] {
-			if len(record.Couriers) < wire.RecordCouriersMax {
-				record.Couriers = append(record.Couriers, wire.Courier{Key: r.Keys[0], Address: a})
+		for i, a := range places[:min(len(places), courierAddressesMax)] {
+			if at := (wire.Courier{Key: r.Keys[0], Address: a}); i == 0 && len(record.Couriers) < wire.RecordCouriersMax {
+				record.Couriers = append(record.Couriers, at)
+			} else {
+				more = append(more, at)
 			}
 		}
 		if len(places) > 0 {
 			record.Mailboxes = append(record.Mailboxes, wire.Mailbox{Courier: r.Keys[0], ID: b.ID, Write: b.Write, ClosesDay: b.closesDay()})
 		}
 	}
+	record.Couriers = append(record.Couriers, more[:min(len(more), wire.RecordCouriersMax-len(record.Couriers))]...)
 }
 
 // retold returns the addresses of a courier as somebody else gets them from us: the

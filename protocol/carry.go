@@ -95,16 +95,16 @@ func (p *Peer) connsInOrder() []*conn {
 func (p *Peer) carry(now time.Time, c *contact) error {
 	c.carryDue = time.Time{}
 	places := p.mailboxesOf(now, c)
-	if len(places) == 0 || c.state.AcceptByCourier {
-		return nil // what the contact collects before the accept of its renewal opens with no session
+	if len(places) == 0 {
+		return nil
 	}
 	if c.carryDue = p.nextCarry(now, c, places, places); c.carryDue.IsZero() || c.carryDue.After(now) {
 		return nil
 	}
 	c.carryDue = time.Time{} // a connection, or the next try to dial, has it looked at again
 	open := p.openPlaces(now, c, places)
-	if err := p.tellByCourier(now, c, open); err != nil || len(open) == 0 {
-		return err
+	if err := p.tellByCourier(now, c, open); err != nil || len(open) == 0 || c.state.AcceptByCourier {
+		return err // what the contact collects before the accept of its renewal opens with no session
 	}
 	if err := p.sealForCouriers(now, c); err != nil {
 		return err
@@ -362,16 +362,48 @@ func (p *Peer) dialPost(now time.Time, c *contact, at place, tag [8]byte) {
 		p.dueBy(t.backoff.Next())
 		return
 	}
-	addresses := p.net.Dialable(at.received(), tag)
+	addresses := p.postAddresses(c, at, tag)
 	if len(addresses) == 0 {
 		t.tried, t.triedAt = WhyNoPath, now
 		t.backoff.Failed(now, p.randomByte())
 		p.dueBy(t.backoff.Next())
 		return
 	}
-	t.dialing = p.startDial(now, dialing{courier: at.Courier, access: at.Write.Access()}, Dial{
-		Keys: []identity.TransportKey{at.Courier}, Addresses: addresses, Rung: RungCourier, For: c.row.ID,
+	as, access := p.postCaller(c, at, t.backoff.Tries())
+	t.dialing = p.startDial(now, dialing{courier: at.Courier, access: access}, Dial{
+		Keys: []identity.TransportKey{at.Courier}, Addresses: addresses, Rung: RungCourier, For: as.row.ID,
 	})
+}
+
+// postAddresses returns where a courier is dialled: as the contact says, and as the others
+// say that name it. None of them can keep it from the mail of the others.
+func (p *Peer) postAddresses(c *contact, at place, tag [8]byte) []wire.Address {
+	out := p.net.Dialable(at.received(), tag)
+	for _, other := range p.contactsAt(at.Courier) {
+		if r := other.state.Record; r != nil && other != c && len(out) < postAddressesMax {
+			told := p.net.Dialable(courierAddresses(r.Couriers, at.Courier), p.pairTag(other))
+			for _, a := range told[:min(len(told), courierAddressesMax)] {
+				if !slices.Contains(out, a) {
+					out = append(out, a)
+				}
+			}
+		}
+	}
+	return out[:min(len(out), postAddressesMax)]
+}
+
+// postCaller returns for whom a courier is dialled, and by what right: by turns for each of
+// those whose mail is to go there, since what one of them has told may open nothing.
+func (p *Peer) postCaller(c *contact, at place, tries int) (*contact, wire.Access) {
+	callers := slices.DeleteFunc(p.contactsAt(at.Courier), func(other *contact) bool {
+		return other != c && (!other.waits() || !other.leavesAt(at.Courier))
+	})
+	if len(callers) == 0 || callers[tries%len(callers)] == c {
+		return c, at.Write.Access()
+	}
+	caller := callers[tries%len(callers)]
+	i := slices.IndexFunc(caller.state.Record.Mailboxes, func(m wire.Mailbox) bool { return m.Courier == at.Courier })
+	return caller, caller.state.Record.Mailboxes[i].Write.Access()
 }
 
 // forgetPosts forgets the couriers that no contact names any more, once they might be

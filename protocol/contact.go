@@ -55,7 +55,6 @@ type contact struct {
 	tellAt      time.Time // when a sync frame goes by courier; zero = none does
 	toldAt      time.Time // the last that did
 	notOpenedAt time.Time // since when nothing by courier opens, and something came
-	pleadedAt   time.Time // the last renewal that was asked for because of that
 	strayAt     time.Time // since when it speaks in another session than the one we send in
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
@@ -104,6 +103,7 @@ type contactState struct {
 	AcceptSlot      [32]byte `cbor:"40,keyasint"`
 	AcceptByCourier bool     `cbor:"41,keyasint,omitempty"`
 	AcceptBoxes     []box    `cbor:"42,keyasint,omitempty"`
+	PleadedAt       int64    `cbor:"43,keyasint,omitempty"` // Unix seconds: when a renewal was asked for because of mail that did not open
 
 	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }

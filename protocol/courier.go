@@ -232,9 +232,9 @@ func (p *Peer) nothingToRead(k *conn, key wire.Key) {
 	if k.path() && p.shelves.Box(key.ID) == nil {
 		if k.contact.state.Helping != nil {
 			p.say(k, wire.Acknowledge{ID: key.ID, Word: wire.MailboxClosed})
-			return
+		} else {
+			p.toldAgain(k.contact, k) // it may count on us whom we removed and met again
 		}
-		p.toldAgain(k.contact, k) // it may count on us whom we removed and met again
 	}
 	if len(k.wanting) < wire.CollectKeysMax {
 		k.wanting = append(k.wanting, key)

@@ -34,9 +34,14 @@ func (p *Peer) clockWentBack(now time.Time) {
 		p.recordDue = now
 	}
 	p.near.calls.Begin(now)
+	p.search.until = earlier(p.search.until, now.Add(dhtGoesOn))
 	p.search.next, p.search.began, p.search.made = time.Time{}, earlier(p.search.began, now), 0
 	if !p.olderUntil.IsZero() {
 		p.olderUntil = earlier(p.olderUntil, now.Add(keyOverlap))
+	}
+	for _, t := range p.posts {
+		t.backoff.Clear()
+		t.triedAt = earlier(t.triedAt, now)
 	}
 	for _, k := range p.conns {
 		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
@@ -54,7 +59,15 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
 		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
 		c.tellAt, c.toldAt, c.notOpenedAt = time.Time{}, earlier(c.toldAt, now), time.Time{}
-		c.pleadedAt = earlier(c.pleadedAt, now)
+		if pleaded := &c.state.PleadedAt; *pleaded > now.Unix() {
+			*pleaded = now.Unix()
+			p.touchContact(c)
+		}
+		c.asks.Clear()
+		c.waitingSince, c.ackBy = earlier(c.waitingSince, now), earlier(c.ackBy, now)
+		for s, at := range c.withdrawn {
+			c.withdrawn[s] = earlier(at, now)
+		}
 	}
 }
 

@@ -86,6 +86,7 @@ const (
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased
 	fullAgain           = time.Hour              // behind a mailbox that was full
+	postAddressesMax    = 8                      // of a courier of others that are dialled at once
 	courierAddressesMax = 2                      // of one courier in a record
 	troubleKept         = 24 * time.Hour         // a courier that did not answer gets another chance
 	unreachedKept       = time.Hour              // or was not reached

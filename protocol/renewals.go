@@ -33,7 +33,7 @@ func (p *Peer) tellDaily(now time.Time, c *contact) {
 // mayTell reports whether a contact holds a session that a sync frame can tell of.
 func (c *contact) mayTell() bool {
 	ps := c.first()
-	return ps != nil && ps.confirmed && !c.forked && c.row.Phase == ContactEstablished && !c.row.Blocked
+	return ps != nil && !c.forked && c.row.Phase == ContactEstablished && !c.row.Blocked
 }
 
 // tellByCourier leaves a sync frame with one courier, another one each day: two copies
@@ -74,15 +74,16 @@ func (p *Peer) courierDelay() time.Duration {
 // contact was told where we are, it has lost the session that we have, or we its: then a
 // renewal is asked for, at most once a day, since a courier may make such mail.
 func (p *Peer) notOpened(now time.Time, c *contact) {
-	if !c.mayTell() {
+	if !c.mayTell() || c.live() != nil { // over a path we talk by a session that both hold
 		return
 	}
 	p.tellState(now, c)
 	switch {
 	case c.notOpenedAt.IsZero():
 		c.notOpenedAt = now
-	case now.Sub(c.notOpenedAt) >= strayAfter && now.Sub(c.pleadedAt) >= pleadEvery:
-		c.notOpenedAt, c.pleadedAt = time.Time{}, now
+	case now.Sub(c.notOpenedAt) >= strayAfter && now.Sub(time.Unix(c.state.PleadedAt, 0)) >= pleadEvery:
+		c.notOpenedAt, c.state.PleadedAt = time.Time{}, now.Unix()
+		p.touchContact(c)
 		p.fork(now, c, c.first())
 	}
 }

@@ -183,6 +183,7 @@ func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
 		c.state.Apart = 0
 		p.touchContact(c)
 	}
+	c.notOpenedAt = time.Time{}
 	if ps == c.first() {
 		c.strayAt = time.Time{}
 	}

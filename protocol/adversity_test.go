@@ -1,0 +1,173 @@
+package protocol
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pabal/protocol/wire"
+)
+
+// hands has a courier hand somebody what opens with no session, from the mailbox for a contact.
+func (w *town) hands(courier, to, from *side, n byte) {
+	body := make([]byte, 3072)
+	body[0], body[1] = wire.Suite, n
+	push := wire.Push{ID: to.of(from).state.Boxes[0].ID, Item: wire.Item{Type: wire.TypeEnvelope, Body: body}}
+	to.step(w.now, FrameReceived{Conn: to.of(courier).live().id, Type: wire.TypePush, Body: push.Append(nil)})
+	w.run()
+}
+
+// TestNoiseBesideALivePath: what a courier hands over does not end a session in which the
+// two talk.
+func TestNoiseBesideALivePath(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.hands(c, b, a, 1)
+	for i := range 12 {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint(i)})
+		w.pass(time.Minute)
+	}
+	w.hands(c, b, a, 2)
+	if n := b.of(a).state.Generation + a.of(b).state.Generation; n > 0 || b.of(a).state.Repair != nil {
+		t.Error("the session was renewed")
+	}
+}
+
+// TestNoiseAcrossRestarts: a courier gets one renewal a day, however often we start.
+func TestNoiseAcrossRestarts(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(a)
+	for range 4 {
+		w.putBack(b, w.rows[b].clone(), slices.Clone(b.history)) // a restart
+		w.switchOn(b)
+		w.pass(5 * time.Second)
+		for n := range 2 {
+			if b.of(c).live() != nil {
+				w.hands(c, b, a, byte(n))
+			}
+			w.pass(11 * time.Minute)
+		}
+	}
+	if at := b.of(a).state.PleadedAt; at == 0 || w.now.Unix()-at < 3600 {
+		t.Errorf("asked for a renewal %d s ago", w.now.Unix()-at)
+	}
+	for _, code := range slices.Concat(b.alerts(), a.alerts()) {
+		t.Errorf("alert %s", code)
+	}
+}
+
+// TestRenewalAfterASecondSetback puts a disk back again between the grant of a renewal and its
+// first frame: both have granted what the other asked for, and neither holds the same session.
+func TestRenewalAfterASecondSetback(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.switchOff(b)
+	var before *rows
+	var history []PutMessage
+	for round := range 4 {
+		if round == 3 {
+			before, history = w.rows[b].clone(), slices.Clone(b.history)
+		}
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint("a", round)})
+		w.turns(2, a, b)
+		b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: fmt.Sprint("b", round)})
+		w.turns(2, b, a)
+	}
+	w.putBack(b, before.clone(), history)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "lost with the disk"})
+	for turn := 0; !a.of(b).state.AcceptByCourier && !b.of(a).state.AcceptByCourier; turn++ {
+		if turn == 16 {
+			t.Fatal("nothing was granted")
+		}
+		on, off := b, a
+		if turn%2 == 1 {
+			on, off = a, b
+		}
+		w.turns(1, on, off)
+	}
+	w.switchOff(a)
+	w.switchOff(b)
+	w.putBack(b, before.clone(), history)
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	for range 6 {
+		w.turns(6, b, a)
+		w.later(24 * time.Hour)
+	}
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}
+
+// TestMailAfterAWrongClock writes while the clock is ahead and no courier is reached: the mail
+// goes when the clock is right again.
+func TestMailAfterAWrongClock(t *testing.T) {
+	w, a, b, c := friends(t)
+	for _, s := range []*side{a, b, c} {
+		w.switchOff(s)
+	}
+	w.now = w.now.AddDate(0, 0, 20)
+	delete(w.off, a)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "ahead"})
+	w.pass(10 * time.Second)
+	delete(w.off, c)
+	w.now = w.now.AddDate(0, 0, -20).Add(time.Hour)
+	w.pass(10 * time.Minute)
+	if got := a.of(b).conv.row.Carried[0]; len(got) == 0 {
+		t.Error("nothing is carried")
+	}
+}
+
+// TestCourierNamedFalsely has a contact say that the courier of another one is nowhere, or
+// elsewhere: that one's mail goes there all the same.
+func TestCourierNamedFalsely(t *testing.T) {
+	for name, addresses := range map[string][]wire.Address{"nowhere": nil, "elsewhere": {address("5.6.7.8:9")}} {
+		t.Run(name, func(t *testing.T) {
+			w, all := newTown(t, "Mina", "Hostile", "Jiwoo", "Courier")
+			a, h, b, c := all[0], all[1], all[2], all[3]
+			w.meet(a, h)
+			w.now = w.now.Add(time.Second) // it comes first
+			w.meet(a, b)
+			w.meet(b, c)
+			c.step(w.now, OfferHelp{Contact: c.only().row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+			w.run()
+			w.pass(5 * time.Second)
+			w.switchOff(h)
+			w.switchOff(b)
+			r := *a.of(h).state.Record
+			r.Sequence++
+			courier := a.of(b).state.Record.Mailboxes[0].Courier
+			r.Mailboxes = []wire.Mailbox{{Courier: courier, ID: wire.MailboxID{7}, ClosesDay: dayOf(w.now) + 60}}
+			r.Couriers = nil
+			for _, at := range addresses {
+				r.Couriers = append(r.Couriers, wire.Courier{Key: courier, Address: at})
+			}
+			a.p.recordReceived(a.of(h), &r)
+			a.step(w.now, SendText{Contact: a.of(h).row.ID, Text: "x"})
+			a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "for b"})
+			w.pass(5 * time.Minute)
+			if got := a.of(b).conv.row.Carried[0]; len(got) == 0 {
+				t.Error("nothing is carried")
+			}
+		})
+	}
+}
+
+// TestEachCourierHasAnAddress names three couriers that have two addresses each.
+func TestEachCourierHasAnAddress(t *testing.T) {
+	w, a, b, couriers := friendsWith(t, "One", "Two", "Three")
+	for i, c := range couriers {
+		r := b.of(c).state.Record
+		other := r.Addresses[0]
+		other.Network, other.Port = wire.TCP, uint16(2000+i)
+		r.Addresses = append(slices.Clone(r.Addresses), other)
+	}
+	var record wire.AddressRecord
+	b.p.whereToLeaveMail(w.now, b.of(a), &record, func(b *box) bool { return b.Standing })
+	if len(record.Mailboxes) != len(couriers) || len(record.Couriers) != wire.RecordCouriersMax {
+		t.Errorf("%d mailboxes, %d addresses", len(record.Mailboxes), len(record.Couriers))
+	}
+	for _, m := range record.Mailboxes {
+		if len(courierAddresses(record.Couriers, m.Courier)) == 0 {
+			t.Error("a mailbox at nobody who can be reached")
+		}
+	}
+}
