@@ -48,14 +48,14 @@ func TestBothMoved(t *testing.T) {
 // nothing.
 func TestMovers(t *testing.T) {
 	found := 0
-	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+max(uint64(*seedsFlag), 6); seed++ {
+	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+max(uint64(*seedsFlag), usually(6, 2)); seed++ {
 		plan := NewPlan(seed)
 		plan.movers(rand.New(newSource(seed, 1<<39)))
 		w := simulate(t, plan)
 		t.Log(seed, w.Summary())
 		found += w.network.dht.found
 	}
-	if found == 0 {
+	if found == 0 && !testing.Short() {
 		t.Error("nothing was ever found")
 	}
 }

@@ -11,7 +11,7 @@ import (
 func TestSetbacks(t *testing.T) {
 	first, count := max(*seedFlag, 1), max(uint64(*seedsFlag), 1)
 	if *seedFlag == 0 && *seedsFlag == 0 {
-		count = 12
+		count = usually(12, 2)
 	}
 	setbacks := 0
 	for seed := first; seed < first+count; seed++ {
@@ -30,10 +30,7 @@ func TestSetbacks(t *testing.T) {
 
 // TestMonths lets worlds live for months.
 func TestMonths(t *testing.T) {
-	count := uint64(3)
-	if testing.Short() {
-		count = 1
-	}
+	count := usually(3, 1)
 	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+count; seed++ {
 		plan := NewPlan(seed)
 		plan.long(rand.New(newSource(seed, 1<<33)))
@@ -44,10 +41,7 @@ func TestMonths(t *testing.T) {
 
 // TestOldDisks lets disks be put back to old states again and again.
 func TestOldDisks(t *testing.T) {
-	count := uint64(40)
-	if testing.Short() {
-		count = 10
-	}
+	count := usually(40, 6)
 	for seed := max(*seedFlag, 1); seed < max(*seedFlag, 1)+count; seed++ {
 		plan := NewPlan(seed)
 		plan.old(rand.New(newSource(seed, 1<<34)))
@@ -61,6 +55,7 @@ func TestOldDisks(t *testing.T) {
 // accept did not name the mailboxes that were ordered in the same moment.
 func TestShifts(t *testing.T) {
 	seeds := []uint64{1, 2, 8, 33, 1051}
+	seeds = seeds[:usually(uint64(len(seeds)), 1)]
 	if *seedFlag > 0 || *seedsFlag > 0 {
 		seeds = nil
 		for i := range max(uint64(*seedsFlag), 1) {

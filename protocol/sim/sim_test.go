@@ -25,6 +25,15 @@ const (
 	seedsShort = 6
 )
 
+// usually returns how much a test does, and how little when it is to be short, as beside
+// the race detector, which has little to find in worlds of one thread.
+func usually(much, little uint64) uint64 {
+	if testing.Short() {
+		return little
+	}
+	return much
+}
+
 // TestMain lets the heap of a world, which is small, grow further between collections
 // than by default: that is a tenth of the time.
 func TestMain(m *testing.M) {

@@ -7,19 +7,17 @@ import (
 	"time"
 )
 
-// villagesUsual is how many villages a plain test runs.
-const villagesUsual = 10
-
 // TestVillages runs villages by seed, each twice: the two must be equal.
 func TestVillages(t *testing.T) {
-	eachSeed(t, villagesUsual, func(t *testing.T, seed uint64) { runTwice(t, asked(NewVillage(seed))) })
+	eachSeed(t, int(usually(10, 2)), func(t *testing.T, seed uint64) { runTwice(t, asked(NewVillage(seed))) })
 }
 
 // TestVillagesThatFailed runs villages that have shown a mistake: an offer of help that came
 // behind its end; two who asked each other, of whom one declined; a courier that had forgotten
 // whom it helped. In all of them people met as they lived.
 func TestVillagesThatFailed(t *testing.T) {
-	for _, seed := range []uint64{380, 1950, 1991, 2033} {
+	seeds := []uint64{380, 1950, 1991, 2033}
+	for _, seed := range seeds[:usually(uint64(len(seeds)), 1)] {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			plan := NewVillage(seed)
 			plan.Settle = 0
@@ -31,7 +29,7 @@ func TestVillagesThatFailed(t *testing.T) {
 // TestTown runs a town of 40 people for two days; with -peers and -hours, as cmd/dev
 // gives them, a city. That is long enough for it to run once only.
 func TestTown(t *testing.T) {
-	people, hours := cmp.Or(*peersFlag, 40), cmp.Or(*hoursFlag, 48)
+	people, hours := cmp.Or(*peersFlag, int(usually(40, 6))), cmp.Or(*hoursFlag, int(usually(48, 12)))
 	eachSeed(t, 1, func(t *testing.T, seed uint64) {
 		w := simulate(t, NewCity(seed, people, time.Duration(hours)*time.Hour))
 		if testing.Verbose() {
