@@ -570,7 +570,9 @@ func (p *Peer) carriedTo(c *contact, e *outbox.Entry) {
 			continue
 		}
 		c.conv.row.Carried[n-1] = addRange(c.conv.row.Carried[n-1], it.Sequence, it.Sequence)
-		p.statusEvent(c.conv, it.Sequence, StatusCarried)
+		if it.About == [16]byte{} {
+			p.statusEvent(c.conv, it.Sequence, StatusCarried)
+		}
 	}
 	p.touchConversation(c.conv)
 }

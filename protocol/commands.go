@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,16 +30,40 @@ const (
 	CodeInvalidTimer   = "invalid_timer"
 	CodeConflict       = "conflict"
 	CodeInvalidTerms   = "invalid_terms"
+	CodeInvalidFile    = "invalid_file"
+	CodeNotOwnMessage  = "not_own_message"
+
+	CodeInvalidReaction  = "invalid_reaction"
+	CodeInvalidMention   = "invalid_mention"
+	CodeInvalidPicture   = "invalid_picture"
+	CodeTooManyReactions = "too_many_reactions"
+	CodeEditClosed       = "edit_window_closed"
+	CodeTooManyEdits     = "too_many_edits"
 )
 
 func (p *Peer) sendText(now time.Time, in SendText) error {
+	if len(in.Files) > 0 {
+		return p.sendFiles(now, in)
+	}
 	text, err := cleanText(in.Text)
 	if err != nil {
 		return err
 	}
+	content := wire.Content{Type: wire.ContentText, Text: text, Mentions: in.Mentions, Forwarded: in.Forwarded && in.ReplyTo == nil}
+	if in.ReplyTo != nil {
+		content.Type, content.About = wire.ContentReply, in.ReplyTo
+	}
+	return p.sendContent(now, in, content, nil)
+}
+
+// sendContent sends a message that the user has composed.
+func (p *Peer) sendContent(now time.Time, in SendText, content wire.Content, files []MessageFile) error {
 	c, v, err := p.recipient(in)
 	if err != nil {
 		return err
+	}
+	if !fitMentions(c, in.Text, content.Text, in.Mentions) {
+		return refuse(CodeInvalidMention)
 	}
 	id, err := p.newID(now)
 	if err != nil {
@@ -53,10 +78,7 @@ func (p *Peer) sendText(now time.Time, in SendText) error {
 	if timer == nil && !in.NoTimer {
 		timer = v.row.Timer
 	}
-	content := wire.Content{
-		Type: wire.ContentText, ID: id, Sequence: v.row.OwnSequence + 1,
-		At: now.UnixMilli(), Timer: timer, Text: text,
-	}
+	content.ID, content.Sequence, content.At, content.Timer = id, v.row.OwnSequence+1, now.UnixMilli(), timer
 	encoded, err := wire.AppendContent(nil, content)
 	if err != nil {
 		return refuse(CodeInvalidText)
@@ -64,6 +86,7 @@ func (p *Peer) sendText(now time.Time, in SendText) error {
 	p.addOwn(now, c, v, PutMessage{
 		ID: id, ClientID: in.ClientID, Conversation: v.row.ID, Direction: Out, Sequence: content.Sequence,
 		SentAt: content.At, At: content.At, Content: encoded, ExpiresAt: expiryOf(timer, content.At, now, Out),
+		Files: files,
 	})
 	p.reply(in.Ref, Sent{ID: id, Conversation: v.row.ID, Position: v.row.LastPosition})
 	return nil
@@ -71,29 +94,37 @@ func (p *Peer) sendText(now time.Time, in SendText) error {
 
 // addOwn gives a message of ours its place and queues it.
 func (p *Peer) addOwn(now time.Time, c *contact, v *conversation, m PutMessage) {
-	v.row.OwnSequence = m.Sequence
 	v.row.LastPosition++
 	v.row.LastAt = now.UnixMilli()
 	m.Position = v.row.LastPosition
-	if c == nil { // note to self: it is where it belongs
-		v.row.SealedUpTo = m.Sequence
-		v.row.Delivered = addRange(v.row.Delivered, m.Sequence, m.Sequence)
-	} else {
+	if c != nil {
 		m.Verification = c.row.Verification
-		c.activity = now
-		c.queue.Push(outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: len(m.Content), Content: m.Content})
-		if c.state.Apart != 0 && !c.apartNoted {
-			c.apartNoted = true
-			p.touchContact(c)
-		}
-		if c.state.Renumber > 0 {
-			c.state.Renumber = m.Sequence // in order behind those that wait for new numbers
-		}
-		p.stir(c)
+		c.signals.wrote()
 	}
+	p.queueOwn(now, c, v, outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: len(m.Content), Content: m.Content})
 	p.write(m)
 	p.event(Event{Type: MessageCreated, Conversation: v.row.ID, First: m.Position, Count: 1})
+}
+
+// queueOwn queues a message or an operation of ours, the newest of the conversation.
+func (p *Peer) queueOwn(now time.Time, c *contact, v *conversation, it outbox.Item) {
+	v.row.OwnSequence = it.Sequence
 	p.touchConversation(v)
+	if c == nil { // note to self: it is where it belongs
+		v.row.SealedUpTo = it.Sequence
+		v.row.Delivered = addRange(v.row.Delivered, it.Sequence, it.Sequence)
+		return
+	}
+	c.activity = now
+	c.queue.Push(it)
+	if c.state.Apart != 0 && !c.apartNoted {
+		c.apartNoted = true
+		p.touchContact(c)
+	}
+	if c.state.Renumber > 0 {
+		c.state.Renumber = it.Sequence // in order behind those that wait for new numbers
+	}
+	p.stir(c)
 }
 
 // recipient finds whom a text is for; c is nil in note to self, v is nil when
@@ -114,19 +145,27 @@ func (p *Peer) recipient(in SendText) (c *contact, v *conversation, err error) {
 			v = c.conv
 		}
 	}
-	switch {
-	case c == nil || c.row.Role != RolePerson:
-		return nil, nil, refuse(CodeNotFound)
-	case c.row.Blocked:
-		return nil, nil, refuse(CodeBlocked)
-	case c.row.Phase == ContactFailed:
-		return nil, nil, refuse(CodeContactFailed)
-	case c.row.Verification == VerifiedChanged:
-		return nil, nil, refuse(CodeDevicesChanged)
-	case c.queue.WaitingLen() >= waitingMax:
-		return nil, nil, refuse(CodeTooMany)
+	if err := mayWrite(c); err != nil {
+		return nil, nil, err
 	}
 	return c, v, nil
+}
+
+// mayWrite refuses what cannot be sent to a contact, if it is one.
+func mayWrite(c *contact) error {
+	switch {
+	case c == nil || c.row.Role != RolePerson:
+		return refuse(CodeNotFound)
+	case c.row.Blocked:
+		return refuse(CodeBlocked)
+	case c.row.Phase == ContactFailed:
+		return refuse(CodeContactFailed)
+	case c.row.Verification == VerifiedChanged:
+		return refuse(CodeDevicesChanged)
+	case c.queue.WaitingLen() >= waitingMax:
+		return refuse(CodeTooMany)
+	}
+	return nil
 }
 
 // openConversation makes the empty direct conversation with a contact.
@@ -144,6 +183,10 @@ func (p *Peer) openConversation(now time.Time, c *contact) (*conversation, error
 	}}
 	p.conversations[v.row.ID] = v
 	c.conv, c.row.Conversation = v, v.row.ID
+	if v.row.Timer != nil {
+		v.timer = &timerSetting{Revision: 1, ID: id}
+		p.pushTimer(now, c)
+	}
 	p.touchConversation(v)
 	p.touchContact(c)
 	p.event(Event{Type: ConversationCreated, Conversation: v.row.ID, Contact: c.row.ID})
@@ -161,6 +204,7 @@ func (p *Peer) markRead(now time.Time, in MarkRead) error {
 		for _, e := range in.Expiries {
 			p.write(e)
 		}
+		p.tellRead(v, in.Receipt)
 		p.touchConversation(v)
 		p.event(Event{Type: ConversationRead, Conversation: v.row.ID})
 	}
@@ -179,8 +223,9 @@ func (p *Peer) takeBack(now time.Time, in TakeBack) error {
 		return refuse(CodeDelivered)
 	}
 	p.withdraw(now, v, in.ID, in.Sequence)
+	p.unqueueAbout(now, v, in.ID)
 	p.write(EraseMessage{ID: in.ID})
-	p.event(Event{Type: MessageDeleted, Conversation: v.row.ID, Ref: in.ID})
+	p.event(Event{Type: MessageDeleted, Conversation: v.row.ID, Ref: in.ID, First: in.Position})
 	p.touchConversation(v)
 	p.reply(in.Ref, nil)
 	return nil
@@ -191,21 +236,17 @@ func (p *Peer) deleteMessage(now time.Time, in DeleteMessage) error {
 	if v == nil {
 		return refuse(CodeNotFound)
 	}
-	switch c := p.contacts[v.row.Contact]; {
-	case in.Direction == In || c == nil:
-	case !inRanges(v.row.Delivered, in.Sequence):
-		p.withdraw(now, v, in.ID, in.Sequence)
-	default: // the envelope may be kept all the same, with its key
-		if e, ok := c.queue.Carrying(in.ID); ok {
-			p.voidEnvelope(c, e, in.ID)
-		}
+	if in.Direction == Out {
+		p.unqueue(now, v, in.ID, in.Sequence)
+		in.Wire = in.ID
 	}
+	p.unqueueAbout(now, v, in.Wire)
 	p.write(EraseMessage{ID: in.ID})
 	typ := MessageDeleted
 	if in.Expired {
 		typ = MessageExpiredEvent
 	}
-	p.event(Event{Type: typ, Conversation: v.row.ID, Ref: in.ID})
+	p.event(Event{Type: typ, Conversation: v.row.ID, Ref: in.ID, First: in.Position})
 	p.touchConversation(v)
 	p.reply(in.Ref, nil)
 	return nil
@@ -224,6 +265,7 @@ func (p *Peer) withdraw(now time.Time, v *conversation, id MessageID, sequence u
 		}
 	}
 	p.pushVoid(c, sequence, sequence)
+	p.pushTimer(now, c) // should it be that which goes: it counts all the same
 }
 
 func (p *Peer) setName(in SetName) error {
@@ -361,25 +403,6 @@ func (p *Peer) forget(c *contact) {
 	p.write(EraseContact{ID: c.row.ID})
 }
 
-func (p *Peer) setTimer(in SetTimer) error {
-	v := p.conversations[in.Conversation]
-	switch {
-	case v == nil:
-		return refuse(CodeNotFound)
-	case in.Timer != nil && !validTimer(in.Timer):
-		return refuse(CodeInvalidTimer)
-	}
-	v.row.Timer = in.Timer
-	p.touchConversation(v)
-	p.event(Event{Type: ConversationUpdated, Conversation: v.row.ID})
-	p.reply(in.Ref, nil)
-	return nil
-}
-
-func validTimer(t *wire.Timer) bool {
-	return (t.Mode == wire.TimerFromSent || t.Mode == wire.TimerFromRead) && t.Seconds > 0 && t.Seconds <= wire.TimerSecondsMax
-}
-
 func (p *Peer) setDefaultTimer(in SetDefaultTimer) error {
 	if in.Timer != nil && !validTimer(in.Timer) {
 		return refuse(CodeInvalidTimer)
@@ -426,6 +449,18 @@ func (p *Peer) openNoteToSelf(now time.Time) (*conversation, error) {
 	p.touchConversation(v)
 	p.event(Event{Type: ConversationCreated, Conversation: v.row.ID})
 	return v, nil
+}
+
+// fitMentions reports whether mentions fit the text that is sent: their places are those in
+// the text as it was given. In note to self, without a contact, there is nobody but the user.
+func fitMentions(c *contact, given, text string, list []wire.Mention) bool {
+	switch {
+	case len(list) == 0:
+		return true
+	case given != text || !wire.ValidMentions(text, list):
+		return false
+	}
+	return c != nil || !slices.ContainsFunc(list, func(m wire.Mention) bool { return m.Who == wire.MentionReceiver })
 }
 
 func cleanText(s string) (string, error) {

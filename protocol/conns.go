@@ -140,8 +140,8 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 	// Whom we have asked, too, and who will not answer that, waits for our accept.
 	crossed := c.state.Asking != nil && turn == 1 && c.backoff.Tries()%2 == 1
 	waits := c.row.Phase != ContactRequested && turn == 0 // also if it is a contact and has forgotten us
-	if r := p.unanswered(c); r != nil && (waits || crossed) {
-		if v := p.invites[r.row.Invite]; v != nil {
+	if all := p.unanswered(c); len(all) > 0 && (waits || crossed) {
+		if v := p.invites[all[c.backoff.Tries()/3%len(all)].row.Invite]; v != nil {
 			return identity.HelloKey{Key: v.state.Hello}, byLink
 		}
 	}
@@ -216,7 +216,9 @@ func (p *Peer) leave(c *contact, k *conn) {
 	if len(c.conns) == 0 {
 		p.live--
 		p.peerState(c, "off")
+		p.silenced(c)
 	} else {
+		c.signals.again()
 		c.queue.Reconnected() // what was on the way there goes by another path at once
 		p.resend(p.lastNow, c)
 	}

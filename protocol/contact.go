@@ -30,6 +30,7 @@ type contact struct {
 	relay   relaying
 	seen    sighting           // on a local network
 	find    finding            // by the last rung
+	signals signals            // of typing and presence
 	tried   string             // code of the last failed dial
 	triedBy Rung               // by which rung
 	triedAt time.Time          // when
@@ -55,11 +56,12 @@ type contact struct {
 	tellAt      time.Time // when a sync frame goes by courier; zero = none does
 	toldAt      time.Time // the last that did
 	notOpenedAt time.Time // since when nothing by courier opens, and something came
-	strayAt     time.Time // since when it speaks in another session than the one we send in
+	strayAt     time.Time // since when it speaks, but not in the session we send in
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair
 	repairAt    time.Time // not before
+	repairSent  time.Time // over a path
 }
 
 // contactState is what PutContact.State holds.
@@ -104,6 +106,11 @@ type contactState struct {
 	AcceptByCourier bool     `cbor:"41,keyasint,omitempty"`
 	AcceptBoxes     []box    `cbor:"42,keyasint,omitempty"`
 	PleadedAt       int64    `cbor:"43,keyasint,omitempty"` // Unix seconds: when a renewal was asked for because of mail that did not open
+
+	Bereft bool `cbor:"44,keyasint,omitempty"` // it comes from a backup, and its sessions do not: Forked until there is one
+
+	PictureDue   bool   `cbor:"45,keyasint,omitempty"` // it has not been told our picture
+	TheirPicture uint64 `cbor:"46,keyasint,omitempty"` // sequence of the picture last taken
 
 	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }
@@ -202,6 +209,15 @@ func (c *contact) unconfirmed() (n int) {
 	return n
 }
 
+// regained ends the look for a session in place of those that stayed behind when the contact
+// came from a backup: there is one that both sides hold.
+func (c *contact) regained() {
+	if c.state.Bereft {
+		c.state.Bereft, c.state.Forked, c.forked = false, false, false
+		c.state.Repair = nil
+	}
+}
+
 // confirmed reports whether the peer is known to hold a session with us.
 func (c *contact) confirmed() bool {
 	return slices.ContainsFunc(c.sessions, func(ps *pairSession) bool { return ps.confirmed })
@@ -217,8 +233,13 @@ func (c *contact) addSession(ps *pairSession) {
 	})
 }
 
-// highestGeneration returns the generation of the newest session; there is one.
-func (c *contact) highestGeneration() uint32 { return c.sessions[0].generation }
+// highestGeneration returns that of the newest session, or of the newest that was.
+func (c *contact) highestGeneration() uint32 {
+	if len(c.sessions) == 0 {
+		return c.state.Generation
+	}
+	return c.sessions[0].generation
+}
 
 func (c *contact) session(sid [32]byte) *pairSession {
 	i := slices.IndexFunc(c.sessions, func(ps *pairSession) bool { return ps.sid == sid })

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 	"time"
@@ -11,8 +12,39 @@ import (
 // conversation is what the core keeps of a conversation: counters, the have
 // vector of the peer's device, and nothing of its history.
 type conversation struct {
-	row  PutConversation // State is filled when it is written
-	have have
+	row   PutConversation // State is filled when it is written
+	have  have
+	timer *timerSetting // of row.Timer; nil = it was never set
+	told  uint64        // the peer's sequence up to which it knows that we have read; 0 = none
+	gone  []Range       // our sequences that the peer does not want again: it has removed us
+}
+
+// conversationState is what PutConversation.State holds.
+type conversationState struct {
+	have
+	Timer *timerSetting `cbor:"5,keyasint,omitempty"`
+	Told  uint64        `cbor:"6,keyasint,omitempty"`
+	Gone  []Range       `cbor:"7,keyasint,omitempty"`
+}
+
+// timerSetting says which of the timers that both sides set counts: that of the highest
+// revision, of equal ones that of the greater id.
+type timerSetting struct {
+	Revision uint32   `cbor:"1,keyasint"`
+	ID       [16]byte `cbor:"2,keyasint"` // of the content that set it
+}
+
+// after reports whether a setting counts instead of another one.
+func (t timerSetting) after(o *timerSetting) bool {
+	return o == nil || t.Revision > o.Revision || t.Revision == o.Revision && bytes.Compare(t.ID[:], o.ID[:]) > 0
+}
+
+// revision is the highest that is known.
+func (t *timerSetting) revision() uint32 {
+	if t == nil {
+		return 0
+	}
+	return t.Revision
 }
 
 // empty reports whether nothing was ever written in the conversation.
@@ -24,12 +56,17 @@ func (c *conversation) empty() bool {
 // was taken, declared void, or lies in one of Gaps. It is kept for ever, so
 // that nothing that was deleted can come back (contracts.md, Core).
 type have struct {
-	Next   uint64      `cbor:"1,keyasint"` // the first sequence is 1
-	Gaps   []gap       `cbor:"2,keyasint,omitempty"`
-	Recent []recentTag `cbor:"3,keyasint,omitempty"` // ascending sequence, ≤ recentTagsMax
+	Next uint64 `cbor:"1,keyasint"` // the first sequence is 1
+	Gaps []gap  `cbor:"2,keyasint,omitempty"`
+	// Recent has ascending sequences, ≤ recentTagsMax; 0 is that of what came before the author
+	// had removed us and began anew, where that was written down before there was Former.
+	Recent []recentTag `cbor:"3,keyasint,omitempty"`
 	// Forgotten is up to which sequence the user has removed what came: the contact was
 	// removed, and asked anew.
 	Forgotten uint64 `cbor:"4,keyasint,omitempty"`
+	// Former are the tags of what came before the author had removed us and began anew, oldest
+	// first and one behind the other, ≤ formerTagsMax: nothing that comes pushes them out.
+	Former []byte `cbor:"8,keyasint,omitempty"`
 }
 
 // gap is a run of sequences that are still on the way; their positions are
@@ -38,6 +75,9 @@ type gap struct {
 	First    uint64 `cbor:"1,keyasint"`
 	Count    uint64 `cbor:"2,keyasint"`
 	Position uint64 `cbor:"3,keyasint"`
+	// Before is the tag of the message before it, nil if that is not known: the author, if its
+	// disk was put back, may have written another one under that sequence.
+	Before *[8]byte `cbor:"4,keyasint,omitempty"`
 }
 
 // recentTag remembers which message had a sequence, by half of its random bits.
@@ -60,7 +100,7 @@ const (
 // judge decides about (sequence, id) without changing anything.
 func (h *have) judge(sequence uint64, id [16]byte) verdict {
 	tag := messageTag(id)
-	known := slices.ContainsFunc(h.Recent, func(r recentTag) bool { return r.Tag == tag })
+	known := h.former(tag) || slices.ContainsFunc(h.Recent, func(r recentTag) bool { return r.Tag == tag })
 	switch {
 	case sequence == 0 || sequence >= h.next() && sequence-h.next() > sequenceJumpMax:
 		return absurd
@@ -71,17 +111,25 @@ func (h *have) judge(sequence uint64, id [16]byte) verdict {
 	case sequence >= h.next() || h.inGap(sequence) >= 0:
 		return fresh
 	}
-	i, ok := slices.BinarySearchFunc(h.Recent, sequence, func(r recentTag, s uint64) int {
-		return compareUint64(r.Sequence, s)
-	})
 	// If another had the sequence, or none and it was void, the author lost its state and
 	// has used it again.
-	another := ok && h.Recent[i].Tag != tag
-	void := !ok && (len(h.Recent) < recentTagsMax || sequence > h.Recent[0].Sequence)
-	if another || void {
+	i, ok := h.recent(sequence)
+	if ok && h.Recent[i].Tag != tag || h.void(sequence) {
 		return fresh
 	}
 	return duplicate
+}
+
+// recent finds which message had a sequence, if that is remembered.
+func (h *have) recent(sequence uint64) (i int, ok bool) {
+	return slices.BinarySearchFunc(h.Recent, sequence, func(r recentTag, s uint64) int { return compareUint64(r.Sequence, s) })
+}
+
+// void reports whether a sequence below next is known to have been no message's. It may lie
+// in a gap.
+func (h *have) void(sequence uint64) bool {
+	_, ok := h.recent(sequence)
+	return sequence > 0 && sequence < h.next() && !ok && (len(h.Recent) < recentTagsMax || sequence > h.Recent[0].Sequence)
 }
 
 func compareUint64(a, b uint64) int {
@@ -101,13 +149,31 @@ func (h *have) inGap(sequence uint64) int {
 }
 
 func (h *have) remember(sequence uint64, id [16]byte) {
-	i, _ := slices.BinarySearchFunc(h.Recent, sequence, func(r recentTag, s uint64) int {
-		return compareUint64(r.Sequence, s)
-	})
+	i, _ := h.recent(sequence)
 	h.Recent = slices.Insert(h.Recent, i, recentTag{Sequence: sequence, Tag: messageTag(id)})
 	if over := len(h.Recent) - recentTagsMax; over > 0 {
 		h.Recent = slices.Delete(h.Recent, 0, over)
 	}
+}
+
+// anew returns the vector for an author that has removed us and counts from 1 again. What it
+// wrote before may still come, if its old disk is put back: the tags tell, as many as there are.
+func (h *have) anew() have {
+	former := slices.Clone(h.Former)
+	for _, r := range h.Recent {
+		former = append(former, r.Tag[:]...)
+	}
+	return have{Former: former[max(0, len(former)-formerTagsMax*len(recentTag{}.Tag)):]}
+}
+
+// former reports whether a message came before the author began anew, if that is remembered.
+func (h *have) former(tag [8]byte) bool {
+	for f := range slices.Chunk(h.Former, len(tag)) {
+		if bytes.Equal(f, tag[:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // place gives a fresh content its position. Missing predecessors reserve
@@ -117,7 +183,12 @@ func (c *conversation) place(sequence uint64, id [16]byte) (position uint64, wri
 	defer h.remember(sequence, id)
 	if i := h.inGap(sequence); i >= 0 {
 		position = h.Gaps[i].Position + (sequence - h.Gaps[i].First)
-		return position, c.cutGap(i, sequence, sequence)
+		writes = c.cutGap(i, sequence, sequence)
+		if j := h.inGap(sequence + 1); j >= 0 {
+			tag := messageTag(id)
+			h.Gaps[j].Before = &tag
+		}
+		return position, writes
 	}
 	if missing := sequence - h.next(); sequence >= h.next() {
 		if missing > 0 {
@@ -131,6 +202,10 @@ func (c *conversation) place(sequence uint64, id [16]byte) (position uint64, wri
 
 func (c *conversation) addGap(first, count uint64) []Write {
 	g := gap{First: first, Count: count, Position: c.row.LastPosition + 1}
+	if i, ok := c.have.recent(first - 1); ok && first > 1 {
+		g.Before = &[8]byte{}
+		*g.Before = c.have.Recent[i].Tag
+	}
 	c.have.Gaps = append(c.have.Gaps, g)
 	c.row.LastPosition += count
 	return []Write{PutGap{Conversation: c.row.ID, Position: g.Position, Count: g.Count}}
@@ -139,7 +214,7 @@ func (c *conversation) addGap(first, count uint64) []Write {
 // cutGap takes first..last, all inside gap i, out of it.
 func (c *conversation) cutGap(i int, first, last uint64) []Write {
 	g := c.have.Gaps[i]
-	left := gap{First: g.First, Count: first - g.First, Position: g.Position}
+	left := gap{First: g.First, Count: first - g.First, Position: g.Position, Before: g.Before}
 	right := gap{First: last + 1, Count: g.First + g.Count - last - 1, Position: g.Position + (last + 1 - g.First)}
 	writes := []Write{EraseGap{Conversation: c.row.ID, Position: g.Position}}
 	var parts []gap
@@ -187,19 +262,6 @@ func addRange(ranges []Range, first, last uint64) []Range {
 		j++
 	}
 	return slices.Replace(ranges, i, j, Range{First: first, Last: last})
-}
-
-// removeFrom takes everything at or above first out of the ranges.
-func removeFrom(ranges []Range, first uint64) []Range {
-	out := ranges[:0]
-	for _, r := range ranges {
-		if r.First >= first {
-			continue
-		}
-		r.Last = min(r.Last, first-1)
-		out = append(out, r)
-	}
-	return out
 }
 
 // removeRange takes one range out of the ranges.

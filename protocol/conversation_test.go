@@ -168,9 +168,10 @@ func TestRangesAgainstModel(t *testing.T) {
 			first := uint64(1 + random.IntN(50))
 			last := first + uint64(random.IntN(5))
 			if random.IntN(10) == 0 {
-				ranges = removeFrom(ranges, first)
+				last += 10
+				ranges = removeRange(ranges, Range{first, last})
 				for s := range uint64(70) {
-					set[s] = set[s] && s < first
+					set[s] = set[s] && (s < first || s > last)
 				}
 			} else {
 				ranges = addRange(ranges, first, last)
@@ -205,5 +206,32 @@ func TestVoidSequence(t *testing.T) {
 	}
 	if v := c.have.judge(2, [16]byte{8: 1}); v != duplicate {
 		t.Errorf("beyond the tags: judged %d", v)
+	}
+}
+
+// TestWhatCameBeforeStaysKnown has an author remove us and begin anew, twice: what it wrote before is
+// a copy, however much comes, as far back as tags are remembered.
+func TestWhatCameBeforeStaysKnown(t *testing.T) {
+	id := func(life int, s uint64) [16]byte { return [16]byte{8: byte(life), 9: byte(s), 10: byte(s >> 8)} }
+	const each = recentTagsMax + 50
+	c := &conversation{}
+	for life := range 4 {
+		for s := uint64(1); s <= each; s++ {
+			if v := c.have.judge(s, id(life, s)); v != fresh {
+				t.Fatalf("message %d of life %d: judged %d", s, life, v)
+			}
+			c.place(s, id(life, s))
+		}
+		for before := max(0, life-formerTagsMax/recentTagsMax); before < life; before++ {
+			for s := uint64(each - recentTagsMax + 1); s <= each; s++ {
+				if v := c.have.judge(s, id(before, s)); v != duplicate {
+					t.Fatalf("message %d of life %d in life %d: judged %d", s, before, life, v)
+				}
+			}
+		}
+		c.have = c.have.anew()
+	}
+	if n := len(c.have.Former); n != 8*formerTagsMax {
+		t.Errorf("%d bytes of tags are kept", n)
 	}
 }

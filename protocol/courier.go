@@ -44,12 +44,16 @@ func (p *Peer) offerHelp(now time.Time, in OfferHelp) error {
 	return nil
 }
 
-// fixKey has us keep the transport key that we have.
+// fixKey has us keep the transport key that we have; of a clock that is behind, that of the newest day we
+// were seen on, since others know nothing of the one we have.
 func (p *Peer) fixKey(now time.Time) {
 	if p.self.state.Fixed != nil {
 		return
 	}
-	day := max(p.KeyDay(now), p.self.state.HighestDay) // of a clock that is behind others know nothing
+	day := p.KeyDay(now)
+	if dayOf(now) < p.self.state.HighestDay {
+		day = max(day, p.self.state.HighestDay)
+	}
 	seed := p.self.transport(day).Seed
 	p.self.state.Fixed = &seed
 	p.self.dirty = true

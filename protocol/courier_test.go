@@ -830,3 +830,34 @@ func TestCouriersOfAChangingRecord(t *testing.T) {
 		t.Errorf("%d couriers are remembered", n)
 	}
 }
+
+// TestHelpOfWhoHasRemoved has a courier remove the contact that it helps, and be asked anew: it
+// has forgotten that it helped, and the other side knows at once, though nothing is asked of it.
+func TestHelpOfWhoHasRemoved(t *testing.T) {
+	w, all := newTown(t, "Courier", "Jiwoo", "Mina")
+	a, b, c := all[0], all[1], all[2]
+	help := func() {
+		a.step(w.now, OfferHelp{Contact: a.of(b).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+		w.run()
+	}
+	w.meet(a, b)
+	w.meet(b, c)
+	help()
+	if b.of(a).state.Courier == nil || len(b.of(c).state.Boxes) == 0 {
+		t.Fatal("nobody helps")
+	}
+	a.step(w.now, RemoveContact{Contact: a.of(b).row.ID})
+	w.run()
+	w.mute[a] = []wire.Type{wire.TypeMailbox, wire.TypeCollect, wire.TypeReach}
+	w.meet(a, b)
+	w.pass(time.Minute)
+	if b.of(a).state.Courier != nil || len(b.of(c).state.Boxes) > 0 {
+		t.Error("the courier is still counted on")
+	}
+	w.mute[a] = nil
+	help()
+	w.pass(time.Minute)
+	if b.of(a).state.Courier == nil || len(b.of(c).state.Boxes) == 0 {
+		t.Error("it does not help again")
+	}
+}

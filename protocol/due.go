@@ -33,7 +33,9 @@ func (p *Peer) clockWentBack(now time.Time) {
 	if !p.recordDue.IsZero() {
 		p.recordDue = now
 	}
+	p.saidNext = time.Time{}
 	p.near.calls.Begin(now)
+	p.here.until = earlier(p.here.until, now.Add(HereFor))
 	p.search.until = earlier(p.search.until, now.Add(dhtGoesOn))
 	p.search.next, p.search.began, p.search.made = time.Time{}, earlier(p.search.began, now), 0
 	if !p.olderUntil.IsZero() {
@@ -54,10 +56,11 @@ func (p *Peer) clockWentBack(now time.Time) {
 		for _, d := range c.dealings {
 			d.full, d.asked = earlier(d.full, now), earlier(d.asked, now)
 		}
+		c.signals.clockWentBack(now)
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
-		c.syncedAt, c.repairAt, c.strayAt = time.Time{}, time.Time{}, time.Time{}
+		c.syncedAt, c.repairAt, c.repairSent, c.strayAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 		c.tellAt, c.toldAt, c.notOpenedAt = time.Time{}, earlier(c.toldAt, now), time.Time{}
 		if pleaded := &c.state.PleadedAt; *pleaded > now.Unix() {
 			*pleaded = now.Unix()
@@ -84,12 +87,14 @@ func (p *Peer) scan(now time.Time) error {
 	p.nextDue = now.Add(scanEvery)
 	if !p.recordDue.IsZero() && !p.recordDue.After(now) {
 		p.recordDue = time.Time{}
+		p.self.state.Told, p.self.dirty = p.placePrint(now), true
 		p.pushRecords(now)
 	}
 	if len(p.net.Own) > 0 { // what others say of it grows old
-		p.placeChanged(now)
+		p.placeSaid(now)
 	}
 	p.dueBy(p.recordDue)
+	p.scanPresence(now)
 	if p.config.Home {
 		p.fixKey(now)
 	}
@@ -135,6 +140,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		return
 	}
 	p.noteLost(now, c)
+	p.scanSignals(now, c)
 	p.resend(now, c)
 	if c.recordDue {
 		c.recordDue = false
@@ -161,6 +167,9 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 	p.renewRecord(now, c)
 	p.reseed(now, c)
 	p.repairIfForked(now, c)
+	if k := c.live(); k != nil && c.state.Repair != nil && now.Sub(c.repairSent) >= repairAgain {
+		p.sendRepair(c, k) // it may grant by now what it did not before
+	}
 }
 
 // closeIdle hangs up on paths by which nothing came for a while, whether or not
@@ -228,11 +237,15 @@ func (c *contact) nextDue(now time.Time) time.Time {
 	if c.recordDue {
 		add(now)
 	}
+	add(c.nextSignal(now))
 	if c.state.PartingSince != 0 {
 		add(now.Add(partingAgain))
 	}
 	if c.forked && c.state.Repair == nil && !c.row.Blocked {
 		add(later(c.repairAt, now))
+	}
+	if c.state.Repair != nil && c.live() != nil {
+		add(later(c.repairSent.Add(repairAgain), now))
 	}
 	return next
 }

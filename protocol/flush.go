@@ -35,6 +35,9 @@ func (p *Peer) flush(now time.Time) error {
 		if err := p.acknowledge(now, c); err != nil {
 			return err
 		}
+		if err := p.signal(now, c); err != nil {
+			return err
+		}
 		if err := p.carry(now, c); err != nil {
 			return err
 		}
@@ -64,6 +67,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if c.refetching > 0 || !p.renumber(now, c) {
 		return nil
 	}
+	p.tellPicture(c)
 	if err := p.sealAll(now, c, ps, 0); err != nil {
 		return err
 	}
@@ -166,7 +170,7 @@ func (p *Peer) outboxRow(c *contact, e *outbox.Entry) PutOutbox {
 			row.Contents[i].Inline = it.Content
 			continue
 		}
-		row.Contents[i].Message, row.Contents[i].Sequence = it.Message, it.Sequence
+		row.Contents[i].Message, row.Contents[i].Sequence, row.Contents[i].About = it.Message, it.Sequence, it.About
 	}
 	return row
 }
@@ -355,7 +359,7 @@ func (p *Peer) writeRows() error {
 	}
 	for _, id := range sortedKeys(p.dirtyConversations) {
 		v := p.conversations[id]
-		b, err := p.encode.Marshal(v.have)
+		b, err := p.encode.Marshal(conversationState{have: v.have, Timer: v.timer, Told: v.told, Gone: v.gone})
 		if err != nil {
 			return err
 		}

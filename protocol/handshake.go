@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/text/cases"
+
 	"pabal/protocol/identity"
 	"pabal/protocol/invite"
 	"pabal/protocol/session"
@@ -19,6 +21,9 @@ type asking struct {
 	Stamped bool           `cbor:"4,keyasint"`
 	// Wrong are the bundles that were not the inviter's, of which the user was told.
 	Wrong []wire.ItemHash `cbor:"5,keyasint,omitempty"`
+	// Known is set if the inviter was a contact already when we asked: the sid of the
+	// session with it, zeros if there was none.
+	Known *[32]byte `cbor:"6,keyasint,omitempty"`
 }
 
 // addContact begins a request: the rest happens when the inviter is reached.
@@ -37,8 +42,11 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 		return linkProblem(err)
 	}
 	if c := p.askedBy(link); c != nil {
-		if c.state.Asking == nil {
-			return refuse(CodeAlreadyContact)
+		switch {
+		case isAnother(c, in.Alias):
+			return &Problem{Code: CodeSameLink, Contact: c.row.ID}
+		case c.state.Asking == nil:
+			return &Problem{Code: CodeAlreadyContact, Contact: c.row.ID}
 		}
 		p.reply(in.Ref, Added{Contact: c.row.ID, Phase: c.row.Phase})
 		return nil
@@ -70,6 +78,18 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 	p.dueBy(time.Unix(int64(link.Expiry), 0).Add(requestKept))
 	p.reply(in.Ref, Added{Contact: c.row.ID, Phase: c.row.Phase})
 	return nil
+}
+
+// isAnother reports whether the user means somebody else by an alias than the contact
+// whom a link made: then two people gave out one link, and one of them may want to
+// find out whether the user knows the other.
+func isAnother(c *contact, alias string) bool {
+	alias, err := cleanName(alias)
+	if err != nil || c.row.Alias == "" && c.row.Name == "" {
+		return false
+	}
+	fold := cases.Fold()
+	return fold.String(alias) != fold.String(c.row.Alias) && fold.String(alias) != fold.String(c.row.Name)
 }
 
 // checkLink refuses a link that cannot become a contact.
@@ -175,7 +195,7 @@ func (p *Peer) greetRenewal(now time.Time, c *contact, k *conn) {
 	if c.state.Asking != nil {
 		p.ask(now, c, k) // if both asked, an accept and a session follow all the same
 	}
-	if r := p.unanswered(c); r != nil {
+	for _, r := range p.unanswered(c) {
 		p.sendAccept(r, k)
 	}
 	if len(c.state.Accept) > 0 {
@@ -228,8 +248,11 @@ func (p *Peer) bundleArrived(now time.Time, c *contact, k *conn, body []byte) er
 		return nil
 	}
 	if known := p.contactOf(bundle.Entry.Account, c); known != nil && known.row.Phase == ContactEstablished && known.state.PartingSince == 0 {
-		p.failContact(c, CodeAlreadyContact)
-		return nil
+		if !known.mayAskAnew() || c.row.Role != RolePerson {
+			p.failContact(c, CodeAlreadyContact)
+			return nil
+		}
+		a.Known = known.firstSID()
 	}
 	day, keys := p.transportKeys(now, wire.ReplyPathKeysMax)
 	a.Request, err = invite.Ask(p.random, p.ourself(), a.Link, bundle, wire.RequestPayload{
@@ -280,8 +303,11 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 	if c == nil {
 		return nil
 	}
-	if a := c.state.Asking; a != nil && a.Request != nil {
-		if taken, err := p.accepted(now, c, k, body); taken || err != nil {
+	for _, asks := range p.contactsInOrder() { // of a contact whom we ask anew it may come on its old path
+		if asks != c && !asks.row.Account.Equal(c.row.Account) || asks.state.Asking == nil || asks.state.Asking.Request == nil {
+			continue
+		}
+		if taken, err := p.accepted(now, asks, body); taken || err != nil {
 			return err
 		}
 	}
@@ -297,8 +323,8 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 
 // accepted takes the accept of a request of ours, on a connection or by courier. It
 // reports false if the accept is not one: then the request goes on waiting.
-func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken bool, err error) {
-	a := c.state.Asking.Request
+func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err error) {
+	a, known := c.state.Asking.Request, c.state.Asking.Known
 	answered, err := a.OpenAccept(p.ourself(), body)
 	if err != nil {
 		if errors.Is(err, wire.ErrVersion) || errors.Is(err, wire.ErrSuite) {
@@ -313,14 +339,12 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 	default:
 		p.merge(now, other, c)
 		c = other
-		if k != nil {
-			k.contact = other
-		}
 	}
 	p.takeDevice(c, a.Peer.Device)
 	c.row.Account = a.Peer.Account
 	c.state.Asking, c.state.Greeting = nil, ""
-	fresh := len(c.sessions) == 0
+	fresh := len(c.sessions) == 0 && !c.state.Bereft
+	removed := known != nil && *known == *c.firstSID() && answered.Payload.Generation == 0
 	ps := p.begin(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: answered.Payload.Generation,
@@ -333,6 +357,8 @@ func (p *Peer) accepted(now time.Time, c *contact, k *conn, body []byte) (taken 
 		return true, err
 	}
 	switch {
+	case removed:
+		p.startOver(now, c, ps)
 	case !fresh:
 		p.compare(now, c, ps, answered.Payload.Have)
 	case answered.Payload.Generation > 0:
@@ -413,7 +439,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 		return errRandom
 	}
 	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.reached()}
-	if len(c.sessions) > 0 { // they ask anew: they have forgotten us, or asked before they knew
+	if len(c.sessions) > 0 || c.state.Bereft { // they ask anew: they have forgotten us, or asked before they knew
 		payload.Generation = c.highestGeneration() + 1
 	}
 	done, err := in.Accept(p.random, payload)
@@ -441,9 +467,12 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	r.state.Incoming, r.state.Accept, r.state.SID = nil, done.Accept, done.Root.SID
 	p.touchRequest(r)
 	p.event(Event{Type: RequestResolved, Ref: r.row.ID})
-	if k := r.conn; k != nil && p.conns[k.id] == k {
+	switch k := r.conn; {
+	case k != nil && p.conns[k.id] == k:
 		p.sendAccept(r, k)
 		c.backoff.Hold(now.Add(acceptAnswered))
+	case c.live() != nil: // a contact: by courier it may come late, or never
+		p.sendAccept(r, c.live())
 	}
 	return p.answerByCourier(now, r)
 }
@@ -513,6 +542,7 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 	}
 	c.addSession(ps)
 	if n.invitee {
+		c.regained()
 		p.unseal(c)
 	}
 	if c.first() == ps {
@@ -580,7 +610,11 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 	delete(p.contacts, from.row.ID)
 	delete(p.stirred, from.row.ID)
 	p.write(EraseContact{ID: from.row.ID})
-	p.contactEvent(ContactRemoved, from)
+	if from.row.Role != RolePerson {
+		p.contactEvent(ContactRemoved, from)
+		return
+	}
+	p.event(Event{Type: ContactRemoved, Contact: from.row.ID, Ref: into.row.ID})
 }
 
 // mergeConversations gives one contact the conversation of another, unless both

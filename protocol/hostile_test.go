@@ -285,21 +285,6 @@ func TestAMillionVoids(t *testing.T) {
 	}
 }
 
-// TestReadWhatNeverCame has a contact say that it has read what it cannot have.
-func TestReadWhatNeverCame(t *testing.T) {
-	a, b := meet(t)
-	b.sayAll(1)
-	pump(t, testNow, a, b)
-	part(a, b)
-	b.sayAll(3)
-	b.out = Output{}
-	content := wire.Content{Type: wire.ContentReadReceipt, First: 1, Last: 4}
-	b.p.readReceived(b.only(), &content)
-	if got := b.only().conv.row.PeerReadUpTo; got != 0 {
-		t.Errorf("read up to %d", got)
-	}
-}
-
 // TestTriedAgainAtTheStart has the first dials of a start fail: the contact may have
 // something for us, and its own tries are far apart by then.
 func TestTriedAgainAtTheStart(t *testing.T) {

@@ -26,6 +26,8 @@ type (
 	InviteID [16]byte
 	// RequestID names a contact request that this profile received.
 	RequestID [16]byte
+	// FileID names a file on this profile.
+	FileID [16]byte
 )
 
 const (
@@ -34,6 +36,7 @@ const (
 	messagePrefix      = "ms_"
 	invitePrefix       = "in_"
 	requestPrefix      = "rq_"
+	filePrefix         = "fl_"
 
 	idTextBytes = 26 // base32 characters behind the prefix
 )
@@ -52,6 +55,21 @@ func (id InviteID) String() string { return idText(invitePrefix, id) }
 
 // String returns the API form, "rq_" and 26 characters.
 func (id RequestID) String() string { return idText(requestPrefix, id) }
+
+// String returns the API form, "fl_" and 26 characters.
+func (id FileID) String() string { return idText(filePrefix, id) }
+
+// ParseFileID reads the API form of a file's id, or returns ErrID.
+func ParseFileID(s string) (FileID, error) {
+	id, err := parseID(filePrefix, s)
+	return FileID(id), err
+}
+
+// NewFileID makes an id of a file that begins to lie here.
+func NewFileID(now time.Time, random io.Reader) (FileID, error) {
+	id, err := newID(now, random)
+	return FileID(id), err
+}
 
 // ParseContactID reads the API form of a contact's id, or returns ErrID.
 func ParseContactID(s string) (ContactID, error) {

@@ -49,6 +49,11 @@ type (
 		Ref  uint64
 		Name string
 	}
+	// SetPicture changes our own picture and tells the contacts; empty: none.
+	SetPicture struct {
+		Ref     uint64
+		Picture []byte // a valid wire picture
+	}
 	// SetAlias changes our name for a contact; empty removes it.
 	SetAlias struct {
 		Ref     uint64
@@ -92,17 +97,28 @@ type (
 	// SendText sends a text. Answer: Sent.
 	SendText struct {
 		Ref          uint64
-		Conversation ConversationID // or zero:
-		Contact      ContactID      // the conversation with this contact
-		ClientID     string         // empty, or a valid client id that no message has
-		Text         string
-		Timer        *wire.Timer // nil = the conversation's
-		NoTimer      bool        // true = never, whatever the conversation says
+		Conversation ConversationID  // or zero:
+		Contact      ContactID       // the conversation with this contact
+		ClientID     string          // empty, or a valid client id that no message has
+		Text         string          // with Files their caption, which may be empty
+		Files        []FileToSend    // at most wire.FilesMax
+		ReplyTo      *wire.Reference // what a text without files answers, of the same conversation, or nil
+		Timer        *wire.Timer     // nil = the conversation's
+		NoTimer      bool            // true = never, whatever the conversation says
+		Mentions     []wire.Mention  // in Text
+		Forwarded    bool            // it was somebody's message already; not with ReplyTo
+	}
+	// FilesStir says that a file of a contact is on its way on a connection, or, without
+	// one, that some wait for a path to the contact.
+	FilesStir struct {
+		Contact ContactID
+		Conn    ConnID // 0 = none
 	}
 	// MarkRead says that the user has read up to a position. Expiries holds the
 	// incoming messages up to it whose from-read timers start now. Unread and
 	// UnreadBefore are read together from the store: what came since then is
-	// unread, too.
+	// unread, too. Receipt is the highest sequence of those messages if the contact is to
+	// hear of it, 0 if not.
 	MarkRead struct {
 		Ref          uint64
 		Conversation ConversationID
@@ -110,19 +126,57 @@ type (
 		Unread       uint64 // incoming messages above UpTo
 		UnreadBefore uint64 // the conversation's Unread then
 		Expiries     []SetMessageExpiry
+		Receipt      uint64
 	}
 	// TakeBack deletes a message of ours that is not delivered.
 	TakeBack struct {
 		Ref          uint64
 		ID           MessageID
 		Conversation ConversationID
+		Position     uint64 // told to clients; 0: not known
 		Sequence     uint64
+	}
+	// DeleteForEveryone erases a message of ours here and asks the peer to do the same.
+	DeleteForEveryone struct {
+		Ref          uint64
+		ID           MessageID
+		Conversation ConversationID
+		Position     uint64 // told to clients; 0: not known
+		Sequence     uint64
+		Direction    Direction
+	}
+	// React says which emojis the user puts on a message from now on, all of them.
+	React struct {
+		Ref          uint64
+		ID           MessageID // of the message
+		Conversation ConversationID
+		About        wire.Reference
+		Emojis       []string
+		Before       *Reaction // what the user has said about it last, or nil
+	}
+	// EditMessage gives a message of ours a new text, on both sides.
+	EditMessage struct {
+		Ref          uint64
+		ID           MessageID
+		Conversation ConversationID
+		Sequence     uint64
+		Direction    Direction
+		Revision     uint32 // of its newest edit; 0: there is none
+		Text         string
+		Mentions     []wire.Mention
+	}
+	// SetDeletions says whether contacts may delete here what they wrote.
+	SetDeletions struct {
+		Ref    uint64
+		Refuse bool
 	}
 	// DeleteMessage deletes a message here only.
 	DeleteMessage struct {
 		Ref          uint64
 		ID           MessageID
+		Wire         [16]byte // as PutMessage has it
 		Conversation ConversationID
+		Position     uint64 // told to clients; 0: not known
 		Sequence     uint64
 		Direction    Direction
 		Expired      bool // its timer ran out
@@ -161,6 +215,21 @@ type (
 	// SetDHT has contacts to whom no path works looked for in a public DHT, or ends that.
 	// The caller keeps it: no Peer that was loaded or created does so before.
 	SetDHT struct{ On bool }
+	// SetTyping says that the user writes in a conversation, or has paused. It is asked for
+	// again as long as it is so, and ends by itself. Who is to hear of it at all is the
+	// caller's matter.
+	SetTyping struct {
+		Ref          uint64
+		Conversation ConversationID
+		On           bool
+	}
+	// SetPresence says that the user is here, or has gone, and which contacts may know. It is
+	// asked for again as long as it is so, and ends by itself.
+	SetPresence struct {
+		Ref  uint64
+		Here bool
+		To   []ContactID
+	}
 	// Reconnect clears all back-offs: the machine woke up, the user asks.
 	Reconnect struct{ Ref uint64 }
 )
@@ -284,27 +353,36 @@ func (SetTimer) input()         {}
 func (SetDefaultTimer) input()  {}
 func (OpenConversation) input() {}
 func (SendText) input()         {}
+func (FilesStir) input()        {}
 func (MarkRead) input()         {}
 func (TakeBack) input()         {}
 func (DeleteMessage) input()    {}
-func (SetDHT) input()           {}
-func (RecordPublished) input()  {}
-func (RecordLookedUp) input()   {}
-func (Reconnect) input()        {}
-func (ConnOpened) input()       {}
-func (ConnClosed) input()       {}
-func (FrameReceived) input()    {}
-func (DialFailed) input()       {}
-func (Rotated) input()          {}
-func (NetworkChanged) input()   {}
-func (SeenAt) input()           {}
-func (RelayReserved) input()    {}
-func (NearChanged) input()      {}
-func (BeaconHeard) input()      {}
-func (Woke) input()             {}
-func (Flush) input()            {}
-func (ContentsFetched) input()  {}
-func (StampChecked) input()     {}
-func (StampMade) input()        {}
+
+func (DeleteForEveryone) input() {}
+func (SetDeletions) input()      {}
+func (React) input()             {}
+func (EditMessage) input()       {}
+func (SetDHT) input()            {}
+func (SetTyping) input()         {}
+func (SetPicture) input()        {}
+func (SetPresence) input()       {}
+func (RecordPublished) input()   {}
+func (RecordLookedUp) input()    {}
+func (Reconnect) input()         {}
+func (ConnOpened) input()        {}
+func (ConnClosed) input()        {}
+func (FrameReceived) input()     {}
+func (DialFailed) input()        {}
+func (Rotated) input()           {}
+func (NetworkChanged) input()    {}
+func (SeenAt) input()            {}
+func (RelayReserved) input()     {}
+func (NearChanged) input()       {}
+func (BeaconHeard) input()       {}
+func (Woke) input()              {}
+func (Flush) input()             {}
+func (ContentsFetched) input()   {}
+func (StampChecked) input()      {}
+func (StampMade) input()         {}
 
 func (SequencesFetched) input() {}

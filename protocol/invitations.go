@@ -42,6 +42,7 @@ const (
 	CodeNotHome           = "not_a_home"        // this node does not serve as one
 	CodeInviteLeadsHere   = "invite_leads_here" // it leads to its maker through us only, who do not help it
 	CodeAlreadyContact    = "already_contact"
+	CodeSameLink          = "same_link_two_people"
 	CodeInvalidLifetime   = "invalid_lifetime"
 
 	// WarningNoPublicPath says that nobody beyond the local network can follow a link.
@@ -315,15 +316,16 @@ func (p *Peer) requestsInOrder() []*request {
 	return out
 }
 
-// unanswered returns the request of a contact whose accept is not confirmed: no
-// frame of the session that it began has come.
-func (p *Peer) unanswered(c *contact) *request {
+// unanswered returns the requests of a contact whose accepts are not confirmed: no frame of
+// the sessions that they began has come. Who has followed two links waits by one of them only,
+// and we cannot tell by which.
+func (p *Peer) unanswered(c *contact) (all []*request) {
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID && len(r.state.Accept) > 0 && c.session(r.state.SID) != nil {
-			return r
+			all = append(all, r)
 		}
 	}
-	return nil
+	return all
 }
 
 func (p *Peer) eraseRequest(r *request) {
@@ -357,11 +359,7 @@ func (p *Peer) requestReceived(now time.Time, k *conn, body []byte) error {
 	tag, ok := wire.RequestTag(d.Request[:])
 	v := p.inviteOf(tag)
 	if !ok || v == nil {
-		accept, err := p.repairRequested(now, k.contact, d.Request[:])
-		if accept != nil {
-			p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
-		}
-		return err
+		return p.repairAsked(now, k, d.Request[:])
 	}
 	_, err = p.takeRequest(now, v, arrival{node: k.local, conn: k}, d)
 	return err

@@ -233,3 +233,20 @@ func TestKeyChangesAtItsTime(t *testing.T) {
 		}
 	}
 }
+
+// TestCourierKeepsItsKeyAroundMidnight: whoever begins to help keeps the key that it is found under, also
+// when the days of its keys turn earlier or later than others'.
+func TestCourierKeepsItsKeyAroundMidnight(t *testing.T) {
+	midnight := testNow.Truncate(24 * time.Hour)
+	for _, offset := range []time.Duration{-2 * time.Hour, 0, 2 * time.Hour} {
+		for _, now := range []time.Time{midnight.Add(-time.Hour), midnight.Add(time.Hour)} {
+			s := newSide(t, "Hana", 1002, now)
+			s.p.config.KeyOffset = offset
+			had := s.p.Transport(now).Public()
+			s.p.fixKey(now)
+			if kept := s.p.Transport(now).Public(); kept != had {
+				t.Errorf("offset %v at %v: another key is kept", offset, now)
+			}
+		}
+	}
+}

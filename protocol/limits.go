@@ -7,6 +7,13 @@ import "time"
 const (
 	// TextBytesMax bounds the UTF-8 bytes of a text (protocol).
 	TextBytesMax = 32 << 10
+	// EditWindow is how long after it was written a message can be edited (protocol).
+	EditWindow = 24 * time.Hour
+	// EditsMax bounds the edits of one message (protocol).
+	EditsMax = 50
+	// EditsKeptMax bounds the edits of one message that are kept, more than EditsMax only of an
+	// author that has lost its state and used revisions again (protocol).
+	EditsKeptMax = 2 * EditsMax
 	// NameBytesMax bounds the UTF-8 bytes of a name or an alias (protocol).
 	NameBytesMax = 256
 	// GreetingBytesMax bounds a greeting (protocol).
@@ -22,8 +29,14 @@ const (
 	RequestsWaitingMax = 4
 	// RequestsMax bounds the requests that wait in all (protocol).
 	RequestsMax = 32
+	// FileWantedBytesMax bounds a contact's file that is fetched without asking the user.
+	FileWantedBytesMax = 10 << 20
+	// FileRelayedBytesMax bounds a file that goes over a relayed connection (protocol).
+	FileRelayedBytesMax = 16 << 20
 	// ConnsPerContactMax bounds the connections kept to one contact.
 	ConnsPerContactMax = 4
+	// HereFor is how long the user counts as here since that was said last.
+	HereFor = 150 * time.Second
 
 	waitingMax      = 1 << 20 // messages that wait for one contact
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
@@ -38,7 +51,11 @@ const (
 	offAfter        = 6        // tries in vain, one after the other, of a contact that then counts as off
 	offAllEvery     = 8        // of so many tries of a contact that is off one is of all its addresses
 	gapsMax         = 1024     // gaps remembered a conversation: twice the window
+	revisionMax     = 1 << 30  // of a timer; there the greater id counts (protocol)
+	answersMax      = 4096     // contents that wait for a contact: beyond, it gets no answers to deletions
+	revisionJumpMax = 1 << 16  // a revision further above the one known is absurd (protocol)
 	recentTagsMax   = 256      // message tags remembered a conversation (protocol)
+	formerTagsMax   = 512      // of these of what came before the author removed us and began anew (protocol)
 	pushItemsMax    = 64       // items of a mailbox on the way to one reader
 	pushBytesMax    = 4 << 20  // of these
 	pushAllBytesMax = 16 << 20 // of all mailboxes, on the way to one reader
@@ -67,8 +84,11 @@ const (
 	linkIdleMax         = 2 * time.Minute
 	connIdleMax         = 10 * time.Minute
 	recordDebounce      = 2 * time.Second
+	recordEvery         = 10 * time.Minute // between records that others' word brings about
+	recordBurst         = 2                // such records at once, besides the first
 	syncEvery           = time.Minute
 	repairEvery         = 10 * time.Minute
+	repairAgain         = time.Hour // on a connection, the same one
 	renewalsPerDayMax   = 3
 	linkAddressesMax    = 4 // protocol
 	recordAddressesMax  = 8 // protocol
@@ -93,6 +113,7 @@ const (
 	doubtKept           = 3 * 24 * time.Hour     // or lost mail
 	doubtEased          = 24 * time.Hour         // and then did what it should
 	doubtEvery          = time.Hour              // what is missed together is missed once
+	editSlack           = time.Hour              // behind the window, in which an edit is still taken (protocol)
 	dhtAfter            = 12 * time.Hour         // without a path, until a contact is sought in the DHT: nobody who is off for a night
 	dhtAfterCarried     = 3 * 24 * time.Hour     // if couriers hold all that waits for it
 	dhtEvery            = time.Hour              // of the turns in the DHT, less up to a quarter: a record published or a name looked up
@@ -116,5 +137,9 @@ const (
 	clockSlack          = 2 * time.Second  // that the clock may go back by correction
 	keepOldSession      = 7 * 24 * time.Hour
 	strayAfter          = 10 * time.Minute // of sync frames in another session than ours
+	typingFor           = 6 * time.Second  // since it was said last, on both sides (protocol)
+	signalEvery         = 3 * time.Second  // of what one contact hears of typing and presence (protocol)
+	hereSaidEvery       = 4 * time.Minute  // to one contact, as long as it is so
+	hereHeardFor        = 5 * time.Minute  // since it was said last (protocol)
 	openConversationFor = 2 * time.Minute  // since the last message, for liveness pings
 )

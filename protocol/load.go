@@ -37,9 +37,11 @@ func Load(random io.Reader, config Config, state State) (*Peer, error) {
 func (p *Peer) loadConversations(state State) error {
 	for _, row := range state.Conversations {
 		v := &conversation{row: row}
-		if err := p.load(row.State, &v.have); err != nil {
+		var state conversationState
+		if err := p.load(row.State, &state); err != nil {
 			return err
 		}
+		v.have, v.timer, v.told, v.gone = state.have, state.Timer, state.Told, state.Gone
 		v.row.State = nil
 		p.conversations[row.ID] = v
 	}
@@ -140,7 +142,7 @@ func (p *Peer) loadOutbox(state State) error {
 			}
 			inEnvelope[oc.Message] = true
 			written = oc.Message.madeAt()
-			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence})
+			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence, About: oc.About})
 		}
 		c.queue.Restore(e, written)
 	}
@@ -153,7 +155,7 @@ func (p *Peer) loadOutbox(state State) error {
 		if c == nil || inEnvelope[w.ID] || inRanges(v.row.Delivered, w.Sequence) {
 			continue // note to self, or on its way already
 		}
-		waiting[c] = append(waiting[c], outbox.Item{Message: w.ID, Sequence: w.Sequence, Size: w.SizeBytes})
+		waiting[c] = append(waiting[c], outbox.Item{Message: w.ID, Sequence: w.Sequence, Size: w.SizeBytes, About: w.About})
 	}
 	for c, items := range waiting {
 		c.queue.PutBack(items)

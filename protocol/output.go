@@ -158,8 +158,10 @@ type EventType string
 const (
 	MessageCreated      EventType = "message.created"      // Conversation; First position, Count
 	MessageStatus       EventType = "message.status"       // Conversation; First own sequence, Count; Code a Status…
-	MessageDeleted      EventType = "message.deleted"      // Conversation, Ref
-	MessageExpiredEvent EventType = "message.expired"      // Conversation, Ref
+	MessageEdited       EventType = "message.edited"       // Conversation, Ref or Message
+	MessageDeleted      EventType = "message.deleted"      // Conversation, Ref, First position; or Message
+	MessageReaction     EventType = "message.reaction"     // Conversation, Ref or Message
+	MessageExpiredEvent EventType = "message.expired"      // Conversation, Ref, First position
 	ConversationCreated EventType = "conversation.created" // Conversation, Contact
 	ConversationUpdated EventType = "conversation.updated" // Conversation
 	ConversationRead    EventType = "conversation.read"    // Conversation
@@ -177,10 +179,15 @@ const (
 	InviteSecondUse     EventType = "invite.second_use"    // Ref
 	InviteExpired       EventType = "invite.expired"       // Ref
 	SelfUpdated         EventType = "self.updated"
-	CourierUpdated      EventType = "courier.updated" // Contact
-	SecurityAlert       EventType = "security.alert"  // Contact, Code
-	PeerState           EventType = "peer.state"      // Contact; Code "live" or "off"; not logged
-	Typing              EventType = "typing"          // Contact; not logged
+	CourierUpdated      EventType = "courier.updated"   // Contact
+	SecurityAlert       EventType = "security.alert"    // Contact, Code
+	FileAvailable       EventType = "file.available"    // Conversation; Ref a file: all of it lies here
+	FileFailed          EventType = "file.failed"       // Conversation; Ref a file; Code why it does not come
+	TransferProgress    EventType = "transfer.progress" // Conversation; Ref a file; not logged
+	PeerState           EventType = "peer.state"        // Contact; Code "live" or "off"; not logged
+	Typing              EventType = "typing"            // Contact, Conversation; Code TypingOn or TypingOff; not logged
+	Presence            EventType = "presence"          // Contact; Code PresenceHere or PresenceGone; not logged
+	Draft               EventType = "draft"             // Conversation; not logged
 )
 
 // The codes of MessageStatus: what the messages came to with this event. Messages that the
@@ -192,8 +199,18 @@ const (
 	StatusRead      = "read"
 )
 
+// The codes of Typing and Presence.
+const (
+	TypingOn     = "on"
+	TypingOff    = "off"
+	PresenceHere = "here"
+	PresenceGone = "gone" // or not known
+)
+
 // Durable reports whether events of this type are kept in the log.
-func (t EventType) Durable() bool { return t != PeerState && t != Typing }
+func (t EventType) Durable() bool {
+	return t != PeerState && t != Typing && t != Presence && t != Draft && t != TransferProgress
+}
 
 // Event tells frontends what happened, by reference only: no text, no name.
 // Count consecutive events of one type are one Event (0 counts as 1): the log
@@ -202,9 +219,12 @@ type Event struct {
 	Type         EventType
 	Contact      ContactID
 	Conversation ConversationID
-	Ref          [16]byte // a message, invite or request id
+	Ref          [16]byte // a message, file, invite or request id; of ContactRemoved the contact that it turned out to be
 	First, Count uint64
 	Code         string
+	// Message stands for Ref where the core only knows the author's id of a message: the
+	// log has its own. If there is no such message, nothing is logged.
+	Message [16]byte
 }
 
 // Reply is the result of the Input with the same Ref. Refusals are not
@@ -302,7 +322,10 @@ func (CheckStamp) job()     {}
 func (MakeStamp) job()      {}
 
 // Problem is why an input was refused. Its code is stable and safe to show.
-type Problem struct{ Code string }
+type Problem struct {
+	Code    string
+	Contact ContactID // that stands in the way, or zero
+}
 
 // Error returns the code.
 func (p *Problem) Error() string { return "protocol: " + p.Code }

@@ -63,10 +63,12 @@ type Peer struct {
 	nextDue    time.Time             // when scan has something to do; zero = at once
 	clockDay   uint32                // of the last authenticated contact whose day differs from ours, 0 = none
 	recordDue  time.Time             // our addresses changed: tell the contacts then
+	saidNext   time.Time             // not before then because of what others say of them
 	key        identity.TransportKey // ours now; zero until it changes the first time in a run
 	olderUntil time.Time             // there may be connections under an older one until then; zero = there are none
 	lastTurn   time.Time             // when the last contact of those who are off is tried
 	lastNow    time.Time
+	here       presence
 	out        *Output // of the Step under way
 }
 
@@ -164,6 +166,8 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.beaconHeard(now, in)
 	case Woke:
 		p.woke(now)
+	case FilesStir:
+		p.filesStir(now, in)
 	case Reconnect:
 		p.reconnect(now)
 		p.reply(in.Ref, nil)
@@ -193,6 +197,15 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.takeBack(now, in)
 	case DeleteMessage:
 		return p.deleteMessage(now, in)
+	case EditMessage:
+		return p.editMessage(now, in)
+	case DeleteForEveryone:
+		return p.deleteForEveryone(now, in)
+	case React:
+		return p.react(now, in)
+	case SetDeletions:
+		p.self.state.RefuseDeletions, p.self.dirty = in.Refuse, true
+		p.reply(in.Ref, nil)
 	case CreateInvite:
 		return p.createInvite(now, in)
 	case RevokeInvite:
@@ -201,8 +214,14 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.addContact(now, in)
 	case AnswerRequest:
 		return p.answerRequest(now, in)
+	case SetTyping:
+		return p.setTyping(now, in)
+	case SetPresence:
+		p.setPresence(now, in)
 	case SetName:
 		return p.setName(in)
+	case SetPicture:
+		return p.setPicture(now, in)
 	case SetAlias:
 		return p.setAlias(in)
 	case SetVerified:
@@ -212,7 +231,7 @@ func (p *Peer) command(now time.Time, in Input) error {
 	case RemoveContact:
 		return p.removeContact(in)
 	case SetTimer:
-		return p.setTimer(in)
+		return p.setTimer(now, in)
 	case SetDefaultTimer:
 		return p.setDefaultTimer(in)
 	case OfferHelp:
@@ -227,8 +246,10 @@ func (p *Peer) command(now time.Time, in Input) error {
 		return p.importBundle(now, in)
 	case OpenConversation:
 		return p.openCommand(now, in)
+	default:
+		panic("protocol: an input without a route")
 	}
-	panic("protocol: an input without a route")
+	return nil
 }
 
 func (p *Peer) write(w ...Write) { p.out.Writes = append(p.out.Writes, w...) }

@@ -60,7 +60,7 @@ func (p *Peer) seenAt(now time.Time, in SeenAt) {
 	for _, k := range p.conns {
 		if k.remote == in.By && k.path() {
 			p.outside.Told(now, k.contact.row.ID, in.At, in.Unasked)
-			p.placeChanged(now)
+			p.placeSaid(now)
 			return
 		}
 	}
@@ -115,14 +115,35 @@ func (p *Peer) ownAddresses(now time.Time, limit int, tag [8]byte) []wire.Addres
 }
 
 // placeChanged has the contacts told where we are if that is another place.
-func (p *Peer) placeChanged(now time.Time) {
-	if told := p.placePrint(now); told != p.self.state.Told {
-		p.self.state.Told, p.self.dirty = told, true
-		if p.recordDue.IsZero() { // else who says something new all the time puts it off for ever
-			p.recordDue = now.Add(recordDebounce)
-		}
-		p.dueBy(p.recordDue)
+func (p *Peer) placeChanged(now time.Time) { p.tellPlace(now, now.Add(recordDebounce)) }
+
+// placeSaid does the same if it is others who say so, but not as often as they do.
+func (p *Peer) placeSaid(now time.Time) {
+	at := now.Add(recordDebounce)
+	if at.Before(p.saidNext) {
+		at = p.saidNext
 	}
+	if p.tellPlace(now, at) {
+		saved := now.Add(-recordBurst * recordEvery)
+		if p.saidNext.After(saved) {
+			saved = p.saidNext
+		}
+		p.saidNext = saved.Add(recordEvery)
+	}
+}
+
+// tellPlace has it told at a time, or earlier if that was planned. It returns false if there
+// is nothing new to tell.
+func (p *Peer) tellPlace(now, at time.Time) bool {
+	if p.placePrint(now) == p.self.state.Told {
+		return false
+	}
+	planned := !p.recordDue.IsZero() && !at.Before(p.recordDue) // else who says something new all the time puts it off for ever
+	if !planned {
+		p.recordDue = at
+	}
+	p.dueBy(p.recordDue)
+	return !planned
 }
 
 // moved forgets what others have said of our addresses in another network.

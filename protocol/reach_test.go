@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -131,6 +132,38 @@ func TestOthersWordCountsNot(t *testing.T) {
 	w.sees(b, a, address("5.6.7.2:4001"), true)
 	if confirmed, candidates := a.p.Outside(w.now); len(confirmed)+len(candidates) > 0 {
 		t.Errorf("%v, %v", confirmed, candidates)
+	}
+}
+
+// TestOthersWordIsToldSeldom: somebody who is seen elsewhere all the time tells his contacts
+// a few times at once, and then every ten minutes where he is by then.
+func TestOthersWordIsToldSeldom(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.houses(a, b)
+	known := func(want ...wire.Address) {
+		t.Helper()
+		if got := b.of(a).state.Record.Candidates; !slices.Equal(got, want) {
+			t.Errorf("known: %v, want %v", got, want)
+		}
+	}
+	w.sees(b, a, address("5.6.7.1:4001"), false)
+	w.pass(2 * recordDebounce)
+	known(address("5.6.7.1:4001"))
+	records, last := 0, b.of(a).state.Record.Sequence
+	for i := range 50 {
+		w.sees(b, a, address(fmt.Sprintf("5.6.7.1:%d", 5000+i)), false)
+		w.pass(10 * time.Second)
+		if s := b.of(a).state.Record.Sequence; s != last {
+			records, last = records+1, s
+		}
+	}
+	known(address("5.6.7.1:5001"))
+	w.pass(recordEvery)
+	known(address("5.6.7.1:5049"))
+	if records != 2 {
+		t.Errorf("%d records before", records)
 	}
 }
 

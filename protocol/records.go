@@ -23,7 +23,8 @@ func (p *Peer) acceptRecord(now time.Time, c *contact) wire.AddressRecord {
 }
 
 func (p *Peer) recordNaming(now time.Time, c *contact, named func(*box) bool) wire.AddressRecord {
-	p.self.state.RecordSequence++
+	// The time, too: an old disk that was put back has forgotten how many there were.
+	p.self.state.RecordSequence = max(p.self.state.RecordSequence+1, uint64(max(now.Unix(), 0)))
 	p.self.dirty = true
 	first, keys := p.self.recordKeys(dayOf(now))
 	if p.self.state.Fixed != nil {
@@ -45,7 +46,7 @@ func (p *Peer) recordNaming(now time.Time, c *contact, named func(*box) bool) wi
 func (p *Peer) recordOf(now time.Time, c *contact, reply wire.ReplyPath, linkTag [8]byte) *wire.AddressRecord {
 	record := &wire.AddressRecord{
 		Expiry: uint32(now.Add(rendezvous.RecordLifetime).Unix()), FirstDay: reply.FirstDay,
-		Keys: reply.Keys, Addresses: slices.Clone(reply.Addresses), Couriers: reply.Couriers,
+		Keys: reply.Keys, Addresses: slices.Clone(reply.Addresses), Couriers: byTCPToo(reply.Couriers),
 	}
 	for i := range record.Addresses {
 		if a := &record.Addresses[i]; a.IP.IsLoopback() && a.HostTag == linkTag {
@@ -62,8 +63,10 @@ func (p *Peer) pushIntroduction(now time.Time, c *contact) {
 	list := p.self.presented().list
 	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
 	p.pushProfile(c)
+	c.state.PictureDue = p.self.state.PictureSequence > 0 && c.row.Role == RolePerson
 	p.pushRecord(now, c)
 	p.pushListHead(c)
+	p.pushTimer(now, c)
 	if c.state.Helping != nil || c.row.Phase == ContactEstablished && c.row.Role != RoleHome { // to which no terms say that all is over
 		p.pushTerms(c)
 	}

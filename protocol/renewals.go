@@ -125,7 +125,7 @@ func (p *Peer) repairLeft(now time.Time, c *contact, body []byte) error {
 	if err != nil {
 		return nil
 	}
-	accept, err := p.repairRequested(now, c, d.Request[:])
+	accept, _, err := p.repairRequested(now, c, d.Request[:])
 	if err != nil || accept == nil {
 		p.notOpened(now, c) // it may know of no session as new as ours
 		return err

@@ -131,3 +131,131 @@ func TestCourierMakesNoRenewals(t *testing.T) {
 		t.Errorf("generation %d, forked %v, alerts %v", got, b.of(a).forked, b.alerts())
 	}
 }
+
+// TestRenewalIsAskedForAgain has a courier grant no more renewals today to whom it helps.
+// The two stay connected, as such two do, and tomorrow it grants the one that waits.
+func TestRenewalIsAskedForAgain(t *testing.T) {
+	w, _, b, courier := friends(t)
+	w.switchOff(b)
+	before, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.switchOn(b)
+	b.step(w.now, SendText{Contact: b.of(courier).row.ID, Text: "lost"})
+	w.pass(time.Minute)
+	w.switchOff(b)
+	w.putBack(b, before, history)
+	for range renewalsPerDayMax {
+		courier.of(b).state.Renewals = append(courier.of(b).state.Renewals, w.now.Unix())
+	}
+	w.switchOn(b)
+	courier.step(w.now, SendText{Contact: courier.of(b).row.ID, Text: "today"})
+	b.step(w.now, SendText{Contact: b.of(courier).row.ID, Text: "too"})
+	w.pass(12 * time.Hour)
+	path := b.of(courier).live()
+	if path == nil || b.of(courier).state.Repair == nil {
+		t.Fatalf("a path: %v, a renewal is asked for: %v", path != nil, b.of(courier).state.Repair != nil)
+	}
+	w.pass(13 * time.Hour)
+	if now := b.of(courier).live(); now != path {
+		t.Error("they have parted meanwhile")
+	}
+	w.arrived(b, "today")
+	w.arrived(courier, "too")
+}
+
+// TestRenewalThatNobodyAsksForAnyMore has a request for a renewal be granted whose maker was
+// put back to a day before it was made: one side has the new session only, the other the old.
+func TestRenewalThatNobodyAsksForAnyMore(t *testing.T) {
+	w, _, b, courier := friends(t)
+	w.switchOff(courier)
+	before, history := w.rows[b].clone(), slices.Clone(b.history)
+	b.p.out = new(Output)
+	b.p.fork(w.now, b.of(courier), b.of(courier).first())
+	late := wire.DepositedRequest{Request: [wire.RequestSize]byte(b.of(courier).state.Repair.Request.Request)}
+	w.switchOff(b)
+	w.putBack(b, before, history)
+	w.switchOn(b)
+	w.switchOn(courier)
+	w.pass(time.Minute)
+	courier.step(w.now, FrameReceived{Conn: courier.of(b).live().id, Type: wire.TypeRequest, Body: late.Append(nil)})
+	w.run()
+	if granted, has := courier.of(b).first().generation, b.of(courier).first().generation; granted == has {
+		t.Fatalf("both have generation %d", has)
+	}
+	courier.step(w.now, SendText{Contact: courier.of(b).row.ID, Text: "to the old one"})
+	b.step(w.now, SendText{Contact: b.of(courier).row.ID, Text: "to the new one"})
+	w.pass(2 * strayAfter)
+	w.arrived(b, "to the old one")
+	w.arrived(courier, "to the new one")
+}
+
+// TestRenewalGrantedTwice has somebody ask for a renewal that was granted long ago: it was put
+// back to the moment of asking, and holds no session any more. The other asks in its place.
+func TestRenewalGrantedTwice(t *testing.T) {
+	w, _, b, courier := friends(t)
+	w.switchOff(courier)
+	b.p.out = new(Output)
+	b.p.fork(w.now, b.of(courier), b.of(courier).first())
+	asked := wire.DepositedRequest{Request: [wire.RequestSize]byte(b.of(courier).state.Repair.Request.Request)}
+	w.switchOn(courier)
+	w.pass(time.Minute)
+	first := courier.of(b).first()
+	if first.generation != 1 || !first.confirmed {
+		t.Fatalf("generation %d, confirmed %v", first.generation, first.confirmed)
+	}
+	again := func() bool {
+		courier.p.out = new(Output)
+		accept, behind, err := courier.p.repairRequested(w.now, courier.of(b), asked.Request[:])
+		if accept != nil || err != nil {
+			t.Errorf("granted again: %v, %v", accept != nil, err)
+		}
+		return behind
+	}
+	if again() {
+		t.Error("a late copy counts as a loss")
+	}
+	w.pass(strayAfter)
+	if !again() {
+		t.Error("who asks again has no session, and nobody notices")
+	}
+}
+
+// TestNumbersUsedBeforeAGap has somebody write under numbers that its disk has lost, and the other
+// side get, of what was written then, only the last: it held other messages under the first, whose
+// tags it has forgotten since. What is there under these comes all the same, and nothing twice.
+func TestNumbersUsedBeforeAGap(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	w.pass(time.Minute)
+	w.switchOff(b)
+	const texts, lost, missed = recentTagsMax + 44, 3, 6
+	var want []string
+	ids := make([][16]byte, texts+1)
+	for n := 1; n <= texts; n++ {
+		text := fmt.Sprint("text ", n)
+		sent := a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: text}).Replies[0].Result.(Sent)
+		ids[n] = sent.ID
+		if n <= lost+missed {
+			want = append(want, text)
+		}
+	}
+	w.run()
+	a.of(b).state.Apart = 1 // nothing has shown since the start that both agree
+	v := b.of(a).conv
+	for n := 1; n <= lost; n++ {
+		v.place(uint64(n), [16]byte{8: byte(n), 9: 0xff})
+	}
+	for n := lost + missed + 1; n <= texts; n++ {
+		v.place(uint64(n), ids[n])
+	}
+	b.p.fork(w.now, b.of(a), b.of(a).first())
+	w.switchOn(b)
+	w.pass(10 * time.Minute)
+	if got := len(b.incoming()); got != lost+missed {
+		t.Errorf("%d texts came, want %d", got, lost+missed)
+	}
+	w.arrived(b, want...)
+	if n := len(b.of(a).conv.have.Gaps); n > 0 || !a.of(b).queue.Empty() {
+		t.Errorf("%d gaps, %d wait", n, a.of(b).queue.WaitingLen())
+	}
+}

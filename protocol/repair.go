@@ -84,6 +84,7 @@ func (p *Peer) sendRepair(c *contact, k *conn) {
 	if c.state.Repair == nil {
 		return
 	}
+	c.repairSent = p.lastNow
 	d := wire.DepositedRequest{Request: [wire.RequestSize]byte(c.state.Repair.Request.Request)}
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeRequest, Body: d.Append(nil)})
 }
@@ -98,14 +99,20 @@ func (v *conversation) haves() []wire.Have {
 	}
 	reached := v.have.next() - 1
 	held := min(reached, max(v.have.Forgotten, max(reached, recentTagsMax)-recentTagsMax))
+	var before *[8]byte // the tag of the message under held
 	for _, g := range v.have.Gaps {
-		held = min(held, g.First-1)
+		if g.First-1 <= held {
+			held, before = g.First-1, g.Before
+		}
 	}
 	list := []wire.Have{{Sequence: held}}
+	if before != nil {
+		list = append(list, wire.Have{Conversation: tagged(*before), Sequence: held})
+	}
 	if reached != held {
 		list = append(list, wire.Have{Sequence: reached})
 	}
-	if n := len(v.have.Recent); n > 0 {
+	if n := len(v.have.Recent); n > 0 && v.have.Recent[n-1].Sequence > 0 {
 		last := v.have.Recent[n-1]
 		list = append(list, wire.Have{Conversation: tagged(last.Tag), Sequence: last.Sequence})
 	}
@@ -137,24 +144,50 @@ func (v *conversation) lastDelivered() uint64 {
 	return 0
 }
 
+// repairAsked takes a request for a renewal that came on a connection. Who has proved itself
+// by the recovery secret and is behind holds no session of ours: we ask in its place.
+func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
+	c := k.contact
+	accept, behind, err := p.repairRequested(now, c, bytes)
+	switch {
+	case err != nil:
+		return err
+	case accept != nil:
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
+	case behind && k.proof == byRecovery && c.first() != nil:
+		p.fork(now, c, c.first())
+		if !k.path() {
+			p.sendRepair(c, k)
+		}
+	}
+	return nil
+}
+
 // repairRequested accepts a contact's renewal. A device that we know is taken at
 // once; a new one needs a device list that follows the one we know.
-// It returns the bytes of the accept, nil if there is none.
-func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept []byte, err error) {
+// It returns the bytes of the accept, nil if there is none. A contact that is behind asks
+// for a generation that we have had: it has forgotten that.
+func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept []byte, behind bool, err error) {
 	if c == nil || c.row.Account == (identity.AccountPublic{}) {
-		return nil, nil
+		return nil, false, nil
 	}
 	print := identity.Hash(bytes)
-	if print == c.state.AcceptTo {
-		return c.state.Accept, nil
+	if print == c.state.AcceptTo { // who asks for it again when the session has long begun has lost it
+		ps := c.first()
+		return c.state.Accept, len(c.state.Accept) == 0 && ps != nil && now.Sub(time.Unix(ps.since, 0)) >= strayAfter, nil
 	}
 	in, recovery := p.openRepair(c, bytes)
-	if in == nil || in.Payload.Generation <= c.state.Generation || p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c) {
-		return nil, nil
+	switch {
+	case in == nil:
+		return nil, false, nil
+	case in.Payload.Generation <= c.state.Generation:
+		return nil, true, nil
+	case p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c):
+		return nil, false, nil
 	}
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.haves()})
 	if err != nil {
-		return nil, errRandom
+		return nil, false, errRandom
 	}
 	p.dropAccept(c) // of an earlier one
 	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot = done.Accept, print, in.Slot()
@@ -162,7 +195,7 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
 		recovery: recovery,
 	}, in.Payload.Have)
-	return done.Accept, nil
+	return done.Accept, false, nil
 }
 
 // oursGoesOn reports whether a renewal that we asked for comes before one that the
@@ -241,7 +274,8 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 // acknowledged in them is sealed anew.
 func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
 	p.endBefore(c, n.generation)
-	c.forked, c.state.Forked = false, false
+	c.forked, c.state.Forked, c.state.Bereft = false, false, false
+	c.startAnew()
 	if r := c.state.Repair; r != nil && r.Recovery == n.recovery {
 		c.state.Repair = nil // else it may have been granted: the first frame tells
 	}
@@ -253,6 +287,17 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	p.contactEvent(ContactRenewed, c)
 	p.reconcileAll(c, have)
 	return ps
+}
+
+// startAnew lets the next name and the next record of a contact count, whatever their
+// numbers: who was put back to an old state counts from there again.
+func (c *contact) startAnew() {
+	c.state.TheirName = 0
+	if c.state.Record != nil {
+		again := *c.state.Record
+		again.Sequence = 0
+		c.state.Record = &again
+	}
 }
 
 // endEarlier ends the sessions of generations before that of one that the peer is
@@ -276,9 +321,50 @@ func (p *Peer) endBefore(c *contact, generation uint32) (ended bool) {
 	return ended
 }
 
-// forgotten is called when somebody who was a contact has asked anew and, as the first
-// thing, withdrawn all that it ever wrote: it has forgotten us. Of what we wrote only
-// what still waits will come, the rest is no gap.
+// mayAskAnew reports whether a contact may have removed us, so that a link of its leads to
+// something: who is on a path to us has not.
+func (c *contact) mayAskAnew() bool {
+	return c.row.Role == RolePerson && !c.row.Blocked && len(c.conns) == 0
+}
+
+// firstSID is the sid of the first session, zeros if there is none.
+func (c *contact) firstSID() *[32]byte {
+	sid := new([32]byte)
+	if ps := c.first(); ps != nil {
+		*sid = ps.sid
+	}
+	return sid
+}
+
+// startOver is called when a contact whom we have asked anew held no session with us: it had
+// removed us. It has nothing of what was said and counts from 1: what it wrote before does
+// not come any more, and of what we wrote it gets what waits.
+func (p *Peer) startOver(now time.Time, c *contact, ps *pairSession) {
+	for _, old := range slices.Clone(c.sessions) {
+		if old != ps {
+			p.endSession(c, old)
+		}
+	}
+	c.forked, c.state.Forked, c.state.Repair, c.state.Reasked = false, false, nil, [32]byte{}
+	c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+	p.dropAccept(c)
+	if v := c.conv; v != nil {
+		for _, g := range slices.Clone(v.have.Gaps) {
+			p.closeGap(v, g.First, g.First+g.Count-1)
+		}
+		v.have, v.told = v.have.anew(), 0
+		p.touchConversation(v)
+	}
+	if c.state.Courier != nil { // an offer of its own that it has forgotten, too
+		p.termsReceived(c, nil)
+	}
+	p.forgotten(now, c)
+}
+
+// forgotten is called when somebody who was a contact has forgotten us: it has asked anew
+// and, as the first thing, withdrawn all that it ever wrote, or has accepted us as somebody
+// new. Of what we wrote only what still waits will come, the rest is no gap, and no renewal
+// brings it back.
 func (p *Peer) forgotten(now time.Time, c *contact) {
 	if c.conv == nil {
 		return
@@ -286,10 +372,12 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	next := uint64(1)
 	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {
+			c.conv.gone = addRange(c.conv.gone, next, sequence-1)
 			p.pushVoid(c, next, sequence-1)
 		}
 		next = max(next, sequence+1)
 	}
+	p.touchConversation(c.conv)
 }
 
 // ofSession reports whether a content belongs to one session, or is sent anew at
@@ -362,18 +450,25 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 
 func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	var direct []uint64
-	ours := false
+	var last wire.Have // of those with a tag
+	alien := uint64(0)
 	for _, h := range have {
-		id, waits := c.queue.Message(h.Sequence)
 		switch {
-		case waits && h.Conversation == tagged(messageTag(id)):
-			ours = true
-		case h.Conversation == [16]byte{} && p.plausible(c, h.Sequence):
+		case h.Conversation != [16]byte{}:
+			if last.Sequence < h.Sequence {
+				last = h
+			}
+			if id, waits := c.queue.Message(h.Sequence); waits && h.Conversation != tagged(messageTag(id)) {
+				alien = max(alien, h.Sequence)
+			}
+		case p.plausible(c, h.Sequence):
 			direct = append(direct, h.Sequence)
 		}
 	}
+	id, waits := c.queue.Message(last.Sequence)
+	ours := waits && last.Conversation == tagged(messageTag(id))
 	if len(direct) > 0 {
-		p.reconcile(c, slices.Min(direct), slices.Max(direct), ours)
+		p.reconcile(c, slices.Min(direct), slices.Max(direct), ours, alien)
 	}
 }
 
@@ -406,15 +501,17 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached, written uint64) {
 
 // reconcile makes our outgoing messages fit what the peer says it holds: it has
 // everything up to held, and something up to reached. If the last one of that waits here
-// for its acknowledgement, it is ours.
-func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool) {
+// for its acknowledgement, it is ours. Under alien, if that is not 0, it holds another message
+// than the one that waits here.
+func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool, alien uint64) {
 	v := c.conv
 	if v == nil {
 		return
 	}
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
-	if reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since && !ours {
+	switch {
+	case reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since && !ours:
 		// It is we who lost messages: numbers up to reached are used, and what we have
 		// written since then must not take them again. What was written before is the
 		// same message under its number, if the peer has it; but where the peer remembers
@@ -423,17 +520,32 @@ func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool) {
 		c.state.Renumber, c.state.RenumberFrom = v.row.OwnSequence, since
 		c.state.RenumberTo = max(reached, recentTagsMax) - recentTagsMax
 		p.touchContact(c)
+	case alien > since:
+		// What lies behind it the peer has got of us since, but not what we have written under
+		// the numbers that were used before, by what our disk has lost.
+		c.state.Renumber, c.state.RenumberFrom, c.state.RenumberTo = alien, since, 0
+		p.touchContact(c)
 	}
-	if lost := slices.ContainsFunc(v.row.Delivered, func(r Range) bool { return r.Last > held }); lost {
-		// The peer lost what it had acknowledged: it gets it again, or is told.
-		last := v.row.Delivered[len(v.row.Delivered)-1].Last
-		v.row.Delivered = removeFrom(v.row.Delivered, held+1)
+	lost := removeRange(v.heldByPeer(), Range{0, held})
+	for _, r := range lost { // what it had acknowledged: it gets it again, or is told
+		v.row.Delivered = removeRange(v.row.Delivered, r)
+		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: r.First, Count: r.Last - r.First + 1, Code: StatusQueued})
+	}
+	if n := len(lost); n > 0 {
 		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
-		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: held + 1, Count: last - held, Code: StatusQueued})
 		c.refetching++
-		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: last})
+		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: v.row.ID, First: held + 1, Last: lost[n-1].Last})
 	}
 	p.touchConversation(v)
+}
+
+// heldByPeer returns the sequences that the peer has acknowledged and not removed since.
+func (v *conversation) heldByPeer() []Range {
+	held := slices.Clone(v.row.Delivered)
+	for _, r := range v.gone {
+		held = removeRange(held, r)
+	}
+	return held
 }
 
 // voidMissing declares void again, of our sequences that the peer does not hold, those
@@ -442,7 +554,7 @@ func (p *Peer) voidMissing(c *contact, held uint64) {
 	if c.refetching > 0 {
 		return // what is there is not known; the answer declares the rest void
 	}
-	known := slices.Clone(c.conv.row.Delivered)
+	known := c.conv.heldByPeer()
 	for _, sequence := range c.queue.Sequences() {
 		known = addRange(known, sequence, sequence)
 	}
@@ -469,12 +581,15 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 	items := make([]outbox.Item, 0, len(in.Messages))
 	next := in.First
 	for _, m := range in.Messages {
+		if inRanges(v.gone, m.Sequence) {
+			continue
+		}
 		if m.Sequence > next {
 			p.pushVoid(c, next, m.Sequence-1)
 		}
 		next = m.Sequence + 1
 		if !inRanges(v.row.Delivered, m.Sequence) {
-			items = append(items, outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: m.SizeBytes})
+			items = append(items, outbox.Item{Message: m.ID, Sequence: m.Sequence, Size: m.SizeBytes, About: m.About})
 		}
 	}
 	if next <= in.Last {

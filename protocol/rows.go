@@ -66,6 +66,14 @@ const (
 	RoleOwner  ContactRole = "owner" // whose home node we are
 )
 
+// PutPicture is the picture of a contact, or with a zero Contact our own; key Contact. An empty
+// one removes it.
+type PutPicture struct {
+	Contact  ContactID
+	Sequence uint64
+	JPEG     []byte
+}
+
 // EraseContact removes a contact, its sessions and outbox rows.
 type EraseContact struct{ ID ContactID }
 
@@ -189,14 +197,24 @@ type MessageState string
 const (
 	MessageExpired MessageState = "expired"
 	MessageFailed  MessageState = "failed"
+	MessageErased  MessageState = "deleted" // a stub: see StubMessage
+)
+
+// The codes of a stub.
+const (
+	DeletionAsked     = "asked"     // by us; the peer has not answered
+	DeletionConfirmed = "confirmed" // by us; the peer has erased it
+	DeletionRefused   = "refused"   // by us; the peer keeps it
+	DeletedBySender   = "sender"    // a message of the peer's
 )
 
 // PutMessage is one message of the history; key ID, unique (Conversation,
 // Position). It is inserted once and then only touched by SetMessageState,
-// SetMessageExpiry and EraseMessage.
+// SetMessageExpiry, StubMessage and EraseMessage.
 type PutMessage struct {
 	ID           MessageID
-	ClientID     string // the client's own id, if it differs from ID's text
+	Wire         [16]byte // the author's id of an incoming one; zero for ours, whose ID it is
+	ClientID     string   // the client's own id, if it differs from ID's text
 	Conversation ConversationID
 	Position     uint64
 	Direction    Direction
@@ -205,7 +223,15 @@ type PutMessage struct {
 	At           int64  // by our clock: composed or received
 	Content      []byte // CBOR, exactly as sealed in the envelope (spec, "Contents")
 	Verification Verification
-	ExpiresAt    int64 // 0 = no timer running yet
+	ExpiresAt    int64         // 0 = no timer running yet
+	Files        []MessageFile // one for each file of a manifest, in its order
+}
+
+// MessageFile is the local side of a file in a message. Of a message of ours it names what
+// lies here; of an incoming one it is a new name for what is not here yet.
+type MessageFile struct {
+	ID     FileID
+	Wanted bool // it is fetched without asking the user
 }
 
 // SetMessageState marks a message of ours as expired or failed(Code).
@@ -229,8 +255,68 @@ type RenumberMessage struct {
 	Content  []byte
 }
 
-// EraseMessage deletes a message as store.md's deletion contract says.
+// EraseMessage deletes a message, with all operations that mean nothing without it, or
+// one operation, as store.md's deletion contract says.
 type EraseMessage struct{ ID MessageID }
+
+// StubMessage erases what a message says in the same way, and what was said about it,
+// but leaves its place and that it was deleted for everyone. No such message is no error.
+type StubMessage struct {
+	Conversation ConversationID
+	Message      [16]byte // its author's id
+	Own          bool     // of ours
+	At           int64
+	Code         string // DeletionAsked or DeletedBySender
+}
+
+// SetDeletion says what became of the deletion of a message of ours, if there is its stub.
+type SetDeletion struct {
+	Conversation ConversationID
+	Message      [16]byte
+	Code         string // DeletionConfirmed or DeletionRefused
+}
+
+// PutOperation is what one side says about a message (spec, "Operations"); key ID. It is
+// queued and acknowledged like a message, but has no place in the history. One of ours is
+// kept, since an envelope may hold it. One of the contact's is dropped if its message is
+// gone; of its reactions to one message the last is kept (see [Reaction.After]).
+type PutOperation struct {
+	ID           MessageID
+	Wire         [16]byte // its author's id
+	Conversation ConversationID
+	Direction    Direction
+	Sequence     uint64
+	Type         wire.ContentType
+	Message      [16]byte // that it is about: its author's id
+	Own          bool     // that message is ours
+	At           int64
+	Content      []byte
+	Revision     uint32 // of one that takes the place of others
+	// Waits is the sequence of the message if it has not come. What does not wait and finds
+	// no message is dropped: the message is gone. So is what waits for a sequence that comes
+	// as something else, and of more than WaitsMax in a conversation the oldest.
+	Waits uint64
+}
+
+// WaitsMax is how many operations of a conversation wait for messages that have not come: a
+// contact can say no more than that about what it never sends.
+const WaitsMax = 64
+
+// EraseWaiting erases what waits for messages First..Last of the contact's that will not
+// come, unless they have come under another sequence.
+type EraseWaiting struct {
+	Conversation ConversationID
+	First, Last  uint64
+}
+
+// About is what an item of the outbox says the operation is about: a deletion must arrive
+// although the message is gone.
+func (o *PutOperation) About() [16]byte {
+	if o.Type == wire.ContentDelete || o.Type == wire.ContentDeleteAnswer {
+		return o.ID
+	}
+	return o.Message
+}
 
 // PutGap says that Count positions from Position on are missing; key
 // (Conversation, Position). PutMessage at a position inside it comes together
@@ -252,6 +338,7 @@ type EraseGap struct {
 type OutboxContent struct {
 	Message  MessageID // zero if Inline
 	Sequence uint64    // of Message, in its conversation
+	About    [16]byte  // as PutOperation.About has it; zero of a message
 	Inline   []byte
 }
 
@@ -312,12 +399,14 @@ type PutTombstone struct {
 	At  int64
 }
 
+func (EraseWaiting) write()      {}
 func (PutMailbox) write()        {}
 func (EraseMailbox) write()      {}
 func (PutHeld) write()           {}
 func (EraseHeld) write()         {}
 func (PutSelf) write()           {}
 func (PutContact) write()        {}
+func (PutPicture) write()        {}
 func (EraseContact) write()      {}
 func (PutSession) write()        {}
 func (EraseSession) write()      {}
@@ -337,18 +426,22 @@ func (EraseGap) write()          {}
 func (PutOutbox) write()         {}
 func (EraseOutbox) write()       {}
 func (PutTombstone) write()      {}
+func (StubMessage) write()       {}
+func (SetDeletion) write()       {}
+func (PutOperation) write()      {}
 
-// Waiting is a message of ours that no envelope holds yet.
+// Waiting is a message or an operation of ours that no envelope holds yet.
 type Waiting struct {
 	ID           MessageID
 	Conversation ConversationID
 	Sequence     uint64
-	SizeBytes    int // of its content
+	SizeBytes    int      // of its content
+	About        [16]byte // as PutOperation.About has it; zero of a message
 }
 
 // State is what [Load] rebuilds a Peer from: every row but the history. Waiting
 // holds our messages above their conversation's SealedUpTo, without those that
-// are expired or failed, by conversation and then by sequence.
+// are expired, failed or deleted, and our operations, each by conversation and then by sequence.
 type State struct {
 	Self          PutSelf
 	Contacts      []PutContact
@@ -357,7 +450,7 @@ type State struct {
 	Requests      []PutRequest
 	Conversations []PutConversation
 	Outbox        []PutOutbox
-	Waiting       []Waiting
+	Waiting       []Waiting // messages in order, then operations
 	Mailboxes     []PutMailbox
 	Held          []Held // by Number
 }

@@ -32,20 +32,23 @@ type signed struct {
 
 // selfState is what PutSelf.State holds.
 type selfState struct {
-	Account        identity.AccountSeed    `cbor:"1,keyasint"`
-	Device         identity.KEMSeed        `cbor:"2,keyasint"`
-	DeviceName     string                  `cbor:"3,keyasint"`
-	AddedDay       uint32                  `cbor:"4,keyasint"`
-	Transport      identity.TransportChain `cbor:"5,keyasint"`
-	RecordSequence uint64                  `cbor:"6,keyasint"`
-	NameSequence   uint64                  `cbor:"7,keyasint"`
-	HighestDay     uint32                  `cbor:"8,keyasint"` // that we and an authenticated contact reached
-	DefaultTimer   *wire.Timer             `cbor:"9,keyasint,omitempty"`
-	Told           [32]byte                `cbor:"11,keyasint"`           // what the address records say, hashed
-	Fixed          *identity.TransportSeed `cbor:"12,keyasint,omitempty"` // the one transport key of a courier
-	NextTurn       int64                   `cbor:"13,keyasint,omitempty"` // Unix seconds: of the last rung, not before
-	Published      bool                    `cbor:"14,keyasint,omitempty"` // in the turn before that one
-	Self           ConversationID          `cbor:"10,keyasint"`           // note to self, or zero
+	Account         identity.AccountSeed    `cbor:"1,keyasint"`
+	Device          identity.KEMSeed        `cbor:"2,keyasint"`
+	DeviceName      string                  `cbor:"3,keyasint"`
+	AddedDay        uint32                  `cbor:"4,keyasint"`
+	Transport       identity.TransportChain `cbor:"5,keyasint"`
+	RecordSequence  uint64                  `cbor:"6,keyasint"`
+	NameSequence    uint64                  `cbor:"7,keyasint"`
+	HighestDay      uint32                  `cbor:"8,keyasint"` // that we and an authenticated contact reached
+	DefaultTimer    *wire.Timer             `cbor:"9,keyasint,omitempty"`
+	RefuseDeletions bool                    `cbor:"15,keyasint,omitempty"` // that contacts ask for
+	Told            [32]byte                `cbor:"11,keyasint"`           // what the address records say, hashed
+	Fixed           *identity.TransportSeed `cbor:"12,keyasint,omitempty"` // the one transport key of a courier
+	NextTurn        int64                   `cbor:"13,keyasint,omitempty"` // Unix seconds: of the last rung, not before
+	Published       bool                    `cbor:"14,keyasint,omitempty"` // in the turn before that one
+	Self            ConversationID          `cbor:"10,keyasint"`           // note to self, or zero
+	Picture         []byte                  `cbor:"16,keyasint,omitempty"`
+	PictureSequence uint64                  `cbor:"17,keyasint,omitempty"` // 0: there was never one
 }
 
 func newSelf(random io.Reader, now time.Time, name string) (self, error) {

@@ -206,9 +206,22 @@ func (p *Peer) askByCourier(now time.Time, c *contact) {
 		deposit := invite.DepositCapability(c.state.Asking.Link.Secret, at.Key)
 		p.dialPost(now, c, place{
 			Mailbox:  wire.Mailbox{Courier: at.Key, ID: slotID(deposit), Write: deposit},
-			couriers: c.state.Asking.Link.Couriers,
+			couriers: byTCPToo(c.state.Asking.Link.Couriers),
 		}, p.hostTag(c.state.Hello))
 	}
+}
+
+// byTCPToo adds what an address of a courier stands for where there is room for one only: a
+// node listens at one port for QUIC and for TCP, and some networks let no UDP through.
+func byTCPToo(couriers []wire.Courier) []wire.Courier {
+	out := slices.Clone(couriers)
+	for _, at := range couriers {
+		if at.Address.Network == wire.QUIC {
+			at.Address.Network = wire.TCP
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // asksByCourier reports whether the answer to a request of ours may come by courier.
@@ -268,7 +281,7 @@ func (p *Peer) slotPushed(now time.Time, k *conn, in wire.Push) error {
 		case a.Request == nil && in.Item.Type == wire.TypeBundleAnswer && in.ID == slotID(invite.FetchCapability(a.Link.Secret, k.remote)):
 			return p.bundleArrived(now, c, k, in.Item.Body)
 		case a.Request != nil && in.Item.Type == wire.TypeAccept && in.ID == slotID(invite.FetchCapability(a.Request.Slot(), k.remote)):
-			_, err := p.accepted(now, c, nil, in.Item.Body)
+			_, err := p.accepted(now, c, in.Item.Body)
 			return err
 		}
 	}

@@ -38,6 +38,39 @@ func TestAskedAgain(t *testing.T) {
 	}
 }
 
+// TestAskedByTwoLinks has somebody follow two links of one person, forget the first, and both
+// requests be accepted days later, when no link leads anywhere any more. The inviter cannot
+// tell by which of the two it is waited for.
+func TestAskedByTwoLinks(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	for n := range 2 {
+		link := a.step(w.now, CreateInvite{Kind: InviteOnce, Ask: true}).Replies[0].Result.(InviteCreated).Link
+		b.step(w.now, AddContact{Link: link})
+		w.run()
+		w.pass(time.Second)
+		if n == 0 {
+			b.step(w.now, RemoveContact{Contact: b.only().row.ID})
+			w.run()
+		}
+	}
+	requests := a.p.requestsInOrder()
+	if len(requests) != 2 {
+		t.Fatalf("%d requests", len(requests))
+	}
+	w.switchOff(b)
+	for _, r := range requests {
+		a.step(w.now, AnswerRequest{ID: r.row.ID, Answer: RequestAccepted})
+	}
+	w.run()
+	w.later(4 * 24 * time.Hour)
+	delete(w.off, b) // it comes back and finds nobody where its link leads
+	w.pass(3 * time.Hour)
+	if x, y := a.only().row.Phase, b.only().row.Phase; x != ContactEstablished || y != ContactEstablished {
+		t.Errorf("%v, %v", x, y)
+	}
+}
+
 // TestFirstContactNeverOnTogether has two become contacts and talk who are never on at
 // the same time: bundle, request and accept lie at the inviter's courier, and each has
 // a courier of its own.
@@ -172,6 +205,25 @@ func TestLinkThroughOurselves(t *testing.T) {
 	}
 }
 
+// TestLinkOfACourierByTCPToo: a link has room for one address of a courier. Where no UDP gets
+// through it is tried by TCP.
+func TestLinkOfACourierByTCPToo(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Courier")
+	a, b, c := all[0], all[1], all[2]
+	w.meet(a, c)
+	c.step(w.now, OfferHelp{Contact: c.only().row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	c.step(w.now, NetworkChanged{Own: []wire.Address{address("5.6.7.8:4001")}})
+	w.houses(a, b)
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	byTCP := address("5.6.7.8:4001")
+	byTCP.Network = wire.TCP
+	b.step(w.now, AddContact{Link: link})
+	if d := b.dial(); !slices.Equal(d.Addresses, []wire.Address{address("5.6.7.8:4001"), byTCP}) {
+		t.Errorf("dialled: %v", d.Addresses)
+	}
+}
+
 // TestForgottenOffer has a courier remove whom it helps and follow its link again. The
 // owner needs no mailbox there, so it does not ask.
 func TestForgottenOffer(t *testing.T) {
@@ -187,5 +239,103 @@ func TestForgottenOffer(t *testing.T) {
 	}
 	if b.of(c).state.Courier != nil {
 		t.Error("the owner still counts on it")
+	}
+}
+
+// TestTheAcceptOfAContact has a contact follow a link by courier, because the inviter may have
+// removed it, and the inviter answer when that courier has gone for good and the two are on
+// together: the accept goes by the path that there is, for nothing else makes a new one.
+func TestTheAcceptOfAContact(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Courier of Mina")
+	a, b, courier := all[0], all[1], all[2]
+	w.meet(a, b)
+	w.meet(courier, a)
+	courier.step(w.now, OfferHelp{Contact: courier.of(a).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce, Ask: true}).Replies[0].Result.(InviteCreated).Link
+	w.pass(time.Minute)
+	w.switchOff(a)
+	added := b.step(w.now, AddContact{Link: link}).Replies[0].Result.(Added).Contact
+	w.run()
+	w.pass(time.Minute)
+	w.switchOff(b)
+	w.switchOn(a)
+	w.pass(time.Minute)
+	w.switchOff(courier)
+	w.switchOn(b)
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "are you there?"})
+	w.pass(time.Second)
+	requests := a.p.requestsInOrder()
+	if len(requests) != 1 || len(a.of(b).conns) == 0 {
+		t.Fatalf("%d requests, %d connections", len(requests), len(a.of(b).conns))
+	}
+	a.step(w.now, AnswerRequest{ID: requests[0].row.ID, Answer: RequestAccepted})
+	w.run()
+	w.pass(time.Minute)
+	if c := b.p.contacts[added]; c != nil {
+		t.Errorf("the request is still there: %v", c.row.Phase)
+	}
+	if n := len(a.p.requests); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestAnAcceptOnAnothersPath has somebody who was removed follow two links of the one who has
+// removed it, and the accept of one come on the connection of the other, as when its request was
+// played again there: a path is of one contact, the one by whom it ends.
+func TestAnAcceptOnAnothersPath(t *testing.T) {
+	for first := range 2 {
+		anAcceptOnAnothersPath(t, first)
+	}
+}
+
+func anAcceptOnAnothersPath(t *testing.T, first int) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	b.step(w.now, SendText{Contact: b.only().row.ID, Text: "before"})
+	w.run()
+	w.pass(time.Minute)
+	a.step(w.now, RemoveContact{Contact: a.only().row.ID})
+	w.run()
+	var links []string
+	for range 2 {
+		links = append(links, a.step(w.now, CreateInvite{Kind: InviteOnce, Ask: true}).Replies[0].Result.(InviteCreated).Link)
+	}
+	for _, link := range links { // what was written there keeps them apart from the old one
+		added := b.step(w.now, AddContact{Link: link}).Replies[0].Result.(Added)
+		b.step(w.now, SendText{Contact: added.Contact, Text: "in vain"})
+	}
+	w.run()
+	w.mute[b] = []wire.Type{wire.TypeAccept}
+	for _, r := range a.p.requestsInOrder() {
+		a.step(w.now, AnswerRequest{ID: r.row.ID, Answer: RequestAccepted})
+	}
+	w.run()
+	var paths []ConnID
+	for _, c := range b.p.contactsInOrder() {
+		for _, k := range c.conns {
+			paths = append(paths, k.id)
+		}
+	}
+	requests := a.p.requestsInOrder()
+	if len(paths) != 2 || len(requests) != 2 {
+		t.Fatalf("%d paths, %d requests", len(paths), len(requests))
+	}
+	for i := range requests { // one of them comes on the path of the other
+		accept := requests[(first+i)%2].state.Accept
+		b.step(w.now, FrameReceived{Conn: paths[0], Type: wire.TypeAccept, Body: accept})
+	}
+	for _, c := range b.p.contactsInOrder() {
+		for _, k := range c.conns {
+			if k.contact != c {
+				t.Errorf("a connection is a path to two contacts")
+			}
+		}
+	}
+	w.mute[b] = nil
+	w.pass(2 * connIdleMax)
+	if n := len(b.of(a).conns); n > 0 || b.of(a).row.Phase != ContactEstablished {
+		t.Errorf("%d paths that nobody needs, %s", n, b.of(a).row.Phase)
 	}
 }

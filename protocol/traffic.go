@@ -126,11 +126,17 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 			return nil
 		}
 	}
-	if k.proof == byRecovery { // they do not speak by our session, nor we by theirs
+	switch {
+	case k.proof == byRecovery: // they do not speak by our session, nor we by theirs
 		p.fork(now, c, c.first())
 		if !k.path() {
 			p.sendRepair(c, k)
 		}
+	case c.strayAt.IsZero():
+		c.strayAt = now
+	case now.Sub(c.strayAt) >= strayAfter: // nor have they heard what ours is
+		c.strayAt = time.Time{}
+		p.fork(now, c, c.first())
 	}
 	if now.Sub(c.syncedAt) >= syncEvery {
 		c.syncedAt = now
@@ -149,6 +155,9 @@ func (p *Peer) openedOn(now time.Time, k *conn, c *contact, ps *pairSession, o s
 	err := p.opened(now, c, ps, o)
 	if err == nil {
 		p.agreed(c, ps, o)
+	}
+	if err == nil && o.Kind == session.KindAck && len(o.Contents) > 0 {
+		p.signalsReceived(now, c, o.Contents)
 	}
 	if err == nil && o.Kind == session.KindSync {
 		p.resend(now, c)
@@ -248,6 +257,7 @@ func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
 // the accept's bytes have done their work.
 func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	p.endEarlier(c, ps)
+	c.regained()
 	asked := false
 	for _, r := range p.requestsInOrder() {
 		if r.row.Contact == c.row.ID && r.state.SID == ps.sid {
@@ -311,7 +321,13 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 		for i := range v.row.Carried {
 			v.row.Carried[i] = removeRange(v.row.Carried[i], Range{it.Sequence, it.Sequence})
 		}
-		p.statusEvent(v, it.Sequence, StatusDelivered)
+		if it.About == [16]byte{} {
+			status := StatusDelivered
+			if it.Sequence <= v.row.PeerReadUpTo {
+				status = StatusRead // its receipt has come before
+			}
+			p.statusEvent(v, it.Sequence, status)
+		}
 	}
 	p.touchConversation(v)
 }
@@ -364,8 +380,15 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 		p.termsReceived(c, content.Terms)
 	case wire.ContentReseed:
 		p.reseedReceived(now, c, ps, content.Reseed)
+	case wire.ContentPicture:
+		p.pictureReceived(c, content)
+	case wire.ContentTyping: // counts in a bare ack only
 	case wire.ContentReadReceipt:
 		p.readReceived(c, content)
+	case wire.ContentTimer:
+		return p.timerReceived(now, c, content)
+	case wire.ContentEdit, wire.ContentDelete, wire.ContentDeleteAnswer, wire.ContentReaction:
+		return p.operationReceived(now, c, content)
 	default:
 		return p.messageReceived(now, c, content)
 	}
@@ -375,44 +398,58 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 // messageReceived stores a message, or a content that only a newer version
 // understands, at its place in the history.
 func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content) error {
-	if content.Sequence == 0 || c.row.Role != RolePerson {
-		return nil // a content of a kind of no history, or of nobody to talk with: kept for no one
-	}
-	v, err := p.openConversation(now, c)
-	if err != nil {
+	v, position, err := p.admit(now, c, content)
+	if err != nil || position == 0 {
 		return err
-	}
-	switch v.have.judge(content.Sequence, content.ID) {
-	case duplicate: // under a number that is new it was renumbered: nothing else has that one
-		p.closeGap(v, content.Sequence, content.Sequence)
-		return nil
-	case absurd:
-		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
-		return nil
 	}
 	encoded := content.Raw
 	if encoded == nil {
 		if encoded, err = wire.AppendContent(nil, *content); err != nil {
-			return nil // it decoded, so it encodes
+			p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "malformed_content"}) // it decoded, so it encodes; a contact must not end us
+			return nil
 		}
 	}
 	id, err := p.newID(now)
 	if err != nil {
 		return err
 	}
-	position, writes := v.place(content.Sequence, content.ID)
-	p.write(writes...)
+	files, err := p.incomingFiles(now, content)
+	if err != nil {
+		return err
+	}
 	p.write(PutMessage{
-		ID: id, Conversation: v.row.ID, Position: position, Direction: In, Sequence: content.Sequence,
+		ID: id, Wire: content.ID, Conversation: v.row.ID, Position: position, Direction: In, Sequence: content.Sequence,
 		SentAt: content.At, At: now.UnixMilli(), Content: encoded, Verification: c.row.Verification,
-		ExpiresAt: expiryOf(content.Timer, content.At, now, In),
+		ExpiresAt: expiryOf(content.Timer, content.At, now, In), Files: files,
 	})
+	p.paused(now, c)
 	v.row.Unread++
 	v.row.LastAt = now.UnixMilli()
-	c.activity = now
 	p.createdEvent(v, position)
-	p.touchConversation(v)
 	return nil
+}
+
+// admit judges a content of the history and gives it its place; 0 if it has none.
+func (p *Peer) admit(now time.Time, c *contact, content *wire.Content) (v *conversation, position uint64, err error) {
+	if content.Sequence == 0 || c.row.Role != RolePerson {
+		return nil, 0, nil // a content of a kind of no history, or of nobody to talk with: kept for no one
+	}
+	if v, err = p.openConversation(now, c); err != nil {
+		return nil, 0, err
+	}
+	switch v.have.judge(content.Sequence, content.ID) {
+	case duplicate: // under a number that is new it was renumbered: nothing else has that one
+		p.closeGap(v, content.Sequence, content.Sequence)
+		return v, 0, nil
+	case absurd:
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
+		return v, 0, nil
+	}
+	position, writes := v.place(content.Sequence, content.ID)
+	p.write(writes...)
+	c.activity = now
+	p.touchConversation(v)
+	return v, position, nil
 }
 
 // createdEvent joins the event to the one before it if they are neighbours.
@@ -451,25 +488,11 @@ func (p *Peer) closeGap(v *conversation, first, last uint64) bool {
 	}
 	if len(writes) > 0 {
 		p.write(writes...)
+		p.write(EraseWaiting{Conversation: v.row.ID, First: first, Last: last})
 		p.event(Event{Type: ConversationUpdated, Conversation: v.row.ID})
 	}
 	p.touchConversation(v)
 	return true
-}
-
-func (p *Peer) readReceived(c *contact, content *wire.Content) {
-	v := c.conv
-	n := 0
-	if v != nil {
-		n = len(v.row.Delivered)
-	}
-	if n == 0 || content.Last > v.row.Delivered[n-1].Last || content.Last <= v.row.PeerReadUpTo {
-		return // nobody has read what has not arrived
-	}
-	first := v.row.PeerReadUpTo + 1
-	v.row.PeerReadUpTo = content.Last
-	p.touchConversation(v)
-	p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: first, Count: content.Last - first + 1, Code: StatusRead})
 }
 
 func (p *Peer) profileReceived(c *contact, content *wire.Content) {

@@ -127,6 +127,8 @@ type LivePeer struct {
 	Contact ContactID
 	Path    Rung // by which we dialled; empty if the contact did
 	Since   time.Time
+	Writes  bool // to us, as it lets us know
+	Here    bool // as it lets us know
 }
 
 // Live returns the contacts that are live now, by id.
@@ -134,7 +136,7 @@ func (p *Peer) Live() []LivePeer {
 	var out []LivePeer
 	for _, c := range p.contactsInOrder() {
 		if k := c.live(); k != nil {
-			out = append(out, LivePeer{Contact: c.row.ID, Path: k.rung, Since: k.opened})
+			out = append(out, LivePeer{Contact: c.row.ID, Path: k.rung, Since: k.opened, Writes: !c.signals.writes.IsZero(), Here: !c.signals.here.IsZero()})
 		}
 	}
 	return out

@@ -72,6 +72,9 @@ const (
 	LabelTopic         Label = "topic"          // topic of a channel
 	LabelPost          Label = "post"           // signature of a channel's post
 	LabelGroup         Label = "group"          // signature of a group's message
+	LabelChunk         Label = "chunk"          // hash of a chunk of a file
+	LabelRootOfFile    Label = "file root"      // root of a file
+	LabelSealedChunk   Label = "sealed chunk"   // bound data of a chunk
 )
 
 // Labels returns every label of the protocol, in the order of the spec's table.
@@ -85,7 +88,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup,
+		LabelPost, LabelGroup, LabelChunk, LabelRootOfFile, LabelSealedChunk,
 	}
 }
 

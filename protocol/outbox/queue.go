@@ -12,6 +12,9 @@ type Item struct {
 	Sequence uint64   // of a message; of an inline content, its place among them, 0 = none
 	Size     int      // bytes of Content, also when Content is nil
 	Content  []byte   // nil = in the history, must be fetched
+	// About is zero for a message and set for an operation: to the message without which
+	// it means nothing, or to itself if it outlives that.
+	About [16]byte
 }
 
 // Inline reports whether the content is no message: then Content is never nil.
@@ -43,7 +46,7 @@ func (e *Entry) Messages() int { return messages(e.Items) }
 
 func messages(items []Item) (n int) {
 	for _, it := range items {
-		if !it.Inline() {
+		if !it.Inline() && it.About == [16]byte{} {
 			n++
 		}
 	}
@@ -300,6 +303,22 @@ func (q *Queue) Message(sequence uint64) (id [16]byte, ok bool) {
 		find(e.Items)
 	}
 	return id, ok
+}
+
+// About returns the operations, in envelopes or not, that mean nothing without a message.
+func (q *Queue) About(message [16]byte) (out []Item) {
+	add := func(items []Item) {
+		for _, it := range items {
+			if !it.Inline() && it.About == message {
+				out = append(out, it)
+			}
+		}
+	}
+	add(q.waiting)
+	for _, e := range q.sealed {
+		add(e.Items)
+	}
+	return out
 }
 
 // HasWaiting reports whether a message is among those no envelope carries yet.

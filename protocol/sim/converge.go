@@ -60,6 +60,9 @@ func (w *World) unsettledMachine(m *machine) string {
 			return left
 		}
 	}
+	if left := m.unsettledSignals(); left != "" {
+		return left
+	}
 	return w.unsettledShelves(m)
 }
 
@@ -81,15 +84,18 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) && !sameSession(m, c, other, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
-	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other]
+	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other] || m.epoch > 0 && other.epoch > 0
 	if stale && !knowsWay(c, other) && !knowsWay(*theirs, m) {
-		return "" // too long ago, or by wrong clocks, they told each other where they are
+		return "" // too long ago, by wrong clocks, or before both were put back, they told each other where they are
 	}
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
 	}
 	if other.epoch == 0 && m.epoch == 0 && other.present() && c.Name != other.peer.Name() {
 		return fmt.Sprintf("%v has another name", other)
+	}
+	if left := w.unsettledPicture(m, c, other); left != "" {
+		return left
 	}
 	if left := w.unsettledHelp(m, c, other); left != "" {
 		return left
@@ -268,6 +274,9 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 	if left := w.unsettledGaps(m, v, other); left != "" {
 		return left
 	}
+	if left := w.unsettledOperations(m, v, other); left != "" {
+		return left
+	}
 	for _, msg := range m.disk.threads[c.Conversation] {
 		if msg.Direction != protocol.Out || msg.state != "" {
 			continue
@@ -299,6 +308,11 @@ func (w *World) unsettledGaps(m *machine, v protocol.PutConversation, author *ma
 	}
 	for _, l := range w.truth.letters {
 		if l.author == author && l.to == m.account && l.lost {
+			lost++
+		}
+	}
+	for _, s := range w.truth.said {
+		if s.author == author && s.to == m.account && s.lost {
 			lost++
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type message struct {
 	protocol.PutMessage
 	state protocol.MessageState
+	code  string
 	wire  [16]byte // the id inside the content: the author's
 	text  string
 }
@@ -55,11 +56,15 @@ type disk struct {
 	gaps          map[gapKey]uint64
 	mailboxes     map[wire.MailboxID]protocol.PutMailbox
 	held          map[heldKey]protocol.PutHeld
+	pictures      map[protocol.ContactID]protocol.PutPicture // our own by the zero id
 
-	messages map[protocol.MessageID]*message
-	threads  map[protocol.ConversationID]thread
-	timed    int                             // messages that were ever given a time to go
-	arrived  map[[16]byte]protocol.MessageID // incoming messages by their author's id
+	operations map[protocol.MessageID]*operation
+	messages   map[protocol.MessageID]*message
+	threads    map[protocol.ConversationID]thread
+	timed      int                             // messages that were ever given a time to go
+	arrived    map[[16]byte]protocol.MessageID // incoming messages by their author's id
+
+	leftOut map[[16]byte]bool // the messages of a backup without its history, by their authors' ids; never changed
 }
 
 func newDisk() *disk {
@@ -73,6 +78,8 @@ func newDisk() *disk {
 		gaps:          make(map[gapKey]uint64),
 		mailboxes:     make(map[wire.MailboxID]protocol.PutMailbox),
 		held:          make(map[heldKey]protocol.PutHeld),
+		pictures:      make(map[protocol.ContactID]protocol.PutPicture),
+		operations:    make(map[protocol.MessageID]*operation),
 		messages:      make(map[protocol.MessageID]*message),
 		threads:       make(map[protocol.ConversationID]thread),
 		arrived:       make(map[[16]byte]protocol.MessageID),
@@ -85,14 +92,45 @@ func (d *disk) snapshot() *disk {
 		self: d.self, contacts: maps.Clone(d.contacts), sessions: maps.Clone(d.sessions),
 		invites: maps.Clone(d.invites), requests: maps.Clone(d.requests),
 		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
-		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held),
+		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held), operations: maps.Clone(d.operations),
 		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)), timed: d.timed,
-		arrived: maps.Clone(d.arrived),
+		arrived: maps.Clone(d.arrived), pictures: maps.Clone(d.pictures),
 	}
 	for id, t := range d.threads {
 		s.threads[id] = slices.Clone(t)
 	}
+	s.leftOut = d.leftOut
 	return s
+}
+
+// backup returns what a backup of the disk brings back: no session, no envelope, no mail of
+// others, and the history only if it is wanted.
+func (d *disk) backup(history bool) (*disk, error) {
+	state, err := protocol.Backup(d.state(), history)
+	if err != nil {
+		return nil, fmt.Errorf("back up: %w", err)
+	}
+	b := newDisk()
+	b.self, b.timed, b.pictures = state.Self, d.timed, maps.Clone(d.pictures)
+	b.invites, b.requests, b.mailboxes, b.gaps = maps.Clone(d.invites), maps.Clone(d.requests), maps.Clone(d.mailboxes), maps.Clone(d.gaps)
+	for _, c := range state.Contacts {
+		b.contacts[c.ID] = c
+	}
+	for _, v := range state.Conversations {
+		b.conversations[v.ID] = v
+	}
+	if !history {
+		b.leftOut = make(map[[16]byte]bool)
+		for _, msg := range d.messages {
+			b.leftOut[msg.wire] = true
+		}
+		return b, nil
+	}
+	b.messages, b.arrived, b.operations = maps.Clone(d.messages), maps.Clone(d.arrived), maps.Clone(d.operations)
+	for id, t := range d.threads {
+		b.threads[id] = slices.Clone(t)
+	}
+	return b, nil
 }
 
 // commit applies a batch. An error is a broken promise of the core: the real
@@ -112,6 +150,8 @@ func (d *disk) apply(w protocol.Write) error {
 		d.self = r
 	case protocol.PutContact:
 		d.contacts[r.ID] = r
+	case protocol.PutPicture:
+		d.pictures[r.Contact] = r
 	case protocol.PutSession:
 		d.sessions[sessionKey{r.Contact, r.SID}] = r
 	case protocol.PutInvite:
@@ -132,6 +172,8 @@ func (d *disk) apply(w protocol.Write) error {
 		return d.change(w)
 	case protocol.EraseMessage:
 		d.forget(r.ID)
+	case protocol.StubMessage, protocol.SetDeletion, protocol.PutOperation, protocol.EraseWaiting:
+		return d.operate(w)
 	case protocol.PutTombstone:
 	case protocol.PutMailbox, protocol.EraseMailbox, protocol.PutHeld, protocol.EraseHeld:
 		return d.keep(w)
@@ -147,6 +189,7 @@ func (d *disk) erase(w protocol.Write) error {
 		maps.DeleteFunc(d.sessions, func(k sessionKey, _ protocol.PutSession) bool { return k.contact == r.ID })
 		maps.DeleteFunc(d.outbox, func(k outboxKey, _ protocol.PutOutbox) bool { return k.contact == r.ID })
 		delete(d.contacts, r.ID)
+		delete(d.pictures, r.ID)
 	case protocol.EraseSession:
 		key := sessionKey{r.Contact, r.SID}
 		maps.DeleteFunc(d.outbox, func(k outboxKey, _ protocol.PutOutbox) bool { return k.sessionKey == key })
@@ -165,6 +208,7 @@ func (d *disk) erase(w protocol.Write) error {
 			delete(d.messages, m.ID)
 			delete(d.arrived, m.wire)
 		}
+		maps.DeleteFunc(d.operations, func(_ protocol.MessageID, o *operation) bool { return o.Conversation == r.ID })
 		delete(d.threads, r.ID)
 		delete(d.conversations, r.ID)
 		maps.DeleteFunc(d.gaps, func(k gapKey, _ uint64) bool { return k.conversation == r.ID })
@@ -179,6 +223,9 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if err != nil || len(rest) > 0 {
 		return fmt.Errorf("content does not parse: %w", err)
 	}
+	if len(r.Files) != len(content.Files) {
+		return fmt.Errorf("%d files have names here, the manifest has %d", len(r.Files), len(content.Files))
+	}
 	t := d.threads[r.Conversation]
 	i, taken := t.find(r.Position)
 	if taken {
@@ -187,12 +234,16 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if d.messages[r.ID] != nil {
 		return fmt.Errorf("id is taken")
 	}
+	if r.Direction == protocol.In && r.Wire != content.ID {
+		return fmt.Errorf("a message under another's id")
+	}
 	m := &message{PutMessage: r, wire: content.ID, text: content.Text}
 	d.timed += min(int(r.ExpiresAt), 1)
 	d.messages[r.ID] = m
 	d.threads[r.Conversation] = slices.Insert(t, i, m)
 	if r.Direction == protocol.In {
 		d.arrived[m.wire] = r.ID
+		d.release(r.Conversation, r.Sequence, m.wire)
 	}
 	return nil
 }
@@ -247,6 +298,9 @@ func (d *disk) change(w protocol.Write) error {
 		id = r.ID
 	}
 	old := d.messages[id]
+	if r, ok := w.(protocol.RenumberMessage); ok && old == nil {
+		return d.renumber(r)
+	}
 	if old == nil {
 		return nil
 	}
@@ -260,21 +314,28 @@ func (d *disk) change(w protocol.Write) error {
 	case protocol.RenumberMessage:
 		m.Sequence, m.Content = r.Sequence, r.Content
 	}
+	return d.replace(&m)
+}
+
+// replace puts a changed copy of a message in its place.
+func (d *disk) replace(m *message) error {
 	t := d.threads[m.Conversation]
 	i, found := t.find(m.Position)
 	if !found {
 		return fmt.Errorf("message without a place")
 	}
-	t[i] = &m
-	d.messages[id] = &m
+	t[i] = m
+	d.messages[m.ID] = m
 	return nil
 }
 
 func (d *disk) forget(id protocol.MessageID) {
 	m := d.messages[id]
 	if m == nil {
+		delete(d.operations, id)
 		return
 	}
+	d.forgetAbout(m.Conversation, m.wire, m.Direction == protocol.Out)
 	delete(d.messages, id)
 	if m.Direction == protocol.In {
 		delete(d.arrived, m.wire)
@@ -325,6 +386,11 @@ func (d *disk) ownMessages(id protocol.ConversationID, first, last uint64) []pro
 			out = append(out, protocol.Waiting{ID: m.ID, Conversation: id, Sequence: m.Sequence, SizeBytes: len(m.Content)})
 		}
 	}
+	for _, key := range keysInOrder(d.operations) {
+		if o := d.operations[key]; o.Conversation == id && o.Direction == protocol.Out && o.Sequence >= first && o.Sequence <= last {
+			out = append(out, protocol.Waiting{ID: o.ID, Conversation: id, Sequence: o.Sequence, SizeBytes: len(o.Content), About: o.About()})
+		}
+	}
 	slices.SortStableFunc(out, func(a, b protocol.Waiting) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return out
 }
@@ -344,8 +410,8 @@ func (d *disk) unread(id protocol.ConversationID, position uint64) uint64 {
 func (d *disk) contents(ids []protocol.MessageID) map[protocol.MessageID][]byte {
 	out := make(map[protocol.MessageID][]byte, len(ids))
 	for _, id := range ids {
-		if m := d.messages[id]; m != nil {
-			out[id] = slices.Clone(m.Content)
+		if content := d.content(id); content != nil {
+			out[id] = slices.Clone(content)
 		}
 	}
 	return out

@@ -111,12 +111,20 @@ func (w *World) putBack(m *machine, old *disk) {
 	m.disk = old.snapshot()
 }
 
-// keepOld keeps a copy of the disk as it is.
+// keepOld keeps a copy of the disk as it is, or makes a backup.
 func (m *machine) keepOld() {
+	old := m.disk.snapshot()
+	if m.w.plan.Backups && m.w.chance(70) {
+		var err error
+		if old, err = m.disk.backup(m.w.chance(70)); err != nil {
+			m.w.fail("%v: %v", m, err)
+			return
+		}
+	}
 	if len(m.snapshots) == snapshotsMax {
 		m.snapshots = slices.Delete(m.snapshots, 0, 1)
 	}
-	m.snapshots = append(m.snapshots, m.disk.snapshot())
+	m.snapshots = append(m.snapshots, old)
 }
 
 // split puts the machines on islands for a while: minutes or days.

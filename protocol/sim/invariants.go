@@ -244,7 +244,7 @@ func (w *World) checkOrder(m *machine, msg *message) {
 	i, _ := t.find(msg.Position)
 	mine := w.truth.letters[msg.wire]
 	if mine.author.epoch > 0 && slices.ContainsFunc(t[:i], func(o *message) bool {
-		return o.Direction == protocol.In && o.Sequence > msg.Sequence
+		return o.Direction == protocol.In && o.Sequence >= msg.Sequence
 	}) {
 		return // its author has lost its state and used a number again: it goes behind everything
 	}
@@ -252,8 +252,12 @@ func (w *World) checkOrder(m *machine, msg *message) {
 		if o.Direction != protocol.In {
 			return false
 		}
-		l := w.truth.letters[o.wire] // one that its author has lost it has not written before the others
-		return l.epoch == mine.epoch && !l.renumbered && !mine.renumbered && !l.lost
+		// One that its author has lost it has not written before the others. Who removes a contact and
+		// goes on with it in another conversation, which had waited for an answer, begins the numbers
+		// anew: what waited there is not placed among what had come before, which is not known to
+		// be of later (spec, "Delivery": only the sequence orders the messages of an author).
+		l := w.truth.letters[o.wire]
+		return l.epoch == mine.epoch && l.from == mine.from && !l.renumbered && !mine.renumbered && !l.lost
 	}
 	for j := i - 1; j >= 0; j-- {
 		if comparable(t[j]) {
@@ -281,6 +285,7 @@ type have struct {
 		Count    uint64 `cbor:"2,keyasint"`
 		Position uint64 `cbor:"3,keyasint"`
 	} `cbor:"2,keyasint"`
+	Told uint64 `cbor:"6,keyasint"` // up to which its messages are said to be read
 }
 
 func (h *have) missing(sequence uint64) bool {
@@ -378,12 +383,10 @@ func (w *World) checkEnvelope(m *machine, r protocol.PutOutbox) {
 	for i, c := range r.Contents {
 		contents[i] = c.Inline
 		if c.Message != (protocol.MessageID{}) {
-			msg := m.disk.messages[c.Message]
-			if msg == nil {
+			if contents[i] = m.disk.content(c.Message); contents[i] == nil {
 				w.fail("%v: an envelope's text is gone", m)
 				return
 			}
-			contents[i] = msg.Content
 		}
 	}
 	if _, err := session.Rebuild(r.Envelope, contents); err != nil {
@@ -412,6 +415,9 @@ func (w *World) checkConversation(m *machine, v protocol.PutConversation) {
 		if i, found := d.threads[v.ID].find(g.Position); found || i < len(d.threads[v.ID]) && d.threads[v.ID][i].Position < g.Position+g.Count {
 			w.fail("%v: a message lies in a gap", m)
 		}
+		if h.Told >= g.First {
+			w.fail("%v says that %d is read, but %d has not come", m, h.Told, g.First)
+		}
 	}
 	if n := d.unread(v.ID, v.ReadUpTo); v.Unread < n || v.ReadUpTo > v.LastPosition || v.PeerReadUpTo > v.OwnSequence {
 		w.fail("%v: %d of %d messages are called unread", m, v.Unread, n)
@@ -431,7 +437,7 @@ func (w *World) checkGaps(m *machine, v protocol.PutConversation, h *have) {
 			continue
 		}
 		for _, msg := range author.disk.threads[c.Conversation] {
-			if msg.Direction == protocol.Out && !w.truth.letters[msg.wire].arrived && !h.missing(msg.Sequence) && msg.At >= v.CreatedAt {
+			if msg.Direction == protocol.Out && msg.state != protocol.MessageErased && !w.truth.letters[msg.wire].arrived && !h.missing(msg.Sequence) && msg.At >= v.CreatedAt {
 				w.fail("%v: %s is neither here nor missed", m, short(msg.text))
 			}
 		}

@@ -28,8 +28,9 @@ const (
 	// their author send them again under other numbers.
 	tagsRemembered = 256
 	// spinsMax is how often a Peer may ask to be woken at once without anything
-	// happening in between.
-	spinsMax = 50
+	// happening in between, idleSpinsMax how often if it does nothing then.
+	spinsMax     = 1000
+	idleSpinsMax = 50
 
 	// batchInputsMax bounds the inputs of one batch.
 	batchInputsMax = 64

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // TestSetbacks has two people who are on by turns, never together, talk by courier while one
@@ -56,8 +58,9 @@ func TestOldDisks(t *testing.T) {
 func TestShifts(t *testing.T) {
 	seeds := []uint64{1, 2, 8, 33, 1051}
 	seeds = seeds[:usually(uint64(len(seeds)), 1)]
+	kept := asBefore
 	if *seedFlag > 0 || *seedsFlag > 0 {
-		seeds = nil
+		seeds, kept = nil, func(p Plan) Plan { return p }
 		for i := range max(uint64(*seedsFlag), 1) {
 			seeds = append(seeds, max(*seedFlag, 1)+i)
 		}
@@ -66,7 +69,24 @@ func TestShifts(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			plan := NewPlan(seed)
 			plan.shifts(rand.New(newSource(seed, 1<<36)))
+			plan = kept(plan)
 			t.Log(simulate(t, plan).Summary())
+		})
+	}
+}
+
+// TestBackups runs worlds in which people restore backups now and then: nothing comes
+// twice or back, and everybody finds together again.
+func TestBackups(t *testing.T) {
+	first, count := max(*seedFlag, 1), cmp.Or(uint64(*seedsFlag), usually(12, 3))
+	for seed := first; seed < first+count; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			plan := NewPlan(seed)
+			plan.Backups = true
+			if plan.Restore == 0 {
+				plan.Restore = plan.Life / time.Duration(1+seed%4)
+			}
+			runTwice(t, asked(plan))
 		})
 	}
 }

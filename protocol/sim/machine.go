@@ -31,6 +31,8 @@ const (
 	FalseReceipt
 	// DropReceipt sends no acks but those that ride in messages.
 	DropReceipt
+	// ForwardAsOwn does not say of what is forwarded that it was somebody's message already.
+	ForwardAsOwn
 )
 
 // machine is a computer with one profile: the daemon around one Peer.
@@ -46,6 +48,7 @@ type machine struct {
 	on       bool
 	asleep   bool
 	skew     time.Duration // of its clock
+	stepped  time.Time     // what it showed at the last batch
 	offset   time.Duration // of the hour at which its transport key changes
 	life     uint64        // changes with each crash: what was due before is void
 	deferred []func()      // due while asleep
@@ -194,11 +197,16 @@ func (m *machine) batch() {
 	m.rotate()
 	inputs := m.inbox[:min(len(m.inbox), batchInputsMax)]
 	m.inbox = m.inbox[len(inputs):]
+	m.stepped = m.clock()
 	var all protocol.Output
 	spin := true
 	for _, in := range inputs {
 		if _, woke := in.(protocol.Woke); !woke {
 			spin = false
+		}
+		if send, ok := in.(protocol.SendText); ok && m.w.plan.Mutation == ForwardAsOwn {
+			send.Forwarded = false
+			in = send
 		}
 		m.step(&all, in)
 	}
@@ -206,7 +214,7 @@ func (m *machine) batch() {
 	if m.w.failure != nil {
 		return
 	}
-	m.watchSpin(spin && len(all.Writes)+len(all.Sends)+len(all.Jobs) == 0, all.Wake)
+	m.watchSpin(spin, len(all.Writes)+len(all.Sends)+len(all.Jobs) == 0, all.Wake)
 	if m.w.plan.Mutation == AckBeforeCommit {
 		m.release(all)
 		all.Sends, all.Replies, all.Jobs = nil, nil, nil
@@ -214,13 +222,17 @@ func (m *machine) batch() {
 	m.after(m.w.diskDelay(), func() { m.commit(all) })
 }
 
-// watchSpin notices a Peer that asks to be woken at once for nothing.
-func (m *machine) watchSpin(idle bool, wake time.Time) {
-	if !idle || wake.IsZero() || wake.After(m.clock()) {
+// watchSpin notices a Peer that asks to be woken at once, again and again, for nothing, or to
+// do what changes nothing.
+func (m *machine) watchSpin(woken, idle bool, wake time.Time) {
+	if !woken || wake.IsZero() || wake.After(m.clock()) {
 		m.spins = 0
 		return
 	}
-	if m.spins++; m.spins > spinsMax {
+	if m.spins++; idle {
+		m.spins += spinsMax / idleSpinsMax
+	}
+	if m.spins > spinsMax {
 		m.w.fail("%v: spins: wakes at %v, it is %v", m, wake, m.clock())
 	}
 }
@@ -360,6 +372,7 @@ func (m *machine) release(all protocol.Output) {
 		m.w.network.send(m, s)
 	}
 	for _, e := range all.Events {
+		m.w.truth.heard(m, e)
 		m.w.note(m, string(e.Type), e.Contact[:], e.Conversation[:], e.Ref[:], []byte(e.Code))
 	}
 	for _, r := range all.Replies {
@@ -391,7 +404,7 @@ func (m *machine) expire() {
 	for _, e := range m.disk.due(m.clock().UnixMilli(), deleteBatchMax) {
 		m.command(func(ref uint64) protocol.Input {
 			return protocol.DeleteMessage{
-				Ref: ref, ID: e.ID, Conversation: e.Conversation, Sequence: e.Sequence, Direction: e.Direction, Expired: true,
+				Ref: ref, ID: e.ID, Conversation: e.Conversation, Sequence: e.Sequence, Direction: e.Direction, Wire: e.Wire, Expired: true,
 			}
 		}, nil)
 	}
@@ -403,9 +416,7 @@ func (m *machine) rotate() {
 		return
 	}
 	before := m.hostKey
-	if m.openHost(); m.hostKey == before { // no connection lasts for ever: once a day they end
-		m.w.network.closeAll(m, true)
-		m.inbox = append(m.inbox, protocol.Reconnect{})
+	if m.openHost(); m.hostKey == before { // kept: connections last
 		return
 	}
 	m.inbox = append(m.inbox, protocol.Rotated{Key: m.hostKey})
@@ -550,9 +561,23 @@ func refOf(in protocol.Input) uint64 {
 		return in.Ref
 	case protocol.MarkRead:
 		return in.Ref
+	case protocol.SetTyping:
+		return in.Ref
+	case protocol.SetPicture:
+		return in.Ref
+	case protocol.SetPresence:
+		return in.Ref
 	case protocol.TakeBack:
 		return in.Ref
 	case protocol.DeleteMessage:
+		return in.Ref
+	case protocol.DeleteForEveryone:
+		return in.Ref
+	case protocol.React:
+		return in.Ref
+	case protocol.EditMessage:
+		return in.Ref
+	case protocol.SetDeletions:
 		return in.Ref
 	case protocol.ExportBundle:
 		return in.Ref

@@ -19,6 +19,7 @@ func TestMutationsAreCaught(t *testing.T) {
 		{"reuse a chain key", ReuseChain, "one chain key sealed two envelopes"},
 		{"acknowledge what is lost", FalseReceipt, "is called delivered and never arrived"},
 		{"drop receipts", DropReceipt, "after healing"},
+		{"forward as one's own", ForwardAsOwn, "is not what was to be sent"},
 	} {
 		t.Run(mistake.name, func(t *testing.T) { caught(t, mistake.mutation, mistake.broken) })
 	}
@@ -31,7 +32,7 @@ func caught(t *testing.T, mutation Mutation, broken string) {
 	for seed := uint64(1); seed <= mutationSeeds; seed++ {
 		plan := Plan{
 			Seed: seed, Peers: 2, Life: 4 * time.Hour, Quiet: true, Burst: 4, Talk: 5 * time.Minute, Act: time.Hour,
-			ConnLife: 30 * time.Minute, Crash: 20 * time.Minute, SlowDisk: true,
+			Forward: 20 * time.Minute, ConnLife: 30 * time.Minute, Crash: 20 * time.Minute, SlowDisk: true,
 		}
 		if err := mutated(t, plan); err != nil {
 			t.Fatalf("without the mistake: %v", err)

@@ -35,7 +35,11 @@ func (w *World) beginPeople() {
 		w.repeat(w.plan.Act, func() { w.act(m) })
 		w.repeat(w.plan.Help, func() { w.help(m) })
 		w.repeat(w.plan.Files, func() { w.carryFile(m) })
+		w.repeat(w.plan.Forward, func() { w.forward(m) })
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
+		if w.plan.Signals {
+			w.repeat(w.plan.Life/60, func() { w.signal(m) })
+		}
 	}
 	w.beginFriendships()
 	w.settle()
@@ -139,13 +143,29 @@ func (w *World) sendTo(m *machine, contact protocol.ContactID) {
 	}
 	w.truth.written++
 	text := fmt.Sprintf("%s %d 안녕 %s", marker, w.truth.written, strings.Repeat("x", w.textBytes()))
-	m.command(func(ref uint64) protocol.Input {
-		return protocol.SendText{Ref: ref, Contact: contact, Text: text}
-	}, func(result any, code string) {
+	files := w.someFiles()
+	in := protocol.SendText{Contact: contact, Text: text, Files: files}
+	if w.truth.written%5 == 0 {
+		in.Mentions = []wire.Mention{{Who: wire.MentionReceiver, Length: 5}, {Who: wire.MentionSender, Start: 6, Length: 2}}
+	}
+	m.command(func(ref uint64) protocol.Input { in.Ref = ref; return in }, func(result any, code string) {
 		if code == "" {
-			w.truth.promised(m, result.(protocol.Sent), text)
+			w.truth.promised(m, result.(protocol.Sent), in)
 		}
 	})
+}
+
+// someFiles returns what one message in ten carries. Their chunks are no matter of the core.
+func (w *World) someFiles() (files []protocol.FileToSend) {
+	if !w.chance(10) {
+		return nil
+	}
+	for range 1 + w.random.IntN(wire.FilesMax) {
+		size := uint64(w.random.IntN(20 << 20))
+		f := wire.File{Name: marker + ".jpg", MediaType: "image/jpeg", SizeBytes: size, Root: [32]byte{1}}
+		files = append(files, protocol.FileToSend{ID: protocol.FileID{byte(size)}, File: f})
+	}
+	return files
 }
 
 func (w *World) textBytes() int {
@@ -172,6 +192,7 @@ func (w *World) readAll(m *machine) {
 			in.UpTo = v.ReadUpTo + 1 + w.random.Uint64N(v.LastPosition-v.ReadUpTo)
 			in.Unread = m.disk.unread(v.ID, in.UpTo)
 		}
+		in.Receipt = w.receipt(m, v, in.UpTo)
 		now := m.clock().UnixMilli()
 		for _, msg := range m.disk.threads[v.ID] {
 			if msg.Direction != protocol.In || msg.Position <= v.ReadUpTo || msg.Position > in.UpTo {
@@ -191,8 +212,8 @@ func (w *World) act(m *machine) {
 		return
 	}
 	c, ok := w.someContact(m)
-	harmless := []func(*machine, protocol.PutContact){w.rename, w.verify, w.timer, w.answerAll, w.noteToSelf}
-	harmful := []func(*machine, protocol.PutContact){w.takeBack, w.takeBack, w.deleteSome, w.block, w.unblock, w.unblock, w.remove, w.revoke, w.again, w.again}
+	harmless := []func(*machine, protocol.PutContact){w.rename, w.verify, w.timer, w.answerAll, w.noteToSelf, w.react, w.react, w.edit, w.edit, w.edit}
+	harmful := []func(*machine, protocol.PutContact){w.takeBack, w.takeBack, w.deleteSome, w.deleteForAll, w.deleteForAll, w.refuseDeletions, w.block, w.unblock, w.unblock, w.remove, w.revoke, w.again, w.again}
 	switch {
 	case !ok || w.chance(5):
 		if o, ok := pick(w, w.people()); ok && o != m {
@@ -307,7 +328,7 @@ func (w *World) deleteSome(m *machine, c protocol.PutContact) {
 	}
 	m.command(func(ref uint64) protocol.Input {
 		return protocol.DeleteMessage{
-			Ref: ref, ID: msg.ID, Conversation: msg.Conversation, Sequence: msg.Sequence, Direction: msg.Direction,
+			Ref: ref, ID: msg.ID, Conversation: msg.Conversation, Sequence: msg.Sequence, Direction: msg.Direction, Wire: msg.Wire,
 		}
 	}, nil)
 }

@@ -20,6 +20,7 @@ type Plan struct {
 	ConnLife  time.Duration // of a connection
 	Crash     time.Duration // of one machine
 	Restore   time.Duration // of one machine's disk to an older state
+	Backups   bool          // which is often that of a backup, without sessions
 	Partition time.Duration // of the network
 	Clock     time.Duration // of one machine's clock being put wrong or right
 	Sleep     time.Duration // of one machine
@@ -34,7 +35,9 @@ type Plan struct {
 	Shifts    time.Duration // that the first two people are on by turns, never together, until healing; 0 = as they like
 	Setback   bool          // one of these two gets an old disk once, when both have met
 	Files     time.Duration // between the bundle files that one person makes and hands on
+	Forward   time.Duration // between the messages that one person sends on to others
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
+	Signals   bool          // people let some contacts know when they write or are here
 	DHT       bool          // people let their machines look for each other in a public DHT
 
 	Settle    time.Duration // at the beginning, in which everybody is on, meets the others and offers some of them help; 0 = they meet as they live
@@ -77,6 +80,9 @@ func (p *Plan) long(r *rand.Rand) {
 		if *fault > 0 {
 			*fault = days(5, 30)
 		}
+	}
+	if p.Forward > 0 {
+		p.Forward = days(2, 12)
 	}
 }
 
@@ -156,7 +162,17 @@ func NewPlan(seed uint64) Plan {
 	}
 	p.homes(rand.New(newSource(seed, 1<<35)))
 	p.DHT = rand.New(newSource(seed, 1<<38)).IntN(4) == 0
+	p.Signals = rand.New(newSource(seed, 1<<42)).IntN(3) == 0 && p.Wake == 0
+	p.Backups = rand.New(newSource(seed, 1<<40)).IntN(2) == 0
+	p.forwards(rand.New(newSource(seed, 1<<41)))
 	return p
+}
+
+// forwards has people send on what they have got, in most worlds.
+func (p *Plan) forwards(r *rand.Rand) {
+	if r.IntN(4) > 0 {
+		p.Forward = p.Life / time.Duration(3+r.IntN(30))
+	}
 }
 
 // homes puts home nodes into some worlds.

@@ -222,11 +222,9 @@ func TestWriteAndRemoveAtOnce(t *testing.T) {
 	s := acquainted(t, 2)
 	c := s.machine(0).contactWith(s.machine(1))
 	send := func(text string) {
-		text = marker + " " + text
-		s.machine(0).command(func(ref uint64) protocol.Input {
-			return protocol.SendText{Ref: ref, Contact: c.ID, Text: text}
-		}, func(result any, code string) {
-			s.w.truth.promised(s.machine(0), result.(protocol.Sent), text)
+		in := protocol.SendText{Contact: c.ID, Text: marker + " " + text}
+		s.machine(0).command(func(ref uint64) protocol.Input { in.Ref = ref; return in }, func(result any, code string) {
+			s.w.truth.promised(s.machine(0), result.(protocol.Sent), in)
 		})
 	}
 	send("one")
@@ -307,4 +305,55 @@ func TestTwoOldDisks(t *testing.T) {
 	s.wait(time.Hour)
 	s.end()
 	equal(t, "at B", s.texts(1, 0), "one", "two", "three", "four", "five")
+}
+
+// TestRestoreFromBackup restores backups, each older than a renewal, with and without the
+// history, of one side and of both: sessions are renewed, and nothing comes twice.
+func TestRestoreFromBackup(t *testing.T) {
+	s := acquainted(t, 2)
+	backup := func(i int, history bool) *disk {
+		d, err := s.machine(i).disk.backup(history)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	restore := func(i int, d *disk) {
+		s.w.putBack(s.machine(i), d)
+		s.machine(i).restart()
+	}
+	s.write(0, 1, "one")
+	s.wait(time.Minute)
+	full, bare := backup(1, true), backup(1, false)
+	s.write(0, 1, "two")
+	s.wait(time.Minute)
+	restore(1, full)
+	s.wait(time.Hour)
+	s.write(1, 0, "here again")
+	s.write(0, 1, "three")
+	s.wait(time.Minute)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "one", "two", "here again", "three")
+	s.wait(24 * time.Hour)
+
+	restore(1, bare) // knows of no renewal, and of no text
+	s.wait(time.Hour)
+	s.write(0, 1, "four")
+	s.wait(time.Minute)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "two", "three", "four")
+	s.wait(24 * time.Hour)
+
+	restore(0, backup(0, true)) // both at once
+	restore(1, backup(1, true))
+	s.write(0, 1, "five")
+	s.write(1, 0, "six")
+	s.wait(time.Hour)
+	s.end()
+	if got := s.texts(0, 1); len(got) != 7 {
+		t.Errorf("at A: %q", got)
+	}
+	if got := s.texts(1, 0); len(got) != 5 {
+		t.Errorf("at B: %q", got)
+	}
 }

@@ -154,6 +154,9 @@ func (w *World) unsettledShelves(m *machine) string {
 		if w.truth.skewed[m] || w.truth.skewed[owner] {
 			continue // by a wrong clock one of them has forgotten what would long be over: seeds 81, 218
 		}
+		if m.lie != honest {
+			continue // on a connection that stands it has handed over something else, or nothing
+		}
 		if owner == nil || owner.gone || m.epoch+owner.epoch > 0 || m.removed[owner] || owner.removed[m] {
 			continue
 		}

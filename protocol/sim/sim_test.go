@@ -59,6 +59,23 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// asBefore takes out of a plan what came into plans behind the mistake that its seed is kept for.
+func asBefore(plan Plan) Plan {
+	plan.Forward, plan.Signals = 0, false
+	return plan
+}
+
+// TestRemovalsThatFailed runs worlds in which somebody had removed a contact who asked anew, or
+// had forgotten it with an old disk: what had been removed came back with what was lost, behind
+// newer texts; an old disk brought again what the contact had kept; and an accept waited for a
+// courier while the two were on together.
+func TestRemovalsThatFailed(t *testing.T) {
+	seeds := []uint64{1025001, 1025107, 1020188, 1020140, 1030264, 1030337}
+	for _, seed := range seeds[:usually(uint64(len(seeds)), 2)] {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, asBefore(NewPlan(seed))) })
+	}
+}
+
 func runTwice(t *testing.T, plan Plan) {
 	t.Helper()
 	begin := time.Now()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -13,10 +14,12 @@ import (
 type letter struct {
 	author *machine
 	to     identity.AccountPublic // zero: it was not known yet
+	from   protocol.ConversationID
 	id     [16]byte
 	text   string
-	epoch  int // of the author, when it was written
-	order  int // among all letters
+	says   []byte // its content, but for its number
+	epoch  int    // of the author, when it was written
+	order  int    // among all letters
 
 	promised   bool // the author was told that it is sent
 	withdrawn  bool // the author took it back, deleted it or removed the contact
@@ -28,8 +31,9 @@ type letter struct {
 	in      protocol.ConversationID // there
 	arrived bool                    // on the reader's disk, once at least
 	gone    bool                    // from there: deleted, removed, or put back to a state before it
-	deleted int                     // 1 + epoch in which the reader deleted it; 0 = never
-	removed bool                    // the reader has removed the contact, and the conversation with it
+	deleted int                     // 1 + epoch in which it was deleted there; 0 = never
+	forAll  bool                    // its author has asked to delete it for everyone
+	removed bool                    // the reader has removed the contact, and the conversation with it, or left it out of a backup
 }
 
 // asking is a contact that somebody added by a link.
@@ -51,14 +55,22 @@ type truth struct {
 	hellos   map[identity.HelloTag]hello
 	stored   map[protocol.Stored]map[*machine]bool // which couriers had an item on their disks
 
-	erasing  map[erasure]bool    // messages that somebody asked to delete
-	removing map[asking]bool     // contacts that somebody asked to remove
-	skewed   map[*machine]bool   // their clocks were off by more than a day once
-	copies   map[[2]*machine]int // of texts that came twice, by author and reader
+	said     map[[16]byte]*said     // operations
+	editing  map[edit][]string      // what authors have asked for
+	read     map[[2]*machine]uint64 // up to which sequence of whom somebody says to have read, by reader and author
+	erasing  map[erasure]bool       // messages that somebody asked to delete
+	removing map[asking]bool        // contacts that somebody asked to remove
+	skewed   map[*machine]bool      // their clocks were off by more than a day once
+	copies   map[[2]*machine]int    // of texts that came twice, by author and reader
+
+	typing  map[[2]*machine]bool // who wrote to whom at any time
+	here    map[[2]*machine]bool // who let whom know of being here
+	signals int                  // heard
 
 	written, names                          int
 	arrivals, deliveries, crashes, restores int
 	relayed, punched, carries, thirds       int
+	forwards                                int
 }
 
 type erasure struct {
@@ -80,6 +92,8 @@ func newTruth(w *World) *truth {
 		asked: make(map[asking]invitation), seals: make(map[seal][16]byte), keys: make(map[[32]byte][16]byte), marks: make(map[[8]byte]bool),
 		hellos:  make(map[identity.HelloTag]hello),
 		stored:  make(map[protocol.Stored]map[*machine]bool),
+		said:    make(map[[16]byte]*said),
+		editing: make(map[edit][]string), typing: make(map[[2]*machine]bool), here: make(map[[2]*machine]bool), read: make(map[[2]*machine]uint64),
 		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
 	}
 }
@@ -87,10 +101,21 @@ func newTruth(w *World) *truth {
 // stepped notes what somebody asks for, so that nothing else is ever erased.
 func (t *truth) stepped(m *machine, in protocol.Input) {
 	switch in := in.(type) {
+	case protocol.EditMessage:
+		t.editing[edit{m, in.ID, in.Revision + 1}] = append(t.editing[edit{m, in.ID, in.Revision + 1}], in.Text)
+	case protocol.MarkRead:
+		t.reading(m, in)
+	case protocol.SetTyping, protocol.SetPresence:
+		t.signalled(m, in)
 	case protocol.TakeBack:
 		t.erasing[erasure{m, in.ID}] = true
 	case protocol.DeleteMessage:
 		t.erasing[erasure{m, in.ID}] = true
+	case protocol.DeleteForEveryone:
+		t.erasing[erasure{m, in.ID}] = true
+		if l := t.letters[in.ID]; l != nil {
+			l.forAll = true
+		}
 	case protocol.RemoveContact:
 		t.removing[asking{m, in.Contact}] = true
 	}
@@ -107,14 +132,17 @@ func (t *truth) refused(m *machine, i invitation, code string) {
 	}
 }
 
-// promised is told that somebody was told that a text is sent.
-func (t *truth) promised(m *machine, sent protocol.Sent, text string) {
+// promised is told that somebody was told that what he had asked for is sent.
+func (t *truth) promised(m *machine, sent protocol.Sent, asked protocol.SendText) {
 	if l := t.letters[sent.ID]; l != nil {
 		l.promised = true
+		if msg := m.disk.messages[sent.ID]; msg != nil {
+			t.checkAsked(m, msg, asked)
+		}
 		return
 	}
 	if t.w.plan.Mutation == AckBeforeCommit {
-		t.letters[sent.ID] = &letter{author: m, id: sent.ID, text: text, promised: true, epoch: m.epoch}
+		t.letters[sent.ID] = &letter{author: m, id: sent.ID, text: asked.Text, promised: true, epoch: m.epoch}
 		return
 	}
 	t.w.fail("%v: a text was called sent that is not on the disk", m)
@@ -125,6 +153,7 @@ type past struct {
 	delivered map[protocol.ConversationID][]protocol.Range
 	carried   map[protocol.ConversationID][3][]protocol.Range
 	erased    []*message
+	stubbed   []*message
 	removed   map[protocol.ConversationID]bool // with the contact, as somebody asked
 	contacts  []protocol.PutContact            // that are erased
 }
@@ -151,6 +180,8 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 				t.w.fail("%v: a message was erased that nobody deleted: %s", m, short(msg.text))
 			}
 			before.erased = append(before.erased, msg)
+		case protocol.StubMessage:
+			before.stubbed = append(before.stubbed, t.watchStub(m, r)...)
 		case protocol.EraseConversation:
 			before.erased = append(before.erased, m.disk.threads[r.ID]...)
 			v, known := m.disk.conversations[r.ID]
@@ -210,13 +241,16 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 	for _, msg := range before.erased {
 		t.erased(m, msg, before)
 	}
+	for _, msg := range before.stubbed {
+		t.erased(m, msg, before)
+	}
 	for _, c := range before.contacts {
 		t.forgot(m, c)
 	}
 	for _, w := range writes {
 		switch r := w.(type) {
 		case protocol.PutMessage:
-			if msg := m.disk.messages[r.ID]; msg != nil {
+			if msg := m.disk.messages[r.ID]; msg != nil && msg.state != protocol.MessageErased {
 				t.put(m, msg)
 			} else {
 				t.erasedAtOnce(m, r, before)
@@ -228,6 +262,9 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 		case protocol.PutConversation:
 			t.delivered(m, r, before.delivered[r.ID])
 			t.carried(m, r, before.carried[r.ID], writes)
+		case protocol.PutOperation:
+			t.say(m, r)
+			t.edited(m, r)
 		case protocol.PutHeld:
 			t.kept(m, r)
 		}
@@ -238,7 +275,8 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 // erasedAtOnce takes note of a message that one batch wrote and erased: somebody wrote
 // it and then, before the commit, deleted it or removed the contact.
 func (t *truth) erasedAtOnce(m *machine, r protocol.PutMessage, before past) {
-	if !t.erasing[erasure{m, r.ID}] && !before.removed[r.Conversation] {
+	l := t.letters[r.Wire]
+	if !t.erasing[erasure{m, r.ID}] && !before.removed[r.Conversation] && (l == nil || !l.forAll) {
 		t.w.fail("%v: a message was written and erased that nobody deleted", m)
 	}
 	if r.Direction == protocol.Out {
@@ -254,7 +292,7 @@ func (t *truth) erased(m *machine, msg *message, before past) {
 		l.withdrawn, l.voided = true, true
 	default:
 		l.gone, l.removed = true, before.removed[msg.Conversation]
-		if t.erasing[erasure{m, msg.ID}] {
+		if t.erasing[erasure{m, msg.ID}] || l.forAll {
 			l.deleted = 1 + m.epoch
 		}
 	}
@@ -290,6 +328,7 @@ func (t *truth) put(m *machine, msg *message) {
 			t.letters[msg.wire] = l
 		}
 		l.author, l.id, l.text, l.epoch, l.order = m, msg.wire, msg.text, m.epoch, len(t.letters)
+		l.from, l.says = msg.Conversation, saying(msg.Content)
 		l.to = m.disk.contacts[v.Contact].Account
 		return
 	}
@@ -303,6 +342,8 @@ func (t *truth) put(m *machine, msg *message) {
 		t.w.fail("%v: got %s, but of %v", m, short(msg.text), author)
 	case l.text != msg.text:
 		t.w.fail("%v: got another text than %s", m, short(l.text))
+	case !bytes.Equal(l.says, saying(msg.Content)):
+		t.w.fail("%v: got %s otherwise than it was written", m, short(l.text))
 	case l.deleted == 1+m.epoch:
 		t.w.fail("%v: a deleted message came back: %s", m, short(l.text))
 	}
@@ -361,6 +402,15 @@ func (t *truth) restored(m *machine, old *disk) {
 			l.gone = true
 		}
 	}
+	for id := range old.leftOut {
+		switch l := t.letters[id]; {
+		case l == nil:
+		case l.author == m:
+			l.lost = true
+		case l.reader == m:
+			l.removed = true
+		}
+	}
 	for _, l := range t.letters { // before it knew the author, or in another conversation, it has forgotten this one
 		if _, there := old.conversations[l.in]; l.reader == m && l.gone && !(there && old.knows(l.author)) {
 			l.removed = true
@@ -372,11 +422,12 @@ func (t *truth) restored(m *machine, old *disk) {
 		switch {
 		case l == nil:
 		case msg.Direction == protocol.Out:
-			l.lost, l.withdrawn = false, false
+			l.lost, l.withdrawn = false, msg.state == protocol.MessageErased
 		default:
-			l.gone, l.removed, l.in = false, false, msg.Conversation
+			l.gone, l.removed, l.in = msg.state == protocol.MessageErased, false, msg.Conversation
 		}
 	}
+	t.unsaid(m, old)
 }
 
 // knows reports whether the disk holds an established contact with a machine.

@@ -31,6 +31,7 @@ func NewVillage(seed uint64) Plan {
 		p.Settle = p.Life / time.Duration(8+r.IntN(8))
 	}
 	p.DHT = r.IntN(3) == 0
+	p.forwards(rand.New(newSource(seed, 1<<41)))
 	return p
 }
 
@@ -40,7 +41,7 @@ func NewCity(seed uint64, people int, life time.Duration) Plan {
 	p := Plan{
 		Seed: seed, Peers: people, Homes: people * homeOwners / 100, Life: life, Burst: 3, Friends: 4,
 		Daily: true, Settle: 3 * time.Hour, ClockMost: 24 * time.Hour, Check: 6 * time.Hour, Liars: 10,
-		Talk: 3 * time.Hour, Act: 24 * time.Hour, Help: 3 * time.Hour, Pair: life / 2, Files: 10 * life,
+		Talk: 3 * time.Hour, Act: 24 * time.Hour, Help: 3 * time.Hour, Pair: life / 2, Files: 10 * life, Forward: 12 * time.Hour,
 		ConnLife: 3 * time.Hour, Crash: 2 * life, Restore: 4 * life, Partition: life / 2, Clock: 6 * life, Sleep: 2 * life,
 		Move: life, Strangers: 10 * time.Minute, Disturb: 1, FullDisk: 8 * life,
 	}

@@ -19,10 +19,19 @@ func TestVillagesThatFailed(t *testing.T) {
 	seeds := []uint64{380, 1950, 1991, 2033}
 	for _, seed := range seeds[:usually(uint64(len(seeds)), 1)] {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			plan := NewVillage(seed)
+			plan := asBefore(NewVillage(seed))
 			plan.Settle = 0
 			simulate(t, plan)
 		})
+	}
+}
+
+// TestRenewalsThatWaited runs worlds in which somebody who had been put back too often asked
+// once for a renewal, over a path that stood for days, or had one granted that he had forgotten.
+func TestRenewalsThatWaited(t *testing.T) {
+	plans := []Plan{NewPlan(2097), NewVillage(2033), NewVillage(700)}
+	for _, plan := range plans[:usually(uint64(len(plans)), 1)] {
+		t.Run(fmt.Sprint(plan.Seed), func(t *testing.T) { simulate(t, asBefore(plan)) })
 	}
 }
 

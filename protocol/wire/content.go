@@ -48,6 +48,7 @@ const (
 	ContentGroupMessage  ContentType = 23 // a signed message of a group
 	ContentSync          ContentType = 24 // between the devices of one account
 	ContentPreview       ContentType = 25 // a picture's preview
+	ContentPicture       ContentType = 26 // the sender's picture
 )
 
 // TimerMode says from when a timer counts.
@@ -102,7 +103,7 @@ type Content struct {
 	// ID, Sequence, Parents, At and Timer are common to all types, and stay
 	// readable in types that are not known. ID is 48 bits of milliseconds and 80
 	// random bits. Sequence counts the author device's contents per conversation
-	// from 1; in a profile it counts the names. Parents, at most ParentsMax, are the
+	// from 1; in a profile it counts the names, in a picture the pictures. Parents, at most ParentsMax, are the
 	// ids this one was written after. At is the author's clock in milliseconds.
 	ID       [16]byte
 	Sequence uint64
@@ -110,8 +111,8 @@ type Content struct {
 	At       int64
 	Timer    *Timer
 
-	// Text is the text of a text message, at most TextBytesMax, and the name of a
-	// profile.
+	// Text is the text of a text message, a reply or an edit, at most TextBytesMax, and the
+	// name of a profile.
 	Text string
 	// First and Last are a range of sequences: of messages read or withdrawn.
 	First, Last uint64
@@ -127,6 +128,27 @@ type Content struct {
 	Reseed *Reseed
 	// Terms is what a ContentCourier offers; nil ends the help.
 	Terms *CourierTerms
+	// Files are the files of a ContentManifest, 1 to FilesMax; Text is their caption.
+	Files []File
+	// About is the message that an operation is about, or a reply answers.
+	About *Reference
+	// Answer is what became of a deletion that the peer asked for.
+	Answer DeleteAnswer
+	// Emojis are all that the sender of a ContentReaction puts on the message, at most
+	// ReactionsMax; none takes back what there was.
+	Emojis []string
+	// Forwarded says of a text or of files that the sender has them from a message; not from
+	// whose.
+	Forwarded bool
+	// Picture is the picture of a ContentPicture: a square JPEG, see [ValidPicture]. Nil: none.
+	Picture []byte
+	// Mentions are the places in Text that name people, at most MentionsMax, in order.
+	Mentions []Mention
+	// Signal is what a ContentTyping says.
+	Signal Signal
+	// Revision orders contents of which the highest counts, from 1: of equal ones that of
+	// the greater ID.
+	Revision uint32
 
 	// Raw holds the whole content, as received, if its type or one of its fields is
 	// not known to this version; then only the common fields are set. Such a content
@@ -151,10 +173,21 @@ const (
 	keyHead     = 13
 	keyRecord   = 14
 	keyReseed   = 15
+	keyFiles    = 16
+	keyAbout    = 17
+	keyAnswer   = 18
+	keyRevision = 19
+	keyEmojis   = 20
+	keyForward  = 21
+	keySignal   = 22
+	keyMentions = 23
+	keyPicture  = 24
+
+	keyHighest = keyPicture // the highest that is known
 )
 
-// keySet is a set of keys below 16, one bit each.
-type keySet uint16
+// keySet is a set of keys below 32, one bit each.
+type keySet uint32
 
 func keys(list ...int) keySet {
 	var s keySet
@@ -169,9 +202,17 @@ func keys(list ...int) keySet {
 func (t ContentType) fields() (must, may keySet, known bool) {
 	switch t {
 	case ContentText:
-		must = keys(keyID, keySequence, keyText)
+		must, may = keys(keyID, keySequence, keyText), keys(keyForward, keyMentions)
+	case ContentReply:
+		must, may = keys(keyID, keySequence, keyText, keyAbout), keys(keyMentions)
+	case ContentManifest:
+		must, may = keys(keyID, keySequence, keyFiles), keys(keyText, keyForward, keyMentions)
 	case ContentProfile:
 		may = keys(keyText)
+	case ContentTyping:
+		must = keys(keySignal)
+	case ContentPicture:
+		must, may = keys(keySequence), keys(keyPicture)
 	case ContentReadReceipt, ContentVoidMessages:
 		must = keys(keyFirst, keyLast)
 	case ContentVoidEnvelopes:
@@ -186,6 +227,16 @@ func (t ContentType) fields() (must, may keySet, known bool) {
 		must = keys(keyReseed)
 	case ContentCourier:
 		may = keys(keyTerms)
+	case ContentTimer:
+		must = keys(keyID, keyRevision)
+	case ContentReaction:
+		must, may = keys(keyID, keySequence, keyAbout, keyRevision), keys(keyEmojis)
+	case ContentEdit:
+		must, may = keys(keyID, keySequence, keyText, keyAbout, keyRevision), keys(keyMentions)
+	case ContentDelete:
+		must = keys(keyID, keySequence, keyAbout)
+	case ContentDeleteAnswer:
+		must = keys(keyID, keySequence, keyAbout, keyAnswer)
 	default:
 		return 0, 0, false
 	}
@@ -214,6 +265,15 @@ func (c *Content) present() keySet {
 		{keyRecord, c.Record != nil},
 		{keyReseed, c.Reseed != nil},
 		{keyTerms, c.Terms != nil},
+		{keyFiles, len(c.Files) != 0},
+		{keyAbout, c.About != nil},
+		{keyAnswer, c.Answer != 0},
+		{keyRevision, c.Revision != 0},
+		{keyEmojis, len(c.Emojis) != 0},
+		{keyForward, c.Forwarded},
+		{keySignal, c.Signal != 0},
+		{keyMentions, len(c.Mentions) != 0},
+		{keyPicture, len(c.Picture) != 0},
 	} {
 		if f.has {
 			s |= 1 << f.key
@@ -231,9 +291,15 @@ func (c *Content) check() error {
 	case c.Timer != nil && !c.Timer.valid():
 	case c.Terms != nil && !c.Terms.Valid():
 	case c.Last < c.First:
-	case c.Type == ContentText && !validText(c.Text, TextBytesMax):
+	case !validFiles(c.Files):
+	case (c.Type == ContentText || c.Type == ContentReply || c.Type == ContentEdit || c.Type == ContentManifest) && !validText(c.Text, TextBytesMax):
 	case c.Type == ContentProfile && !ValidName(c.Text):
 	case !ascending(c.Voids):
+	case c.About != nil && !c.validAbout():
+	case c.Answer > DeleteRefused:
+	case !validEmojis(c.Emojis):
+	case !ValidMentions(c.Text, c.Mentions):
+	case len(c.Picture) != 0 && !ValidPicture(c.Picture):
 	default:
 		return nil
 	}
@@ -289,7 +355,7 @@ func AppendContent(dst []byte, c Content) ([]byte, error) {
 		return dst, err
 	}
 	start := len(dst)
-	b := appendHead(dst, majorMap, uint64(bits.OnesCount16(uint16(present))))
+	b := appendHead(dst, majorMap, uint64(bits.OnesCount32(uint32(present))))
 	b = c.appendCommon(b, present)
 	b, err := c.appendFields(b, present)
 	if err != nil || len(b)-start > ContentBytesMax {
@@ -369,7 +435,10 @@ func (c *Content) appendFields(b []byte, present keySet) ([]byte, error) {
 		b = appendHead(b, majorUint, uint64(c.Reseed.Day))
 		b = appendBytes(b, c.Reseed.Random[:])
 	}
-	return b, nil
+	if present&keys(keyFiles) != 0 {
+		b = appendFiles(b, c.Files)
+	}
+	return c.appendOperation(b, present), nil
 }
 
 // envelopeVoidSize is the packed size of an EnvelopeVoid.
@@ -406,7 +475,7 @@ func DecodeContent(b []byte) (Content, []byte, error) {
 	present := keySet(0)
 	for last := uint64(0); pairs > 0 && !r.bad; pairs-- {
 		key := r.uint()
-		if key <= last || key > keyReseed || !c.readField(&r, int(key)) {
+		if key <= last || key > keyHighest || !c.readField(&r, int(key)) {
 			return decodeUnknown(b)
 		}
 		present |= 1 << key
@@ -458,8 +527,10 @@ func (c *Content) readField(r *item, key int) bool {
 		r.fixed(majorArray, 2)
 		c.Reseed.Day = r.uint32()
 		r.fill(c.Reseed.Random[:])
+	case keyFiles:
+		c.Files = readFiles(r)
 	default:
-		return c.readCommon(r, key)
+		return c.readOperation(r, key) || c.readCommon(r, key)
 	}
 	return true
 }
@@ -550,7 +621,7 @@ func (t ContentType) newer(values map[any]any) bool {
 	}
 	for k := range values {
 		key, isUint := k.(uint64)
-		if !isUint || key > keyReseed || may&(1<<key) == 0 {
+		if !isUint || key > keyHighest || may&(1<<key) == 0 {
 			return true
 		}
 	}

@@ -41,6 +41,17 @@ func sampleList() *identity.DeviceList {
 	return &l
 }
 
+func sampleManifest() Content {
+	return Content{
+		Type: ContentManifest, ID: [16]byte{4, 5, 6}, Sequence: 70001, At: 1790000000000, Text: "바다 🌊",
+		Files: []File{
+			{Name: "제주도.jpg", MediaType: "image/jpeg", SizeBytes: 3 << 20, Root: [32]byte{1}, Key: [32]byte{2}, Width: 4032, Height: 3024},
+			{Name: "voice.ogg", MediaType: "audio/ogg", SizeBytes: 40000, Root: [32]byte{3}, Key: [32]byte{4}, DurationMS: 12500, Waveform: []byte{1, 9, 3}},
+			{Name: "empty", MediaType: "application/octet-stream", Root: [32]byte{5}, Key: [32]byte{6}},
+		},
+	}
+}
+
 // sampleContents has one content of every type whose fields this version knows.
 func sampleContents() []Content {
 	return []Content{
@@ -53,7 +64,21 @@ func sampleContents() []Content {
 		{Type: ContentVoidMessages, First: 5, Last: 5, At: 1790000000000},
 		{Type: ContentDeviceList, List: sampleList()},
 		{Type: ContentListHead, Head: &identity.ListHead{Sequence: 1, Hash: [32]byte{8}}},
+		sampleManifest(),
 		{Type: ContentReseed, Reseed: &Reseed{Day: 20700, Random: [32]byte{9}}},
+		{Type: ContentDelete, ID: [16]byte{4}, Sequence: 8, At: 1790000000000, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}},
+		{Type: ContentDeleteAnswer, ID: [16]byte{5}, Sequence: 8, At: 1790000000000, About: &Reference{Sequence: 70, ID: [16]byte{3}}, Answer: DeleteRefused},
+		{Type: ContentTimer, ID: [16]byte{6}, Sequence: 9, At: 1790000000000, Timer: &Timer{Mode: TimerFromSent, Seconds: 86400}, Revision: 2},
+		{Type: ContentTimer, ID: [16]byte{7}, At: 1790000000000, Revision: 3},
+		{Type: ContentReply, ID: [16]byte{8}, Sequence: 10, At: 1790000000000, Text: "네", About: &Reference{Sequence: 70, ID: [16]byte{3}}},
+		{Type: ContentReaction, ID: [16]byte{9}, Sequence: 11, At: 1790000000000, About: &Reference{Sequence: 70, ID: [16]byte{3}}, Revision: 1, Emojis: []string{"👍", "❤️"}},
+		{Type: ContentReaction, ID: [16]byte{10}, Sequence: 12, At: 1790000000000, About: &Reference{Own: true, Sequence: 10, ID: [16]byte{8}}, Revision: 2},
+		{Type: ContentEdit, ID: [16]byte{11}, Sequence: 13, At: 1790000000000, Text: "아니요", About: &Reference{Own: true, Sequence: 10, ID: [16]byte{8}}, Revision: 1},
+		{Type: ContentText, ID: [16]byte{12}, Sequence: 14, At: 1790000000000, Text: "네", Forwarded: true},
+		{Type: ContentTyping, Signal: SignalTyping},
+		{Type: ContentPicture, Sequence: 4, Picture: samplePicture()},
+		{Type: ContentPicture, Sequence: 5},
+		{Type: ContentText, ID: [16]byte{13}, Sequence: 15, At: 1790000000000, Text: "@지우 👋 @me", Mentions: []Mention{{MentionReceiver, 0, 3}, {MentionSender, 6, 3}}},
 	}
 }
 
@@ -106,7 +131,7 @@ func TestUnknownContentIsKept(t *testing.T) {
 	for name, fields := range map[string]map[int]any{
 		"new type":            {1: 900, 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "?", 30: []any{1, 2}},
 		"reserved type":       {1: int(ContentReaction), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "👍"},
-		"new key":             {1: int(ContentText), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "x", 16: true},
+		"new key":             {1: int(ContentText), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "x", 30: true},
 		"key of another type": {1: int(ContentText), 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 8: "x", 9: 3},
 		"text key":            {1: 900, 2: bytes.Repeat([]byte{7}, 16), 3: 12, 5: 1790000000000, 70: map[string]any{"a": 1}},
 	} {
@@ -150,6 +175,22 @@ func TestContentRefusals(t *testing.T) {
 		"voids order":  {Type: ContentVoidEnvelopes, Voids: []EnvelopeVoid{{Index: 2}, {Index: 2}}},
 		"name":         {Type: ContentProfile, Text: "a\nb"},
 		"record":       {Type: ContentAddressRecord, Record: &AddressRecord{Keys: make([]identity.TransportKey, 91)}},
+		"peer's":       {Type: ContentDelete, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}},
+		"peer's text":  {Type: ContentEdit, ID: [16]byte{1}, Sequence: 8, Text: "x", About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1},
+		"no new text":  {Type: ContentEdit, ID: [16]byte{1}, Sequence: 8, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}, Revision: 1},
+		"no number":    {Type: ContentEdit, ID: [16]byte{1}, Sequence: 8, Text: "x", About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}},
+		"own answer":   {Type: ContentDeleteAnswer, ID: [16]byte{1}, Sequence: 8, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}, Answer: DeleteConfirmed},
+		"later":        {Type: ContentDelete, ID: [16]byte{1}, Sequence: 8, About: &Reference{Own: true, Sequence: 8, ID: [16]byte{3}}},
+		"nothing":      {Type: ContentDelete, ID: [16]byte{1}, Sequence: 8, About: &Reference{Own: true, Sequence: 7}},
+		"no quote":     {Type: ContentReply, ID: [16]byte{1}, Sequence: 8, Text: "x"},
+		"no revision":  {Type: ContentTimer, ID: [16]byte{1}, Sequence: 8},
+		"no answer":    {Type: ContentDeleteAnswer, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}},
+		"no order":     {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Emojis: []string{"👍"}},
+		"twice":        {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1, Emojis: []string{"👍", "👍"}},
+		"no emoji":     {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1, Emojis: []string{""}},
+		"nine emojis":  {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1, Emojis: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}},
+		"long emoji":   {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1, Emojis: []string{strings.Repeat("👍", 17)}},
+		"answer":       {Type: ContentDeleteAnswer, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Answer: 3},
 		"list":         {Type: ContentDeviceList, List: &identity.DeviceList{Devices: make([]identity.ListedDevice, 17)}},
 	} {
 		dst := []byte("kept")

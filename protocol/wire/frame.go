@@ -39,6 +39,9 @@ const (
 	TypeMailbox      Type = 15 // has a courier open or close mailboxes
 	TypeReach        Type = 16 // asks a courier to connect us with the owner of a mailbox
 	TypeMoved        Type = 17 // asks who dialled to dial anew: the transport key is another one
+	TypeFileFetch    Type = 18 // asks for chunks of a file; this and the next two go on file streams only
+	TypeFileChunk    Type = 19 // a sealed chunk
+	TypeFileRefused  Type = 20 // says that chunks that were asked for do not come
 )
 
 // courierOverheadMax is what mailbox id, capability and type add to an envelope, at most.
@@ -76,6 +79,12 @@ func (t Type) bodySizes() (least, most int, known bool) {
 		return mailboxKeySize, mailboxKeySize, true
 	case TypeMoved:
 		return 0, 0, true
+	case TypeFileFetch:
+		return fileFetchSize, fileFetchSize, true
+	case TypeFileChunk:
+		return fileChunkHead + 1, fileChunkHead + sealedChunkBytesMax, true
+	case TypeFileRefused:
+		return 1, 1, true
 	case TypeUnsupported:
 		return 2, 2, true
 	case TypePing, TypePong:
@@ -83,6 +92,10 @@ func (t Type) bodySizes() (least, most int, known bool) {
 	}
 	return 0, EnvelopeBytesMax + courierOverheadMax, false
 }
+
+// OnFileStream reports whether frames of this type go on the streams of files, and on no
+// others.
+func (t Type) OnFileStream() bool { return t >= TypeFileFetch && t <= TypeFileRefused }
 
 // Name returns the frame type in words, for logs and traces.
 func (t Type) Name() string {
@@ -92,6 +105,7 @@ func (t Type) Name() string {
 		TypeCollect: "collect", TypeAcknowledge: "acknowledge", TypeWithdraw: "withdraw", TypePush: "push",
 		TypeUnsupported: "unsupported", TypePing: "ping", TypePong: "pong",
 		TypeMailbox: "mailbox", TypeReach: "reach", TypeMoved: "moved",
+		TypeFileFetch: "file_fetch", TypeFileChunk: "file_chunk", TypeFileRefused: "file_refused",
 	}
 	if t == 0 || int(t) >= len(names) {
 		return "unknown"
@@ -121,16 +135,20 @@ func ParseHeader(header [FrameHeaderSize]byte) (t Type, bodyLen int, err error) 
 	return t, int(length - 1), nil
 }
 
+// AppendHeader appends the header of a frame whose body follows. As with AppendFrame, a size
+// that its type does not allow panics.
+func AppendHeader(dst []byte, t Type, bodyLen int) []byte {
+	least, most, known := t.bodySizes()
+	if !known || bodyLen < least || bodyLen > most {
+		panic("wire: body size of frame " + t.Name())
+	}
+	return append(binary.BigEndian.AppendUint32(dst, uint32(1+bodyLen)), byte(t))
+}
+
 // AppendFrame appends a frame to dst. The body must have a size its type allows;
 // anything else is a mistake of ours and panics.
 func AppendFrame(dst []byte, t Type, body []byte) []byte {
-	least, most, known := t.bodySizes()
-	if !known || len(body) < least || len(body) > most {
-		panic("wire: body size of frame " + t.Name())
-	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(1+len(body)))
-	dst = append(dst, byte(t))
-	return append(dst, body...)
+	return append(AppendHeader(dst, t, len(body)), body...)
 }
 
 // Capability is a bearer secret that opens one thing at one node. It is shown to that

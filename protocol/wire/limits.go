@@ -119,6 +119,29 @@ const (
 	RangesMax = 64
 	// VoidsMax bounds the envelopes one void content declares: the window.
 	VoidsMax = 512
+	// ReactionsMax bounds the emojis of one person on one message.
+	ReactionsMax = 8
+	// EmojiBytesMax bounds one of them, in bytes of UTF-8: a family of four with skin
+	// colours has 41.
+	EmojiBytesMax = 64
+	// PictureBytesMax bounds the picture of a person, PictureSideMax its width and its height
+	// in pixels.
+	PictureBytesMax = 16 << 10
+	PictureSideMax  = 256
+	// MentionsMax bounds the mentions in one text.
+	MentionsMax = 32
+	// FilesMax bounds the files of one message.
+	FilesMax = 16
+	// FileNameBytesMax bounds a file's name, in bytes of UTF-8.
+	FileNameBytesMax = 255
+	// MediaTypeBytesMax bounds a file's media type.
+	MediaTypeBytesMax = 127
+	// WaveformBytesMax bounds the waveform of a voice note, a byte of loudness each.
+	WaveformBytesMax = 128
+	// FileBytesMax bounds a file.
+	FileBytesMax = 4 << 30
+	// PixelsMax bounds the width and the height that a file may be said to have.
+	PixelsMax = 1 << 20
 	// TimerSecondsMax bounds a timer: ten years.
 	TimerSecondsMax = 10 * 366 * 24 * 3600
 	// CBORDepthMax bounds the nesting of a content.

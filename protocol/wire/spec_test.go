@@ -275,7 +275,7 @@ func specQuantities(cell string) (plain []int64, durations []time.Duration) {
 func TestSpecLimits(t *testing.T) {
 	places := map[string]string{
 		"wire": ".", "identity": "../identity", "session": "../session", "invite": "../invite", "protocol": "..",
-		"outbox": "../outbox", "mailbox": "../mailbox", "rendezvous": "../rendezvous", "p2p": "../../node/p2p", "node": "../../node",
+		"outbox": "../outbox", "attachment": "../attachment", "mailbox": "../mailbox", "rendezvous": "../rendezvous", "p2p": "../../node/p2p", "node": "../../node",
 	}
 	known := map[string]map[string]specConstant{}
 	for _, row := range specRows(t, specSection(t, "Limits"), "", "", "constant") {

@@ -116,7 +116,12 @@ func TestContentVectors(t *testing.T) {
 		"text of sequence 70000, one parent, timer of a week from reading",
 		"read receipt for 3 to 9", "profile 2 with a name", "profile 3 without a name", "address record 7",
 		"envelopes 4 and 9 are void", "message 5 was withdrawn", "device list with one device",
-		"head of a device list", "reseed for day 20700",
+		"head of a device list", "manifest of a picture, a voice note and an empty file, with a caption", "reseed for day 20700",
+		"asks that message 7 be deleted", "deletion of the peer's message 70 is refused",
+		"timer of a day from sending, revision 2", "no timer, revision 3, at the beginning of a session",
+		"reply to the peer's message 70", "two emojis on the peer's message 70", "no emoji any more on message 10",
+		"reply to the peer's message 70",
+		"edit of the own message 10", "forwarded text", "typing", "picture 4", "picture 5: none any more", "text that mentions its receiver and its sender",
 	}
 	var out []vector
 	var body []byte
@@ -141,7 +146,7 @@ func TestFrameVectors(t *testing.T) {
 		Head  hexBytes `json:"header_of_smallest"`
 	}
 	var out []vector
-	for typ := TypeHello; typ <= TypeMoved; typ++ {
+	for typ := TypeHello; typ <= TypeFileRefused; typ++ {
 		least, most, _ := typ.bodySizes()
 		out = append(out, vector{typ.Name(), typ, least, most, AppendFrame(nil, typ, make([]byte, least))[:FrameHeaderSize]})
 	}

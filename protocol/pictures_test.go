@@ -1,0 +1,135 @@
+package protocol
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/jpeg"
+	"testing"
+	"time"
+
+	"pabal/protocol/wire"
+)
+
+// face makes a valid picture.
+func face(t testing.TB, shade byte) []byte {
+	t.Helper()
+	m := image.NewGray(image.Rect(0, 0, 8, 8))
+	for i := range m.Pix {
+		m.Pix[i] = shade
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// pictures returns the pictures that were stored since it was asked last.
+func (s *side) pictures() (list []PutPicture) {
+	for _, w := range s.out.Writes {
+		if p, ok := w.(PutPicture); ok {
+			list = append(list, p)
+		}
+	}
+	s.out.Writes = nil
+	return list
+}
+
+// TestPicture has a contact get a picture, another one, and none any more; also one that is off
+// meanwhile, and one who is met later.
+func TestPicture(t *testing.T) {
+	a, b := meet(t)
+	now := calm(t, a, b)
+	set := func(picture []byte) {
+		t.Helper()
+		a.step(now, SetPicture{Picture: picture})
+		pump(t, now, a, b)
+		now = now.Add(time.Second)
+	}
+	got := func(what string, want ...[]byte) {
+		t.Helper()
+		list := b.pictures()
+		if len(list) != len(want) {
+			t.Fatalf("%s: %d pictures, want %d", what, len(list), len(want))
+		}
+		for i, p := range list {
+			if !bytes.Equal(p.JPEG, want[i]) || p.Contact != b.only().row.ID {
+				t.Errorf("%s: another picture", what)
+			}
+		}
+	}
+	set(face(t, 1))
+	got("the first", face(t, 1))
+	set(face(t, 1))
+	got("the same")
+	if own := a.pictures(); len(own) != 1 || own[0].Contact != (ContactID{}) {
+		t.Errorf("%d own pictures", len(own))
+	}
+	set(face(t, 2))
+	got("another", face(t, 2))
+	set(nil)
+	got("none", nil)
+
+	part(a, b)
+	set(face(t, 3))
+	set(face(t, 4))
+	for _, send := range a.out.Sends {
+		t.Errorf("%T for a picture", send)
+	}
+	if size := len(a.only().state.Inline); size != 0 {
+		t.Errorf("%d contents wait", size)
+	}
+	a.step(now, SendText{Contact: a.only().row.ID, Text: "hi"})
+	a.step(now, Reconnect{})
+	pump(t, now, a, b)
+	got("while it was off", face(t, 4))
+
+	c := newSide(t, "Hana", 1003, now)
+	link := a.step(now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	c.step(now, AddContact{Link: link})
+	pump(t, now, a, c)
+	if list := c.pictures(); len(list) != 1 || !bytes.Equal(list[0].JPEG, face(t, 4)) {
+		t.Errorf("who was met later gets %d", len(list))
+	}
+}
+
+// TestPicturesAreForContacts has nobody get a picture who is blocked or whose devices changed,
+// until that is over, and an old picture not come back.
+func TestPicturesAreForContacts(t *testing.T) {
+	a, b := meet(t)
+	now := calm(t, a, b)
+	a.only().row.Verification = VerifiedChanged
+	a.step(now, SetPicture{Picture: face(t, 1)})
+	pump(t, now, a, b)
+	if list := b.pictures(); len(list) != 0 {
+		t.Error("whose devices changed gets it")
+	}
+	a.only().row.Verification = Unverified
+	a.p.stir(a.only())
+	a.step(now, Woke{})
+	pump(t, now, a, b)
+	if list := b.pictures(); len(list) != 1 {
+		t.Error("it does not come when that is over")
+	}
+	old := b.only().state.TheirPicture
+	b.p.out = &Output{}
+	for _, sequence := range []uint64{old - 1, old} {
+		content := wire.Content{Type: wire.ContentPicture, Sequence: sequence, Picture: face(t, 9)}
+		b.p.pictureReceived(b.only(), &content)
+	}
+	if len(b.p.out.Writes) != 0 {
+		t.Error("an old picture comes back")
+	}
+}
+
+func TestBadPictures(t *testing.T) {
+	a, _ := meet(t)
+	for what, picture := range map[string][]byte{"text": []byte("<svg/>"), "a cut one": face(t, 1)[:30]} {
+		_, err := a.p.Step(testNow, SetPicture{Picture: picture})
+		var p *Problem
+		if !errors.As(err, &p) || p.Code != CodeInvalidPicture {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
