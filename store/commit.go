@@ -25,7 +25,8 @@ type Committed struct {
 	First []Cursor
 	// Scrubbed is false if the batch erased something that may still be found
 	// in a file of the profile. Then it must not be called deleted yet: see
-	// [Store.Scrub].
+	// [Store.Scrub]. The sealed chunks of a large file, whose key is in no file any more,
+	// are removed within moments after it.
 	Scrubbed bool
 }
 
@@ -70,6 +71,7 @@ func (w *writer) transact(b Batch) (first []Cursor, err error) {
 	if err := w.c.begin(); err != nil {
 		return nil, err
 	}
+	unlinked := len(w.unlink)
 	first, err = w.apply(b)
 	if err == nil {
 		err = w.c.commit()
@@ -77,6 +79,7 @@ func (w *writer) transact(b Batch) (first []Cursor, err error) {
 	if err == nil {
 		return first, nil
 	}
+	w.unlink = w.unlink[:unlinked]
 	if rerr := w.c.rollback(); rerr != nil {
 		return nil, fmt.Errorf("%w; take it back: %w", err, rerr)
 	}
@@ -88,6 +91,7 @@ func (w *writer) transact(b Batch) (first []Cursor, err error) {
 
 func (w *writer) apply(b Batch) ([]Cursor, error) {
 	now := b.Now.UnixMilli()
+	w.now = now
 	for _, write := range b.Writes {
 		if err := w.put(write); err != nil {
 			return nil, fmt.Errorf("write %T: %w", write, err)
@@ -112,7 +116,7 @@ func (w *writer) apply(b Batch) ([]Cursor, error) {
 func erases(writes []protocol.Write) bool {
 	for _, w := range writes {
 		switch w.(type) {
-		case protocol.EraseMessage, protocol.EraseConversation, protocol.EraseContact:
+		case protocol.EraseMessage, protocol.StubMessage, protocol.EraseConversation, protocol.EraseContact:
 			return true
 		}
 	}
@@ -134,6 +138,8 @@ func (w *writer) put(write protocol.Write) error {
 		return w.putConversation(&r)
 	case protocol.PutContact:
 		return putContact(w.c, &r)
+	case protocol.PutPicture:
+		return w.putPicture(&r)
 	case protocol.SetMessageState:
 		return w.c.query(`UPDATE messages SET state = ?, code = ? WHERE id = ?`).
 			bindText(string(r.State)).bindText(r.Code).bindBlob(r.ID[:]).run()
@@ -141,8 +147,13 @@ func (w *writer) put(write protocol.Write) error {
 		return w.c.query(`UPDATE messages SET expires_at = ?, from_read = 0 WHERE id = ?`).
 			bindInt(r.ExpiresAt).bindBlob(r.ID[:]).run()
 	case protocol.RenumberMessage:
-		return w.c.query(`UPDATE messages SET sequence = ?, content = ? WHERE id = ?`).
-			bindUint(r.Sequence).bindBlob(r.Content).bindBlob(r.ID[:]).run()
+		return w.renumber(&r)
+	case protocol.PutOperation:
+		return w.putOperation(&r)
+	case protocol.EraseWaiting:
+		return w.eraseWaiting(&r)
+	case protocol.SetDeletion:
+		return w.setDeletion(&r)
 	case protocol.PutGap:
 		return w.putGap(&r)
 	case protocol.EraseGap:
@@ -164,8 +175,7 @@ func (w *writer) put(write protocol.Write) error {
 			ON CONFLICT (mailbox, hash) DO NOTHING`).
 			bindUint(r.Number).bindBlob(r.Mailbox[:]).bindBlob(r.Hash[:]).bindInt(int64(r.Type)).bindInt(r.Expires).bindBlob(r.Body).run()
 	case protocol.PutTombstone:
-		return w.c.query(`INSERT INTO tombstones(mac, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at`).
-			bindBlob(r.MAC[:]).bindInt(r.At).run()
+		return w.putTombstone(&r)
 	}
 	return w.erase(write)
 }
@@ -176,6 +186,8 @@ func (w *writer) erase(write protocol.Write) error {
 	switch r := write.(type) {
 	case protocol.EraseMessage:
 		return w.eraseMessage(r.ID)
+	case protocol.StubMessage:
+		return w.stubMessage(&r)
 	case protocol.EraseConversation:
 		return w.eraseConversation(r.ID)
 	case protocol.EraseContact:

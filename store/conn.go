@@ -16,8 +16,9 @@ var errNoLog = errors.New("store: the file system cannot keep a write-ahead log"
 // conn is one SQLite connection with its prepared statements. It belongs to
 // one goroutine at a time.
 type conn struct {
-	db      *sqlite3.Conn
-	queries map[string]*query
+	db        *sqlite3.Conn
+	queries   map[string]*query
+	committed func() // behind each commit; nil = nothing
 }
 
 // connMode says what openConn finds.
@@ -121,7 +122,13 @@ func (c *conn) closeAfter(err error) error {
 func (c *conn) begin() error { return c.query("BEGIN IMMEDIATE").run() }
 
 // commit ends it.
-func (c *conn) commit() error { return c.query("COMMIT").run() }
+func (c *conn) commit() error {
+	err := c.query("COMMIT").run()
+	if err == nil && c.committed != nil {
+		c.committed()
+	}
+	return err
+}
 
 // rollback takes back an open transaction; SQLite may have done so itself.
 func (c *conn) rollback() error {

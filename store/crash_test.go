@@ -129,7 +129,7 @@ func crashed(t *testing.T, s *Store, have, gone uint64) (last, from uint64) {
 				t.Fatalf("no message from %d on", next)
 			}
 			for _, item := range page.Items {
-				if item.Position != next || textOf(item.Message.Content) != fmt.Sprint(next) {
+				if item.Position != next || textOf(item.Message.Content, item.Message.Edit) != fmt.Sprint(next) {
 					t.Fatalf("message %d at %d instead of %d", item.Message.Position, item.Position, next)
 				}
 				next++
@@ -243,6 +243,9 @@ func killOnce(t *testing.T, dir string, after time.Duration, have, gone uint64) 
 // TestCreateKilled makes a profile and looks, before each change of a file, at what a kill
 // would leave there: no profile, over which one can be made, or the whole of it.
 func TestCreateKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many profiles, one after the other")
+	}
 	dir, d := t.TempDir(), newDisk()
 	p, err := Lock(dir, Self(""))
 	if err != nil {

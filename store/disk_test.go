@@ -294,7 +294,7 @@ func TestFailedSync(t *testing.T) {
 	s.owned = true
 	defer s.Close()
 	page := view(t, s, func(v *View) (Page, error) { return v.Messages(f.convs[0].ID, PageQuery{}) })
-	if positions(page) != "1 2" || textOf(page.Items[1].Message.Content) != "after" {
+	if positions(page) != "1 2" || textOf(page.Items[1].Message.Content, nil) != "after" {
 		t.Errorf("after opening again: %s", positions(page))
 	}
 	checkIntegrity(t, s)
@@ -333,6 +333,9 @@ func TestPowerCut(t *testing.T) {
 // forgets syncs, and with a layer that syncs a part of a unit and then writes the
 // unit again, into the sector of an acknowledged frame.
 func TestPowerCutNeedsGuards(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many profiles, one after the other")
+	}
 	for _, tt := range []struct {
 		name              string
 		syncs, splitUnits bool

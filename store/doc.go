@@ -25,13 +25,23 @@
 // idempotency rows together, on the disk when Commit returns. Only then may
 // anything be sent. One connection writes and one reads.
 //
+// The search index follows the history, new messages and edits, by [Store.IndexStep] when nothing
+// else is to be done; until then a [View.Search] reads the texts that it does not know.
+//
+// # Files
+//
+// The chunks of files lie beside the database (chunks.go), each sealed under the key of its
+// file, which is a row. A chunk is on the disk before its row is; what a crash leaves without
+// one is removed at the next open.
+//
 // # Deleted is gone
 //
 // Rows, their tokens in the search index and their copies in free space are
 // overwritten. SQLite's secure_delete does not reach two places: the gap that
 // page splits leave in b-tree pages, which the sealing layer clears as a page
 // goes to the file, and old frames in the log, so that after a batch that erases
-// the log is copied and cut to nothing and both page caches are dropped. What is
+// the log is copied and cut to nothing and both page caches are dropped. Chunks of files go
+// once that is done to their key. What is
 // only replaced or acknowledged (states of sessions, keys of envelopes) leaves the
 // log within [ScrubWithin]. A test decrypts every unit of every file and looks for
 // what was deleted.

@@ -79,12 +79,21 @@ func (w *writer) putEvents(events []protocol.Event, now int64) ([]Cursor, error)
 		if !e.Type.Durable() {
 			continue
 		}
-		count := max(e.Count, 1)
+		count, ref := max(e.Count, 1), e.Ref
+		if e.Message != ([16]byte{}) {
+			id, err := w.named(e)
+			if err != nil {
+				return nil, err
+			}
+			if ref = id; ref == ([16]byte{}) {
+				continue
+			}
+		}
 		first[i] = Cursor{w.epoch, w.counts.event}
 		q := w.c.query(`INSERT INTO events(seq, count, at, type, contact, conversation, ref, first, code)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 		q.bindUint(w.counts.event).bindUint(count).bindInt(now).bindText(string(e.Type)).bindID(e.Contact)
-		if err := q.bindID(e.Conversation).bindID(e.Ref).bindUint(e.First).bindText(e.Code).run(); err != nil {
+		if err := q.bindID(e.Conversation).bindID(ref).bindUint(e.First).bindText(e.Code).run(); err != nil {
 			return nil, err
 		}
 		w.counts.event += count
@@ -146,32 +155,32 @@ func (w *writer) trimmedSome() bool {
 // Cursor returns the newest event's place: what this view shows is the effect
 // of all events up to it and of none behind.
 func (v *View) Cursor() (Cursor, error) {
-	epoch, err := getMeta(v.c, metaEventEpoch)
-	if err != nil {
-		return Cursor{}, err
-	}
-	next, err := v.c.number(`SELECT max((SELECT value FROM meta WHERE name = 'event_next'),
-		coalesce((SELECT seq + count FROM events ORDER BY seq DESC LIMIT 1), 0))`)
-	if err != nil {
-		return Cursor{}, dbError("read cursor", err)
-	}
-	return Cursor{uint64(epoch), uint64(next) - 1}, nil
+	_, newest, err := v.logEnds()
+	return newest, err
 }
 
 // Oldest returns the place before the oldest event kept.
 func (v *View) Oldest() (Cursor, error) {
-	newest, err := v.Cursor()
-	if err != nil {
-		return Cursor{}, err
+	oldest, _, err := v.logEnds()
+	return oldest, err
+}
+
+// logEnds returns the place before the oldest event kept and that of the newest.
+func (v *View) logEnds() (oldest, newest Cursor, err error) {
+	q := v.c.query(`SELECT (SELECT value FROM meta WHERE name = 'event_epoch'),
+		max((SELECT value FROM meta WHERE name = 'event_next'), coalesce((SELECT seq + count FROM events ORDER BY seq DESC LIMIT 1), 0)),
+		(SELECT min(seq) FROM events)`)
+	if q.next() {
+		newest = Cursor{q.uint(), q.uint() - 1}
+		oldest = newest
+		if first := q.uint(); first != 0 {
+			oldest.Sequence = first - 1
+		}
 	}
-	oldest, err := v.c.number(`SELECT coalesce(min(seq), 0) FROM events`)
-	if err != nil {
-		return Cursor{}, dbError("read oldest event", err)
+	if err := q.done(); err != nil {
+		return Cursor{}, Cursor{}, dbError("read the ends of the event log", err)
 	}
-	if oldest == 0 {
-		return newest, nil
-	}
-	return Cursor{newest.Epoch, uint64(oldest) - 1}, nil
+	return oldest, newest, nil
 }
 
 // Events returns events behind a cursor, oldest first, or ErrCursorExpired if
@@ -180,14 +189,11 @@ func (v *View) Events(q EventQuery) (EventPage, error) {
 	if q.Limit <= 0 || q.Limit > PageMax {
 		q.Limit = PageMax
 	}
-	newest, err := v.Cursor()
+	oldest, newest, err := v.logEnds()
 	if err != nil {
 		return EventPage{}, err
 	}
-	page := EventPage{}
-	if page.Oldest, err = v.Oldest(); err != nil {
-		return EventPage{}, err
-	}
+	page := EventPage{Oldest: oldest}
 	if q.After == (Cursor{}) {
 		q.After = page.Oldest
 	}

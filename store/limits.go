@@ -22,6 +22,8 @@ const (
 	ScrubWithin = time.Minute
 	// EventsMax is the most events the log keeps, whoever still wants them.
 	EventsMax = 1_000_000
+	// RotationAge is how long the database's key is used before a new one.
+	RotationAge = 30 * 24 * time.Hour
 	// EventsAgeMax is the longest time the log keeps an event.
 	EventsAgeMax = 30 * 24 * time.Hour
 	// EventsAge is how long the log keeps an event that every consumer has.
@@ -30,6 +32,8 @@ const (
 	IdempotencyAge = 48 * time.Hour
 	// TombstoneAge is how long a deleted message is remembered by its HMAC.
 	TombstoneAge = 60 * 24 * time.Hour
+	// UploadAge is how long a file is kept that is part of no message.
+	UploadAge = 24 * time.Hour
 	// ArgonMemoryMin is the least memory, in KiB, of a passphrase's Argon2id.
 	ArgonMemoryMin = 64 << 10
 	// ArgonMemoryMax is the most memory, in KiB, that a header may ask for.
@@ -44,7 +48,10 @@ const (
 
 	pageBytes           = 4096
 	pagesMax            = 1<<25 - 1 // above, gap clearing is not safe: see clearGap
-	logPagesMax         = 4096      // a longer log is copied into the database: 16 MiB
+	logPagesMax         = 4096      // a longer log is copied into the database while a commit waits: 16 MiB
+	logPagesSoon        = 3072      // a longer one beside it
+	logPagesAgain       = 256       // by which it grew since that did not catch up
+	logCopiesMax        = 8         // tries to catch up
 	writerCacheKiB      = 4096
 	readerCacheKiB      = 2048
 	connectionMemoryMax = 64 << 20
@@ -54,6 +61,9 @@ const (
 	eventScanMax        = 4096                          // rows of the log that one query looks at
 	statusScanMax       = 8                             // rows of the log looked at for the time of a status
 	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
+	unlinkStepMax       = 64                            // chunk files removed while a commit waits
+	unlinkPause         = time.Millisecond              // between two portions of them: a commit gets its turn
+	chunkGrace          = time.Minute                   // within which a new chunk gets its row
 	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
 	searchScanMax       = 20_000                        // messages looked at by one search without the index
 )

@@ -76,14 +76,19 @@ func (v *View) outbox() ([]protocol.PutOutbox, error) {
 	return all, errors.Join(err, bad)
 }
 
-// waiting returns our messages that no envelope holds.
+// waiting returns our messages and operations that no envelope holds.
 func (v *View) waiting() ([]protocol.Waiting, error) {
-	return collect(v.c.query(`SELECT m.id, c.id, m.sequence, length(m.content)
+	operations, err := v.waitingOperations()
+	if err != nil {
+		return nil, err
+	}
+	messages, err := collect(v.c.query(`SELECT m.id, c.id, m.sequence, length(m.content)
 		FROM conversations c CROSS JOIN messages m ON m.conversation = c.key AND m.direction = 0 AND m.sequence > c.sealed_up_to
 		WHERE m.state = '' ORDER BY c.key, m.sequence`),
 		func(q *query) protocol.Waiting {
 			return protocol.Waiting{ID: q.id(), Conversation: q.id(), Sequence: q.uint(), SizeBytes: int(q.int())}
 		}, "read waiting messages")
+	return append(messages, operations...), err
 }
 
 func (v *View) mailboxes() ([]protocol.PutMailbox, error) {

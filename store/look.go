@@ -21,7 +21,13 @@ type Sight struct {
 	// belong to no row: between the cells of pages, and in free pages. Free
 	// pages are only known while the log is empty, so after a Scrub.
 	GapBytes, FreeBytes int
+	// LogGapBytes are such bytes in pages of the log. Writing moves rows about, so that
+	// after a commit some are there.
+	LogGapBytes int
 }
+
+// Unowned is how many bytes of the database belong to no row.
+func (s *Sight) Unowned() int { return s.GapBytes + s.FreeBytes }
 
 // Look decrypts every unit of the database and of its log, in memory, whether a
 // row owns it or not, and counts words: after a deletion there must be none. A
@@ -33,11 +39,19 @@ func (s *Store) Look(words ...[]byte) (Sight, error) {
 	if s.write.c == nil {
 		return Sight{}, ErrClosed
 	}
+	return s.look(words)
+}
+
+// look is Look with the writer's lock held.
+func (s *Store) look(words [][]byte) (Sight, error) {
 	l := &looking{words: words, sight: Sight{Hits: make([]int, len(words))}}
 	root, name := s.profile.root, s.slot.databaseName()
 	err := l.database(root, name, s.seal.key)
 	if err == nil {
 		err = l.log(root, name+"-wal", s.seal.key)
+	}
+	if err == nil {
+		err = l.clear(root, name+"-shm")
 	}
 	if err == nil && l.sight.LogUnits == 0 {
 		err = l.freePages(root, name)
@@ -64,18 +78,38 @@ func (l *looking) database(root *os.Root, name string, key []byte) error {
 		if first {
 			l.trunk = binary.BigEndian.Uint32(page[32:])
 		}
-		from, to := gap(page, first)
-		l.sight.GapBytes += notZero(page[from:to])
+		l.sight.GapBytes += unowned(page, first)
 	})
 }
 
 func (l *looking) log(root *os.Root, name string, key []byte) error {
 	units := l.units
 	l.units = &sealedFile{cipher: adiantum.New(key), log: true}
-	err := l.file(root, name, func(int64, []byte) { l.sight.LogUnits++ })
+	var page uint32 // of the frame
+	err := l.file(root, name, func(_ int64, unit []byte) {
+		l.sight.LogUnits++
+		switch len(unit) {
+		case frameHeaderBytes:
+			page = binary.BigEndian.Uint32(unit)
+		case pageBytes:
+			l.sight.LogGapBytes += unowned(unit, page == 1)
+		}
+	})
 	l.units = units
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	return err
+}
+
+// clear counts the words in the index of the log, which is not sealed.
+func (l *looking) clear(root *os.Root, name string) error {
+	b, err := root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for i, word := range l.words {
+		l.sight.Hits[i] += bytes.Count(b, word)
 	}
 	return err
 }

@@ -11,7 +11,11 @@ import (
 type Message struct {
 	protocol.PutMessage
 	State protocol.MessageState
-	Code  string // why it failed
+	Code  string // why it failed; of a stub, what became of its deletion
+	// DeletedAt is set of a stub.
+	DeletedAt int64
+	// Edit is the content of the newest edit, nil if there is none.
+	Edit []byte
 }
 
 // Status is where a message is, as the API says it.
@@ -25,6 +29,7 @@ const (
 	StatusRead      Status = protocol.StatusRead
 	StatusExpired   Status = "expired"
 	StatusFailed    Status = "failed"
+	StatusDeleted   Status = "deleted" // for everyone
 )
 
 // StatusOf tells a message's status from its own row and its conversation's.
@@ -33,7 +38,7 @@ func StatusOf(c *protocol.PutConversation, m *Message) Status {
 	case m.State != "":
 		return Status(m.State)
 	case m.Direction == protocol.In && m.Position <= c.ReadUpTo,
-		m.Direction == protocol.Out && m.Sequence <= c.PeerReadUpTo:
+		m.Direction == protocol.Out && m.Sequence <= c.PeerReadUpTo && contains(c.Delivered, m.Sequence):
 		return StatusRead
 	case m.Direction == protocol.In, contains(c.Delivered, m.Sequence):
 		return StatusDelivered
@@ -113,7 +118,7 @@ const (
 	pageDefault = 50
 
 	messageColumns = `m.id, coalesce(m.client, ''), c.id, m.position, m.direction, m.sequence, m.sent_at, m.at,
-		m.expires_at, m.verification, m.state, m.code, m.content`
+		m.expires_at, m.verification, m.state, m.code, m.content, m.wire, m.deleted_at, ` + newestEdit
 	selectMessage  = `SELECT ` + messageColumns + ` FROM messages m JOIN conversations c ON c.key = m.conversation`
 	ofConversation = ` WHERE m.conversation = (SELECT key FROM conversations WHERE id = ?)`
 )
@@ -123,6 +128,7 @@ func scanMessage(q *query) (m Message) {
 	m.Direction, m.Sequence, m.SentAt, m.At = protocol.Direction(q.int()), q.uint(), q.int(), q.int()
 	m.ExpiresAt, m.Verification = q.int(), protocol.Verification(q.text())
 	m.State, m.Code, m.Content = protocol.MessageState(q.text()), q.text(), q.blob()
+	m.Wire, m.DeletedAt, m.Edit = q.id(), q.int(), q.blob()
 	return m
 }
 
@@ -250,7 +256,7 @@ func (v *View) OwnMessages(id protocol.ConversationID, first, last uint64) ([]Me
 func (v *View) Contents(ids []protocol.MessageID) (map[protocol.MessageID][]byte, error) {
 	contents := make(map[protocol.MessageID][]byte, len(ids))
 	for _, id := range ids {
-		q := v.c.query(`SELECT content FROM messages WHERE id = ?`).bindBlob(id[:])
+		q := v.c.query(`SELECT content FROM messages WHERE id = ?1 UNION ALL SELECT content FROM operations WHERE id = ?1`).bindBlob(id[:])
 		if q.next() {
 			contents[id] = q.blob()
 		}
@@ -303,16 +309,37 @@ func (v *View) Unstarted(id protocol.ConversationID, upTo uint64, now int64) ([]
 	return expiries, unread, dbError("count unread", q.done())
 }
 
+// HighestRead returns the sequence of the last incoming message at positions first..last, 0 if
+// there is none: what a receipt tells. An author who began anew counts from 1 again.
+func (v *View) HighestRead(id protocol.ConversationID, first, last uint64) (sequence uint64, err error) {
+	q := v.c.query(`SELECT m.sequence FROM messages m` + ofConversation + ` AND m.position BETWEEN ? AND ? AND m.direction = 1
+		ORDER BY m.position DESC LIMIT 1`).
+		bindBlob(id[:]).bindUint(first).bindUint(last)
+	if q.next() {
+		sequence = q.uint()
+	}
+	return sequence, dbError("read the highest sequence", q.done())
+}
+
 // Due returns at most limit messages whose timers ran out by now, the longest
 // overdue first, as the inputs that delete them.
 func (v *View) Due(now int64, limit int) ([]protocol.DeleteMessage, error) {
-	return collect(v.c.query(`SELECT m.id, c.id, m.sequence, m.direction FROM messages m
+	return collect(v.c.query(`SELECT m.id, c.id, m.position, m.sequence, m.direction, m.wire FROM messages m
 		JOIN conversations c ON c.key = m.conversation
 		WHERE m.expires_at > 0 AND m.expires_at <= ? ORDER BY m.expires_at LIMIT ?`).
 		bindInt(now).bindInt(int64(limit)), func(q *query) protocol.DeleteMessage {
-		return protocol.DeleteMessage{ID: q.id(), Conversation: q.id(), Sequence: q.uint(),
-			Direction: protocol.Direction(q.int()), Expired: true}
+		return protocol.DeleteMessage{ID: q.id(), Conversation: q.id(), Position: q.uint(), Sequence: q.uint(),
+			Direction: protocol.Direction(q.int()), Wire: q.id(), Expired: true}
 	}, "read due messages")
+}
+
+// DueCount returns how many messages' timers ran out by now.
+func (v *View) DueCount(now int64) (n int64, err error) {
+	q := v.c.query(`SELECT count(*) FROM messages WHERE expires_at > 0 AND expires_at <= ?`).bindInt(now)
+	if q.next() {
+		n = q.int()
+	}
+	return n, dbError("count due messages", q.done())
 }
 
 // NextExpiry returns when the next timer runs out, 0 for never.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pabal/protocol"
+	"pabal/protocol/attachment"
 	"pabal/protocol/wire"
 )
 
@@ -52,11 +53,29 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		f.convs[0].Delivered = []protocol.Range{{First: 1, Last: 1}}
 		b.Events = append(b.Events, protocol.Event{Type: protocol.MessageStatus, Conversation: f.convs[0].ID, First: 1, Count: 1, Code: protocol.StatusDelivered})
 	}
+	if version >= flagsSince {
+		b.Rows = append(b.Rows, PutDraft{f.convs[1].ID, 5, messages[0].ID, "반쯤 쓴"}, SetFlag{f.convs[1].ID, FlagMuted, 1 << 40},
+			SetMark{messages[1].ID, MarkStar, true})
+	}
+	messages[1].Wire = wireID(messages[1].Content)
+	if version >= picturesSince {
+		b.Writes = append(b.Writes, protocol.PutPicture{Contact: f.convs[0].Contact, Sequence: 7, JPEG: []byte("jpeg")})
+	}
+	if version >= operationsSince {
+		b.Writes = append(b.Writes, f.operation(0, wire.ContentDelete, messages[0].ID))
+	}
 	for i := range f.convs {
 		b.Writes = append(b.Writes, f.session[i], f.convs[i])
 	}
 	for _, m := range messages {
 		b.Writes = append(b.Writes, m)
+	}
+	if version >= filesSince {
+		b.Writes = append(b.Writes, f.manifest(1, protocol.In, map[protocol.FileID]wire.File{storedFile: {
+			Name: "바다.jpg", MediaType: "image/jpeg", SizeBytes: 2 << 20, Root: [32]byte{1}, Width: 40, Height: 30,
+		}}), f.convs[1])
+		b.Rows = append(b.Rows, SetHashes{File: storedFile, Hashes: make([]attachment.Hash, 2)},
+			PutChunks{File: storedFile, Chunks: []WrittenChunk{{Index: 1, name: chunkName{1}}}})
 	}
 	return b, messages
 }
@@ -101,9 +120,44 @@ func TestStoredProfiles(t *testing.T) {
 		if version >= 3 {
 			checkStored3(t, s)
 		}
+		if version >= filesSince {
+			checkStoredFile(t, s)
+		}
+		if version >= flagsSince {
+			checkStoredFlags(t, s)
+		}
+		if version >= picturesSince {
+			checkStoredPicture(t, s)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// filesSince is the version of the schema that has files.
+const filesSince = 5
+
+// picturesSince is the version of the schema that has pictures of people.
+const picturesSince = 10
+
+// flagsSince is the version of the schema that has what the user sets for themselves.
+const flagsSince = 6
+
+var storedFile = protocol.FileID{5}
+
+func checkStoredFile(t *testing.T, s *Store) {
+	t.Helper()
+	row := view(t, s, func(v *View) (File, error) { return v.File(storedFile) })
+	if row.State != FileRemote || row.Wanted != WantedNow || row.Chunks != 1 || row.Info.Name != "바다.jpg" || row.Info.Width != 40 {
+		t.Errorf("the file is %+v", row)
+	}
+	o := view(t, s, func(v *View) (*Opened, error) { return v.Open(storedFile) })
+	if len(o.Hashes) != 2 || !o.Has(1) || o.Has(0) {
+		t.Errorf("its chunks are %v, %v", o.chunks, o.Hashes)
+	}
+	if w := view(t, s, func(v *View) ([]Fetch, error) { return v.Wanted(2, 2) }); len(w) != 1 {
+		t.Errorf("wanted are %+v", w)
 	}
 }
 
@@ -175,14 +229,14 @@ func checkStored(t *testing.T, s *Store, version int64) {
 	_, messages := storedRows(version)
 	for _, m := range messages {
 		got := view(t, s, func(v *View) (Message, error) { return v.Message(m.ID) })
-		if textOf(got.Content) != textOf(m.Content) || got.Position != m.Position || got.Direction != m.Direction {
+		if textOf(got.Content, got.Edit) != textOf(m.Content, nil) || m.Direction == protocol.In && got.Wire != wireID(m.Content) || got.Position != m.Position || got.Direction != m.Direction {
 			t.Errorf("message %v is %+v", m.ID, got)
 		}
 	}
 	state, err := s.Load()
 	if err != nil || state.Self.Name != "지우" || len(state.Contacts) != 1 || state.Contacts[0].Name != "민수" ||
 		len(state.Sessions) != 2 || len(state.Invites) != 1 || len(state.Requests) != 1 || len(state.Conversations) != 2 ||
-		len(state.Outbox) < 1 || len(state.Outbox[0].Contents) != 2 || len(state.Waiting) != 1 {
+		len(state.Outbox) < 1 || len(state.Outbox[0].Contents) != 2 || len(state.Waiting) != 1+int(min(version/operationsSince, 1)) {
 		t.Errorf("state %+v, %v", state, err)
 	}
 	if got := found(t, s, SearchQuery{Text: "번째"}); got != "첫 번째 메시지" {
@@ -233,6 +287,28 @@ func checkStoredCourier(t *testing.T, s *Store) {
 		if got := CarriedBy(&c, sequence); got != want {
 			t.Errorf("message %d is carried by %d, want %d", sequence, got, want)
 		}
+	}
+}
+
+func checkStoredPicture(t *testing.T, s *Store) {
+	t.Helper()
+	contact := newFixture(nil, 2).convs[0].Contact
+	jpeg := view(t, s, func(v *View) ([]byte, error) { return v.Picture(contact) })
+	sequence := view(t, s, func(v *View) (uint64, error) { return v.PictureSequence(contact) })
+	if string(jpeg) != "jpeg" || sequence != 7 {
+		t.Errorf("the picture is %q, sequence %d", jpeg, sequence)
+	}
+}
+
+func checkStoredFlags(t *testing.T, s *Store) {
+	t.Helper()
+	_, messages := storedRows(flagsSince)
+	id := newFixture(nil, 2).convs[1].ID
+	draft := view(t, s, func(v *View) (PutDraft, error) { return v.Draft(id) })
+	flags := view(t, s, func(v *View) (map[Flag]int64, error) { return v.Flags(id) })
+	marks := view(t, s, func(v *View) (map[Mark]bool, error) { return v.Marks(messages[1].ID) })
+	if draft.Text != "반쯤 쓴" || draft.ReplyTo != messages[0].ID || flags[FlagMuted] != 1<<40 || !marks[MarkStar] || marks[MarkPin] {
+		t.Errorf("draft %+v, flags %v, marks %v", draft, flags, marks)
 	}
 }
 

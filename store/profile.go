@@ -24,6 +24,7 @@ const (
 // in it is reached through an os.Root:
 //
 //	header  keyfile?  lock  reserve  CACHEDIR.TAG  <dir>/db-<epoch>[-wal -shm]  <dir>/att/
+//	while something is under way: wipe  move-out  move-in; when it has moved away: moved
 //
 // There are two directories from the first run on: which one a passphrase
 // opens, only the header's slot tells.
@@ -78,7 +79,7 @@ func Lock(dir string, holder Holder) (*Profile, error) {
 		return nil, err
 	}
 	p := &Profile{root: root, path: path, lock: lock, base: vfs.Find("os")}
-	if err := p.writeCacheTag(); err != nil {
+	if err := errors.Join(p.finishWipe(), p.finishDeparture(), p.writeCacheTag()); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -90,8 +91,12 @@ func (p *Profile) Close() error { return errors.Join(release(p.lock), p.root.Clo
 
 // Exists reports whether the profile was created, and whether a keyfile lies
 // beside it, so that it opens without a passphrase. A keyfile that opens nothing
-// is none: a change of the passphrase was cut short.
+// is none: a change of the passphrase was cut short. A profile that is moving, or has
+// moved, is [ErrDeparting], [ErrArriving] or [ErrMoved].
 func (p *Profile) Exists() (exists, keyfile bool, err error) {
+	if err := p.unsettled(); err != nil {
+		return false, false, err
+	}
 	h, err := readHeader(p.root)
 	switch {
 	case errors.Is(err, ErrNoProfile):
@@ -147,17 +152,7 @@ func (p *Profile) Create(o Options) (*Store, error) {
 		}
 	}
 	clear(decoy.key[:])
-	h := newHeader(o.Argon)
-	key, err := p.newSlotKey(h, o.Passphrase)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(key[:])
-	var at [1]byte
-	rand.Read(at[:])
-	index := int(at[0] % slots)
-	h.seal(index, &key, ours)
-	s, err := p.openSlot(index, &key, ours)
+	s, h, err := p.sealSlot(o, ours)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +162,26 @@ func (p *Profile) Create(o Options) (*Store, error) {
 	return s, nil
 }
 
+// sealSlot opens the new database of a slot, and makes the header that names it.
+func (p *Profile) sealSlot(o Options, sl *slot) (*Store, *header, error) {
+	h := newHeader(o.Argon)
+	key, err := p.newSlotKey(h, o.Passphrase)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(key[:])
+	var at [1]byte
+	rand.Read(at[:])
+	index := int(at[0] % slots)
+	h.seal(index, &key, sl)
+	s, err := p.openSlot(index, &key, sl)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.bare.Store(o.Passphrase == nil)
+	return s, h, nil
+}
+
 // begin commits what a new profile holds first, and only then writes the header.
 func (s *Store) begin(first Batch, h *header) error {
 	if len(first.Writes)+len(first.Rows)+len(first.Events) > 0 {
@@ -174,15 +189,18 @@ func (s *Store) begin(first Batch, h *header) error {
 			return err
 		}
 	}
-	if err := syncDirectory(s.profile.root, s.slot.directoryName()); err != nil { // the log's name
+	if err := syncDirectory(s.profile.root, s.dir); err != nil { // the log's name
 		return err
 	}
 	return writeHeader(s.profile.root, h)
 }
 
 // Open opens the profile with a passphrase or its keyfile. It returns
-// ErrNoProfile, ErrBadPassphrase, ErrNewer or ErrDamaged.
+// ErrNoProfile, ErrBadPassphrase, ErrNewer, ErrDamaged, or what [Profile.Exists] returns.
 func (p *Profile) Open(u Unlock) (*Store, error) {
+	if err := p.unsettled(); err != nil {
+		return nil, err
+	}
 	h, err := readHeader(p.root)
 	if err != nil {
 		return nil, err
@@ -192,7 +210,7 @@ func (p *Profile) Open(u Unlock) (*Store, error) {
 		return nil, err
 	}
 	defer clear(key[:])
-	index, s, err := h.open(&key)
+	index, sl, err := h.open(&key)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +219,12 @@ func (p *Profile) Open(u Unlock) (*Store, error) {
 			return nil, err
 		}
 	}
-	return p.openSlot(index, &key, s)
+	s, err := p.openSlot(index, &key, sl)
+	if err != nil {
+		return nil, err
+	}
+	s.bare.Store(u.Passphrase == nil)
+	return s, nil
 }
 
 // dropStaleKeyfile removes a keyfile that opens nothing: a change to a
@@ -296,8 +319,11 @@ func (p *Profile) eraseOthers(s *slot) error {
 	return nil
 }
 
-// eraseDirectories removes what a Create that was cut short left.
+// eraseDirectories removes what a Create or a MoveIn that was cut short left.
 func (p *Profile) eraseDirectories() error {
+	if err := p.removeSmall(arrivingName); err != nil {
+		return err
+	}
 	d, err := p.root.Open(".")
 	if err != nil {
 		return err

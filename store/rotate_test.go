@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pabal/protocol"
 )
@@ -33,6 +35,9 @@ func TestChangePassphrase(t *testing.T) {
 		if err := s.ChangePassphrase(secret); err != nil {
 			t.Fatal(err)
 		}
+		if s.Keyfile() != (secret == nil) {
+			t.Errorf("change %d: the store says of a keyfile: %v", i, s.Keyfile())
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +55,9 @@ func TestChangePassphrase(t *testing.T) {
 		}
 		if s, err = p.Open(Unlock{secret}); err != nil {
 			t.Fatal(err)
+		}
+		if s.Keyfile() != (secret == nil) {
+			t.Errorf("change %d: the open store says of a keyfile: %v", i, s.Keyfile())
 		}
 	}
 	if got := foreignSlots(t, s); !slices.Equal(got, foreign) {
@@ -82,6 +90,42 @@ func foreignSlots(t *testing.T, s *Store) (all [][slotBytes]byte) {
 }
 
 // TestStaleKeyfile is a change to a passphrase that was cut short.
+// TestVerifyTellsDatabasesApart has the header open two databases: what opens the one does
+// not pass for the other.
+func TestVerifyTellsDatabasesApart(t *testing.T) {
+	p, err := Lock(t.TempDir(), Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	s, err := p.Create(Options{Passphrase: []byte("ours"), Argon: cheap()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h, err := readHeader(p.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _, err := s.ownSlot(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := h.passphraseKey([]byte("another"))
+	h.seal((own+1)%slots, &key, newSlot())
+	if err := writeHeader(p.root, h); err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string][2]error{
+		"ours": {nil, nil}, "another": {nil, errElsewhere}, "none": {ErrBadPassphrase, ErrBadPassphrase},
+	} {
+		u := Unlock{[]byte(secret)}
+		if got := [2]error{p.Verify(u), s.Verify(u)}; got != want {
+			t.Errorf("%q: %v, want %v", secret, got, want)
+		}
+	}
+}
+
 func TestStaleKeyfile(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Create(dir, Options{Passphrase: []byte("p"), Argon: cheap()})
@@ -138,8 +182,7 @@ func TestRotateWhileClosing(t *testing.T) {
 	s := create(t)
 	f := newFixture(t, 1)
 	f.commit(s, f.batch(64).Writes...)
-	r := &rotation{s: s, old: s.slot, slot: newSlot()}
-	r.slot.directory, r.slot.epoch = s.slot.directory, s.slot.epoch+1
+	r := newRotation(t.Context(), s, time.Now())
 	if err := r.begin(3); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +220,7 @@ func TestRotate(t *testing.T) {
 	oldKey, print, foreign := s.slot.pagesKey(), s.Fingerprint(), foreignSlots(t, s)
 	oldPath := s.profile.databasePath(s.slot)
 	for range 2 {
-		if err := s.Rotate(); err != nil {
+		if err := s.Rotate(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,6 +251,73 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+func TestRotationDue(t *testing.T) {
+	s := create(t)
+	day := func(n int) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
+	for _, c := range []struct {
+		day    int
+		rotate bool
+		want   bool
+	}{
+		{day: 10}, {day: 39}, {day: 40, want: true}, {day: 40, want: true, rotate: true}, {day: 69}, {day: 70, want: true},
+		{day: 5}, {day: 34}, {day: 35, want: true}, // the clock was wrong
+	} {
+		if due, err := s.RotationDue(day(c.day)); due != c.want || err != nil {
+			t.Errorf("day %d: %v, %v", c.day, due, err)
+		}
+		s = reopen(t, s)
+		if c.rotate {
+			if err := s.Rotate(t.Context(), day(c.day)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestRotateBrokenOff(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	f.commit(s, f.batch(64).Writes...)
+	before := s.slot.databaseName()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Rotate(ctx, time.Now()); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("a rotation nobody wants any more: %v", err)
+	}
+	if after := s.slot.databaseName(); after != before {
+		t.Errorf("the database is %s, was %s", after, before)
+	}
+	f.commit(s, f.batch(64).Writes...)
+	if err := s.Rotate(t.Context(), time.Now()); err != nil {
+		t.Error(err)
+	}
+	checkIntegrity(t, s)
+}
+
+// TestRotateBesideFiles has chunks written and read while the key changes.
+func TestRotateBesideFiles(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	f.commit(s, f.batch(8).Writes...)
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(s.Rotate(t.Context(), time.Now()), s.Rotate(t.Context(), time.Now())) }()
+	content := bytes.Repeat([]byte("rotation "), 1000)
+	for i := 0; ; i++ {
+		id, _ := f.upload(s, content)
+		if got, err := f.read(s, id); err != nil || !bytes.Equal(got, content) {
+			t.Fatalf("file %d is another one, %v", i, err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
+		}
+	}
+}
+
 // begin takes the first n steps.
 func (r *rotation) begin(n int) error {
 	r.s.write.Lock()
@@ -227,8 +337,7 @@ func TestRotateKilled(t *testing.T) {
 		s := create(t)
 		f := newFixture(t, 2)
 		f.commit(s, f.batch(64).Writes...)
-		r := &rotation{s: s, old: s.slot, slot: newSlot()}
-		r.slot.directory, r.slot.epoch = s.slot.directory, s.slot.epoch+1
+		r := newRotation(t.Context(), s, time.Now())
 		if err := r.begin(done); err != nil {
 			t.Fatal(err)
 		}
@@ -253,6 +362,87 @@ func TestRotateKilled(t *testing.T) {
 			t.Errorf("after %d steps: %d messages", done, got.Waiting)
 		}
 		checkIntegrity(t, s)
+	}
+}
+
+// TestRotateFails has a rotation fail in every place around the header's rename: whatever is
+// committed afterwards is there at the next start and behind the next rotation, or the store
+// takes nothing any more.
+func TestRotateFails(t *testing.T) {
+	broken := errors.New("broken disk")
+	for name, c := range map[string]struct {
+		write  func(t *testing.T, r *rotation, root *os.Root, h *header) error
+		epoch  uint64 // of the database in use afterwards
+		closed bool
+	}{
+		"before the rename": {epoch: 1, write: func(*testing.T, *rotation, *os.Root, *header) error { return broken }},
+		"behind the rename": {epoch: 2, write: func(_ *testing.T, _ *rotation, root *os.Root, h *header) error {
+			return errors.Join(writeHeader(root, h), broken)
+		}},
+		"nobody knows where": {epoch: 2, closed: true, write: func(_ *testing.T, _ *rotation, root *os.Root, h *header) error {
+			return errors.Join(writeHeader(root, h), root.Rename(headerName, "hidden"), broken)
+		}},
+		"the new database does not open": {epoch: 2, closed: true, write: func(_ *testing.T, r *rotation, root *os.Root, h *header) error {
+			return errors.Join(writeHeader(root, h), root.Rename(r.slot.databaseName(), "hidden db"))
+		}},
+		"the old database cannot be erased": {epoch: 2, write: func(_ *testing.T, r *rotation, root *os.Root, h *header) error {
+			return errors.Join(writeHeader(root, h), root.MkdirAll(r.slot.directoryName()+"/db-0/full", 0o700))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := create(t)
+			f := newFixture(t, 1)
+			f.commit(s, f.batch(64).Writes...)
+			root := s.profile.root
+			r := newRotation(t.Context(), s, time.Now())
+			r.writeHeader = func(root *os.Root, h *header) error { return c.write(t, r, root, h) }
+			s.write.Lock()
+			err := r.run()
+			s.write.Unlock()
+			if err == nil {
+				t.Error("the rotation did not fail")
+			}
+			want := uint64(64)
+			if c.closed {
+				if _, err := s.Commit(f.batch(64)); !errors.Is(err, ErrClosed) {
+					t.Errorf("commit: %v", err)
+				}
+				root.Rename("hidden", headerName)
+				root.Rename("hidden db", r.slot.databaseName())
+			} else {
+				f.commit(s, f.batch(64).Writes...)
+				want += 64
+			}
+			root.RemoveAll(r.slot.directoryName() + "/db-0")
+			if s = reopen(t, s); s.slot.epoch != c.epoch {
+				t.Errorf("database %d is in use, want %d", s.slot.epoch, c.epoch)
+			}
+			if err := s.Rotate(t.Context(), time.Now()); err != nil {
+				t.Error(err)
+			}
+			s = reopen(t, s)
+			if got := view(t, s, (*View).Totals); got.Waiting != want {
+				t.Errorf("%d messages, want %d", got.Waiting, want)
+			}
+			checkIntegrity(t, s)
+		})
+	}
+}
+
+// TestRotationNotesItself: the new database says how old its key is, whatever fails behind it.
+func TestRotationNotesItself(t *testing.T) {
+	s := create(t)
+	old, now := time.Now().Add(-2*RotationAge), time.Now()
+	if _, err := s.RotationDue(old); err != nil {
+		t.Fatal(err)
+	}
+	r := newRotation(t.Context(), s, now)
+	if err := r.begin(3); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s)
+	if due, err := s.RotationDue(now.Add(time.Hour)); due || err != nil {
+		t.Errorf("a rotation is due an hour after the last one: %v", err)
 	}
 }
 
@@ -288,6 +478,45 @@ func TestWipe(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWipeGoesOn kills a wipe behind its first step, the keys: nothing opens the profile any
+// more, and whoever locks it next removes the rest.
+func TestWipeGoesOn(t *testing.T) {
+	f, s := inhabited(t)
+	dir := s.profile.path
+	kept := filepath.Join(t.TempDir(), "kept") // the old blocks of the keyfile, as a disk may keep them
+	if err := os.Link(filepath.Join(dir, keyfileName), kept); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := s.profile.DestroyKeys(); err != nil { // while it is open
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("destroying the keys took %v", took)
+	}
+	if after, err := os.ReadFile(kept); err != nil || bytes.Equal(after, key) {
+		t.Errorf("the key is still there, %v", err)
+	}
+	f.commit(s, f.message(0, protocol.Out, "too late"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Lock(dir, Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for name := range files(t, dir) {
+		if name != lockName && name != cacheTagName {
+			t.Errorf("%s is left", name)
+		}
 	}
 }
 

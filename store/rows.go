@@ -12,6 +12,8 @@ import (
 const (
 	contentMessage = 0 // an id of 16 bytes and a sequence follow
 	contentInline  = 1 // a length and bytes follow
+
+	contentOperation = 2 // as a message, and an id of 16 bytes
 )
 
 func (w *writer) putMessage(m *protocol.PutMessage) error {
@@ -20,19 +22,28 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 		return err
 	}
 	q := w.c.query(`INSERT INTO messages(seq, id, client, conversation, position, direction, sequence, sent_at, at,
-		expires_at, from_read, verification, state, code, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)
+		expires_at, from_read, verification, state, code, content, wire) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?)
 		ON CONFLICT (id) DO NOTHING`)
 	w.counts.message++
 	q.bindInt(w.counts.message).bindBlob(m.ID[:]).bindSparse(m.ClientID).bindInt(conversation)
 	q.bindUint(m.Position).bindInt(int64(m.Direction)).bindUint(m.Sequence).bindInt(m.SentAt).bindInt(m.At)
 	q.bindInt(m.ExpiresAt).bindInt(fromRead(m)).bindText(string(m.Verification))
-	return q.bindBlob(m.Content).run()
+	before := w.c.db.TotalChanges()
+	if err := q.bindBlob(m.Content).bindID(m.Wire).run(); err != nil || w.c.db.TotalChanges() == before { // it is there already
+		return err
+	}
+	if m.Direction == protocol.In {
+		if err := w.release(conversation, m.Sequence, m.Wire); err != nil {
+			return err
+		}
+	}
+	return w.putAttachments(m, w.counts.message)
 }
 
 // fromRead returns the seconds of an incoming message's timer if it starts only
 // when the message is read, else 0.
 func fromRead(m *protocol.PutMessage) int64 {
-	if m.Direction != protocol.In || m.ExpiresAt != 0 {
+	if m.Direction != protocol.In {
 		return 0
 	}
 	content, _, err := wire.DecodeContent(m.Content)
@@ -144,6 +155,12 @@ func (w *writer) eraseContact(id protocol.ContactID) error {
 		}
 	}
 	w.scrub = true
+	if err := w.bury(id); err != nil {
+		return err
+	}
+	if err := w.erasePicture(id); err != nil {
+		return err
+	}
 	return w.c.query(`DELETE FROM contacts WHERE id = ?`).bindBlob(id[:]).run()
 }
 
@@ -278,8 +295,15 @@ func encodeContents(contents []protocol.OutboxContent) []byte {
 	var b []byte
 	for _, c := range contents {
 		if c.Message != (protocol.MessageID{}) {
-			b = append(append(b, contentMessage), c.Message[:]...)
+			kind := byte(contentMessage)
+			if c.About != ([16]byte{}) {
+				kind = contentOperation
+			}
+			b = append(append(b, kind), c.Message[:]...)
 			b = binary.AppendUvarint(b, c.Sequence)
+			if kind == contentOperation {
+				b = append(b, c.About[:]...)
+			}
 			continue
 		}
 		b = binary.AppendUvarint(append(b, contentInline), uint64(len(c.Inline)))
@@ -294,13 +318,16 @@ func decodeContents(b []byte) (contents []protocol.OutboxContent, err error) {
 		kind := b[0]
 		b = b[1:]
 		switch {
-		case kind == contentMessage && len(b) >= len(c.Message):
+		case (kind == contentMessage || kind == contentOperation) && len(b) >= len(c.Message):
 			b = b[copy(c.Message[:], b):]
 			sequence, n := binary.Uvarint(b)
-			if n <= 0 {
+			if n <= 0 || kind == contentOperation && len(b) < n+len(c.About) {
 				return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
 			}
 			c.Sequence, b = sequence, b[n:]
+			if kind == contentOperation {
+				b = b[copy(c.About[:], b):]
+			}
 		case kind == contentInline:
 			size, n := binary.Uvarint(b)
 			if n <= 0 || size > uint64(len(b)-n) {

@@ -11,7 +11,7 @@ import (
 // profile of every version is opened by a test. What drops a column must end
 // in a rotation, since the old values stay in free pages of copies.
 func migrations() []func(*conn) error {
-	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners, addRoles}
+	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners, addRoles, addFiles, addFlags, addOperations, addEdits, addReindex, addPictures}
 }
 
 // schemaVersion is the user_version that this release writes.
@@ -26,7 +26,14 @@ func migrate(c *conn) error {
 	if have > schemaVersion() {
 		return fmt.Errorf("schema version %d: %w", have, ErrNewer)
 	}
-	for v, step := range migrations()[have:] {
+	return migrateFrom(c, have, schemaVersion())
+}
+
+// migrateTo makes the tables of an older version in a database without any.
+func migrateTo(c *conn, version int64) error { return migrateFrom(c, 0, version) }
+
+func migrateFrom(c *conn, have, version int64) error {
+	for v, step := range migrations()[have:version] {
 		if err := migrateStep(c, have+int64(v)+1, step); err != nil {
 			return dbError(fmt.Sprintf("migrate to version %d", have+int64(v)+1), err)
 		}
@@ -124,6 +131,7 @@ const (
 	metaMessage    = "message"     // no message has a higher seq; only kept when the last one goes
 	metaIndexed    = "indexed"     // the highest messages.seq in the search index
 	metaTokenizer  = "tokenizer"   // the version of the tokens in the search index
+	metaRotated    = "rotated"     // when the database's key was made, Unix milliseconds; only there once it was asked for
 )
 
 func createSchema(c *conn) error {
@@ -192,3 +200,20 @@ func addTimesAndOwners(c *conn) error { return c.db.Exec(schema3) }
 func addRoles(c *conn) error {
 	return c.db.Exec(`ALTER TABLE contacts ADD COLUMN role TEXT NOT NULL DEFAULT ''`)
 }
+
+// schema5 is what version 5 adds: files. seal is the key of the chunks as they lie here;
+// that of the chunks on their way is in the message. hashes is empty until it is known.
+const schema5 = `
+CREATE TABLE files(
+	key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
+	root BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, duration INTEGER NOT NULL, waveform BLOB NOT NULL,
+	at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, wanted INTEGER NOT NULL, seal BLOB NOT NULL, hashes BLOB NOT NULL);
+CREATE INDEX files_wanted ON files(key) WHERE state = 'remote' AND wanted = 1;
+CREATE TABLE chunks(
+	file INTEGER NOT NULL, idx INTEGER NOT NULL, name BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (file, idx)) WITHOUT ROWID;
+CREATE TABLE attachments(
+	message INTEGER NOT NULL, item INTEGER NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (message, item)) WITHOUT ROWID;
+CREATE INDEX attachments_file ON attachments(file, message);
+`
+
+func addFiles(c *conn) error { return c.db.Exec(schema5) }

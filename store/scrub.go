@@ -22,7 +22,15 @@ func (s *Store) Scrub() error {
 		return ErrClosed
 	}
 	s.write.scrub = true
-	return s.scrubLocked()
+	return s.scrubAllLocked()
+}
+
+// scrubAllLocked is Scrub with the writer's lock held.
+func (s *Store) scrubAllLocked() error {
+	if err := s.scrubLocked(); err != nil {
+		return err
+	}
+	return s.unlinkLocked(len(s.write.unlink))
 }
 
 // scrubLater has the log scrubbed within ScrubWithin: old states of sessions and
@@ -51,12 +59,29 @@ func (w *writer) scrubbed() {
 	}
 }
 
-// scrubLocked is Scrub with the writer's lock held. Where something was erased the
-// reserve is given up for it on a full disk.
+// scrubLocked empties the log and the caches, with the writer's lock held, and removes the
+// chunks whose rows are gone: of many, the rest follows beside whoever writes meanwhile. Their
+// keys are in no file any more by then.
 func (s *Store) scrubLocked() error {
 	if s.profile.weak.keepLog {
 		return nil
 	}
+	if err := s.forgetLocked(); err != nil {
+		return err
+	}
+	s.write.scrubbed()
+	if err := s.unlinkLocked(unlinkStepMax); err != nil {
+		s.write.scrub = true
+		return err
+	}
+	s.unlinkLater()
+	return nil
+}
+
+// forgetLocked empties the log and the caches; readers wait. Where something was erased the
+// reserve is given up for it on a full disk.
+func (s *Store) forgetLocked() error {
+	s.write.copies.Wait() // who copies the log lets nobody cut it
 	s.reader.seize()
 	defer s.reader.Unlock()
 	err := truncateLog(s.write.c)
@@ -75,7 +100,6 @@ func (s *Store) scrubLocked() error {
 			return dbError("scrub", err)
 		}
 	}
-	s.write.scrubbed()
 	return nil
 }
 
@@ -96,24 +120,42 @@ func truncateLog(c *conn) error {
 // eraseMessage removes a message, what the search index knows of it, and its
 // place in the order of arrival.
 func (w *writer) eraseMessage(id protocol.MessageID) error {
-	q := w.c.query(`SELECT seq, content FROM messages WHERE id = ?`).bindBlob(id[:])
+	q := w.c.query(`SELECT m.seq, m.content, ` + indexedEdit + `, m.conversation, m.direction, coalesce(m.wire, m.id) FROM messages m WHERE m.id = ?`).bindBlob(id[:])
 	found := q.next()
-	var seq int64
-	var content []byte
+	var text shownText
+	var conversation, direction int64
+	var wireID [16]byte
 	if found {
-		seq, content = q.int(), q.blob()
+		text = scanText(q)
+		conversation, direction, wireID = q.int(), q.int(), q.id()
 	}
-	if err := q.done(); err != nil || !found {
+	if err := q.done(); err != nil {
 		return err
 	}
 	w.scrub = true
-	if err := w.unindex(seq, content); err != nil {
+	if !found {
+		return w.c.query(`DELETE FROM operations WHERE id = ?`).bindBlob(id[:]).run()
+	}
+	seq := text.seq
+	if err := w.unindex(text); err != nil {
+		return err
+	}
+	if err := w.eraseAttachments(seq); err != nil {
+		return err
+	}
+	if err := w.eraseAboutLast(seq, conversation, wireID, protocol.Direction(direction) == protocol.Out); err != nil {
 		return err
 	}
 	if seq == w.counts.message { // its number must not come again
 		if err := putMeta(w.c, metaMessage, seq); err != nil {
 			return err
 		}
+	}
+	if err := w.eraseMarks(seq); err != nil {
+		return err
+	}
+	if err := w.bury(id); err != nil {
+		return err
 	}
 	return w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run()
 }
@@ -128,11 +170,18 @@ func (w *writer) eraseConversation(id protocol.ConversationID) error {
 	if err := w.unindexConversation(key); err != nil {
 		return err
 	}
+	if err := w.eraseConversationFiles(key); err != nil {
+		return err
+	}
 	if err := putMeta(w.c, metaMessage, w.counts.message); err != nil {
+		return err
+	}
+	if err := w.eraseFlags(key); err != nil {
 		return err
 	}
 	for _, sql := range []string{
 		`DELETE FROM messages WHERE conversation = ?`,
+		`DELETE FROM operations WHERE conversation = ?`,
 		`DELETE FROM gaps WHERE conversation = ?`,
 		`DELETE FROM conversations WHERE key = ?`,
 	} {
@@ -141,5 +190,5 @@ func (w *writer) eraseConversation(id protocol.ConversationID) error {
 		}
 	}
 	delete(w.conversations, id)
-	return nil
+	return w.bury(id)
 }

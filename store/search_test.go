@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func found(t *testing.T, s *Store, q SearchQuery) string {
 	hits := view(t, s, func(v *View) (Found, error) { return v.Search(q) })
 	var texts []string
 	for _, m := range hits.Messages {
-		texts = append(texts, textOf(m.Content))
+		texts = append(texts, textOf(m.Content, m.Edit))
 	}
 	return strings.Join(texts, "|")
 }
@@ -117,9 +118,12 @@ func TestSearch(t *testing.T) {
 	texts := []string{"회의실 예약", "대회의실에서 meeting", "점심 뭐 먹지 ㅋㅋ", "Meet me", "회의는 취소"}
 	var writes []protocol.Write
 	var ids []protocol.MessageID
+	var times []int64
+	in, out := protocol.In, protocol.Out
 	for i, text := range texts {
 		m := f.message(i%2, protocol.In, text)
-		ids = append(ids, m.ID)
+		m.At += int64(i)
+		ids, times = append(ids, m.ID), append(times, m.At)
 		writes = append(writes, m)
 	}
 	f.commit(s, append(writes, f.convs[0], f.convs[1])...)
@@ -131,7 +135,12 @@ func TestSearch(t *testing.T) {
 		}{
 			{SearchQuery{Text: "회의"}, "회의는 취소|대회의실에서 meeting|회의실 예약"},
 			{SearchQuery{Text: "회의실"}, "대회의실에서 meeting|회의실 예약"},
-			{SearchQuery{Text: "회의", Conversation: f.convs[0].ID}, "회의는 취소|회의실 예약"},
+			{SearchQuery{Text: "회의", Conversations: []protocol.ConversationID{f.convs[0].ID}}, "회의는 취소|회의실 예약"},
+			{SearchQuery{Text: "회의", Conversations: []protocol.ConversationID{{1}}}, ""},
+			{SearchQuery{Text: "회의", Direction: &in}, "회의는 취소|대회의실에서 meeting|회의실 예약"},
+			{SearchQuery{Text: "회의", Direction: &out}, ""},
+			{SearchQuery{Text: "회의", Since: times[1], Until: times[4]}, "대회의실에서 meeting"},
+			{SearchQuery{Text: "회의", Before: ids[4]}, "대회의실에서 meeting|회의실 예약"},
 			{SearchQuery{Text: "ㅎㅇㅅ"}, "회의실 예약"},
 			{SearchQuery{Text: "ㅋㅋ"}, "점심 뭐 먹지 ㅋㅋ"},
 			{SearchQuery{Text: "MEET"}, "Meet me|대회의실에서 meeting"},
@@ -184,20 +193,21 @@ func TestSearchPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, limit := range []int{1, 4, 5, 13, 25, 50} {
-		next, n := int64(0), 24
-		for {
+		n := 24
+		for before := (protocol.MessageID{}); ; {
 			page := view(t, s, func(v *View) (Found, error) {
-				return v.Search(SearchQuery{Text: "word", Before: next, Limit: limit})
+				return v.Search(SearchQuery{Text: "word", Before: before, Limit: limit})
 			})
 			for _, m := range page.Messages {
-				if want := fmt.Sprintf("word %d", n); textOf(m.Content) != want {
-					t.Fatalf("limit %d: %q, want %q", limit, textOf(m.Content), want)
+				if want := fmt.Sprintf("word %d", n); textOf(m.Content, m.Edit) != want {
+					t.Fatalf("limit %d: %q, want %q", limit, textOf(m.Content, m.Edit), want)
 				}
 				n--
 			}
-			if next = page.Next; next == 0 {
+			if !page.More {
 				break
 			}
+			before = page.Messages[limit-1].ID
 		}
 		if n != -1 {
 			t.Errorf("limit %d: %d messages are missing", limit, n+1)
@@ -283,4 +293,185 @@ func TestEraseConversation(t *testing.T) {
 	}); len(all) != 1 || all[0].ID != f.convs[2].ID {
 		t.Errorf("conversations %v", all)
 	}
+}
+
+func TestHighlights(t *testing.T) {
+	for _, tt := range []struct {
+		query, text string
+		want        string // the parts, of the text's code points
+	}{
+		{"회의", "오늘 회의는 대회의실에서", "회의|회의"},
+		{"의실", "회의실", "의실"},
+		{"ㅎㅇ", "내일 회의실 하의", "회의|하의"},
+		{"ㅋ", "ㅋㅋㅋ 크다", "ㅋ|크"},
+		{"meet", "Meeting me, MEET", "Meet|MEET"},
+		{"me", "Meeting me", "me"},
+		{"회의 meet", "meet 회의", "meet|회의"},
+		{"회의 meet", "회의", "회의"},
+		{"strass", "die Straße", "Straß"},
+		{"한글", "\u1112\u1161\u11ab\u1100\u1173\u11af 맞춤", "\u1112\u1161\u11ab\u1100\u1173\u11af"},
+		{"ete", "e\u0301te\u0301 🙂 été", ""},
+		{"été", "🙂 e\u0301te\u0301s", "e\u0301te\u0301"},
+		{"회 회의", "회의", "회의"},
+		{"밥밥", "밥밥밥밥밥", "밥밥밥밥"},
+		{"🙂", "🙂", ""},
+	} {
+		var parts []string
+		for _, h := range Highlights(tt.query, tt.text) {
+			parts = append(parts, string([]rune(tt.text)[h.Start:h.Start+h.Len]))
+		}
+		if got := strings.Join(parts, "|"); got != tt.want {
+			t.Errorf("%q in %q: %q, want %q", tt.query, tt.text, got, tt.want)
+		}
+	}
+}
+
+// FuzzHighlights checks that highlights stand in the text, in order, wherever a
+// search finds it, and that tracing folds as fold does.
+func FuzzHighlights(f *testing.F) {
+	f.Add("회의 meet", "Meeting 회의실")
+	f.Add("ss", "Straße ſs \xff")
+	f.Add("ㅎ", "\u1112\u1161\u11ab\u0301")
+	f.Fuzz(func(t *testing.T, query, text string) {
+		if traced, origin := foldTraced(text); traced != fold(text) || len(origin) != len(traced) {
+			t.Fatalf("%q traced as %q, %d origins, folded as %q", text, traced, len(origin), fold(text))
+		}
+		all := Highlights(query, text)
+		if Searchable(query) && parseTerms(query).has(text) && len(all) == 0 {
+			t.Fatalf("%q in %q: found, without highlights", query, text)
+		}
+		end := -1
+		for _, h := range all {
+			if h.Start <= end || h.Len <= 0 || h.Start+h.Len > len([]rune(text)) {
+				t.Fatalf("%q in %q: highlights %v", query, text, all)
+			}
+			end = h.Start + h.Len
+		}
+	})
+}
+
+// TestEditsBehindTheCommit does by chance what can be done with messages: whatever the index has
+// not yet caught up with, what is found is what they say now, newest first, and the drill finds
+// nothing in the index that it should not know.
+func TestEditsBehindTheCommit(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	words := []string{"회의", "점심", "meeting", "lunch", "내일", "zebra"}
+	say := func() string {
+		var text []string
+		for range random.IntN(4) {
+			text = append(text, words[random.IntN(len(words))])
+		}
+		return "… " + strings.Join(text, " ") // which may be none: that is not in the index
+	}
+	s := create(t)
+	f := newFixture(t, 2)
+	f.commit(s, f.convs[0], f.convs[1], f.session[0])
+	type said struct {
+		m        protocol.PutMessage
+		conv     int
+		text     string
+		revision uint32
+	}
+	var all []*said
+	check := func(what string) {
+		t.Helper()
+		for _, word := range words {
+			for _, narrow := range []*said{nil, {conv: 1}} {
+				var want []string
+				query := SearchQuery{Text: word}
+				for _, m := range slices.Backward(all) {
+					if strings.Contains(m.text, word) && (narrow == nil || m.conv == narrow.conv) {
+						want = append(want, m.text)
+					}
+				}
+				if narrow != nil {
+					query.Conversations = []protocol.ConversationID{f.convs[1].ID}
+				}
+				if got := found(t, s, query); got != strings.Join(want, "|") {
+					t.Fatalf("behind %s: %q finds %q, want %q", what, word, got, want)
+				}
+			}
+		}
+	}
+	for range 300 {
+		what := "a message"
+		switch n := random.IntN(10); {
+		case n < 3 || len(all) < 3:
+			m := &said{conv: random.IntN(2), text: say()}
+			m.m = f.message(m.conv, protocol.In, m.text)
+			all = append(all, m)
+			f.commit(s, m.m)
+		case n < 7:
+			what = "an edit"
+			m := all[random.IntN(len(all))]
+			m.text, m.revision = say(), m.revision+1
+			f.commit(s, f.edit(m.conv, m.m, m.revision, m.text))
+		case n < 8:
+			what = "an end"
+			i := random.IntN(len(all))
+			m := all[i]
+			all = slices.Delete(all, i, i+1)
+			if random.IntN(2) == 0 {
+				f.commit(s, protocol.EraseMessage{ID: m.m.ID})
+			} else {
+				f.commit(s, protocol.StubMessage{Conversation: m.m.Conversation, Message: m.m.Wire})
+			}
+		case n < 9:
+			what = "a step of the index"
+			if _, err := s.IndexStep(1 + random.IntN(3)); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			what = "the index"
+			indexAll(t, s)
+		}
+		check(what)
+		stray, err := s.write.c.number(`SELECT count(*) FROM search_edited WHERE seq NOT IN (SELECT seq FROM messages WHERE state <> 'deleted')`)
+		if err != nil || stray > 0 {
+			t.Fatalf("behind %s: %d messages that are gone wait for the index, %v", what, stray, err)
+		}
+	}
+	clean(t, s)
+	indexAll(t, s)
+	clean(t, s)
+	check("all")
+}
+
+// TestAnEditLeavesTheIndex edits long texts: no commit touches the index, which follows one
+// message at a step, however often that was edited, and then not much is kept of a message.
+func TestAnEditLeavesTheIndex(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	f.commit(s, f.convs[0], f.session[0])
+	a, b := f.message(0, protocol.In, strings.Repeat("처음 ", 2000)), f.message(0, protocol.In, "another")
+	f.commit(s, a, b)
+	indexAll(t, s)
+	number := func(sql string) int64 {
+		t.Helper()
+		n, err := s.write.c.number(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	index := func() int64 { return number(`SELECT sum(length(block)) FROM search_data`) }
+	before := index()
+	for n := range protocol.EditsKeptMax + 10 {
+		f.commit(s, f.edit(0, a, 1+uint32(n)%protocol.EditsMax, fmt.Sprint("나중 ", n)))
+	}
+	f.commit(s, f.edit(0, b, 1, "other words"))
+	if n := index(); n != before {
+		t.Errorf("the index has %d bytes behind the commits, had %d", n, before)
+	}
+	if n := number(`SELECT count(*) FROM operations`); n != protocol.EditsKeptMax+1 {
+		t.Errorf("%d edits are kept, want %d", n, protocol.EditsKeptMax+1)
+	}
+	for _, want := range []int{1, 1, 0} {
+		if n, err := s.IndexStep(IndexStepMax); n != want || err != nil {
+			t.Errorf("a step indexes %d messages, want %d: %v", n, want, err)
+		}
+	}
+	clean(t, s)
+	f.commit(s, protocol.EraseMessage{ID: a.ID})
+	gone(t, s, "처음", "나중")
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -27,12 +28,19 @@ type Store struct {
 	profile *Profile
 	owned   bool // Close gives the profile back too
 	slot    *slot
+	dir     string // of the slot, below the profile's: the same behind a rotation
 	mac     macKey
 	seal    *registeredSeal
 
 	write  writer
 	reader reader
+	closed atomic.Bool // no chunk is read or written any more
+	bare   atomic.Bool // it opens without a passphrase
 }
+
+// Keyfile reports whether the profile opens by a keyfile beside it, without a passphrase. It
+// reads no file.
+func (s *Store) Keyfile() bool { return s.bare.Load() }
 
 // writer is all that a write needs, under its lock.
 type writer struct {
@@ -43,11 +51,19 @@ type writer struct {
 
 	conversations map[protocol.ConversationID]int64 // id → key
 	sessions      map[sessionID]int64               // session → key
+	logged        int                               // pages in the log
+	copyAt        int                               // pages at which the log is copied beside us
+	copying       atomic.Bool                       // it is now
+	copies        sync.WaitGroup                    // goes up under our lock only
+	unlink        []chunkName                       // chunks whose rows are gone
+	unlinking     bool                              // a portion of them is removed soon
 	scrub         bool                              // something erased is still in the log or a cache
 	later         *time.Timer                       // scrubs what was only replaced; nil = the log is empty
 	spent         bool                              // the reserve was given up for a deletion
 	saved         time.Time                         // when it was last tried to fill it again
 	trimmed       uint64                            // counts.event at the last look for old rows
+	graves        [keyBytes]byte                    // the key of tombstones
+	now           int64                             // of the batch under way, Unix milliseconds
 }
 
 // counts go up with each row and are taken back with the transaction.
@@ -115,7 +131,7 @@ func (p *Profile) openDatabase(index int, key *slotKey, sl *slot) (*Store, error
 	if err := p.eraseOthers(sl); err != nil {
 		return nil, err
 	}
-	s := &Store{profile: p, slot: sl, seal: p.registerSeal(sl.pagesKey())}
+	s := &Store{profile: p, slot: sl, dir: sl.directoryName(), seal: p.registerSeal(sl.pagesKey())}
 	s.mac.set(sl.macKey())
 	if err := s.connect(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -141,6 +157,7 @@ func (s *Store) connect() (err error) {
 	if err := migrate(s.write.c); err != nil {
 		return err
 	}
+	s.noteLog()
 	if s.reader.c, err = openConn(path, s.seal.name, connOpen, readerCacheKiB); err != nil {
 		return dbError("open database", err)
 	}
@@ -164,11 +181,17 @@ func (s *Store) prepare(index int, key *slotKey) error {
 	if err := s.write.keepSlotKey(index, key); err != nil {
 		return dbError("keep slot key", err)
 	}
+	if err := s.write.loadGraveKey(); err != nil {
+		return dbError("load key of tombstones", err)
+	}
 	if err := s.write.checkTokenizer(); err != nil {
 		return dbError("check tokenizer", err)
 	}
+	if err := s.sweepChunks(); err != nil {
+		return fmt.Errorf("remove chunks that no file has: %w", err)
+	}
 	s.write.scrub = true
-	s.scrubLocked() // a full disk must not keep the profile closed
+	s.scrubAllLocked() // a full disk must not keep the profile closed
 	s.write.spent = !s.profile.fillReserve()
 	return nil
 }
@@ -258,6 +281,7 @@ func (w *writer) reloadKeys() error {
 // read. A second Close does nothing.
 func (s *Store) Close() error {
 	var err error
+	s.closed.Store(true)
 	s.reader.stop()
 	s.reader.Lock()
 	if s.reader.c != nil {
@@ -267,6 +291,7 @@ func (s *Store) Close() error {
 	s.reader.Unlock()
 	s.write.Lock()
 	defer s.write.Unlock()
+	s.write.copies.Wait()
 	if s.write.c != nil {
 		err = errors.Join(err, s.write.c.close())
 		s.write.c = nil
@@ -274,6 +299,7 @@ func (s *Store) Close() error {
 	s.write.scrubbed()
 	s.seal.unregister()
 	clear(s.slot.key[:])
+	clear(s.write.graves[:])
 	s.mac.set(make([]byte, keyBytes))
 	if s.owned {
 		s.owned = false

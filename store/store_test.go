@@ -81,8 +81,18 @@ func (f *fixture) message(i int, dir protocol.Direction, text string) protocol.P
 		m.Sequence = c.OwnSequence
 	} else {
 		c.Unread++
+		m.Wire = wireID(m.Content)
 	}
 	return m
+}
+
+// wireID returns the id inside a content.
+func wireID(content []byte) [16]byte {
+	c, _, err := wire.DecodeContent(content)
+	if err != nil {
+		panic(err)
+	}
+	return c.ID
 }
 
 func (f *fixture) tick() time.Time { f.now = f.now.Add(time.Second); return f.now }

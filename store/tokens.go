@@ -11,7 +11,7 @@ import (
 // tokenizerVersion changes whenever tokens would return something else for any
 // text: a deletion must give the index exactly what it was given before, so
 // another version means indexing again.
-const tokenizerVersion = 1
+const tokenizerVersion = 2
 
 const (
 	syllableFirst  = 0xAC00
@@ -57,6 +57,7 @@ func fold(text string) string { return cases.Fold().String(norm.NFC.String(text)
 type run struct {
 	script script
 	text   string
+	start  int // where it begins in the folded text, in bytes
 }
 
 // runs cuts a folded text.
@@ -69,12 +70,12 @@ func runs(folded string) []run {
 			continue
 		}
 		if current != scriptNone {
-			all = append(all, run{current, folded[start:i]})
+			all = append(all, run{current, folded[start:i], start})
 		}
 		start, current = i, s
 	}
 	if current != scriptNone {
-		all = append(all, run{current, folded[start:]})
+		all = append(all, run{current, folded[start:], start})
 	}
 	return all
 }
@@ -202,16 +203,36 @@ func (t terms) has(text string) bool {
 	return true
 }
 
-func (term run) in(part run) bool {
+func (term run) in(part run) bool { return len(term.places(part)) > 0 }
+
+// places returns where a term stands in a part of a text: first and last byte
+// behind, from the part's beginning.
+func (term run) places(part run) (all [][2]int) {
 	switch {
 	case term.script == scriptJamo && part.script == scriptSyllable:
-		return strings.HasPrefix(initialsOf(part.text), term.text)
+		const letter, syllable = len("ㄱ"), len("가")
+		if strings.HasPrefix(initialsOf(part.text), term.text) {
+			return [][2]int{{0, len(term.text) / letter * syllable}}
+		}
+		return nil
 	case term.script != part.script:
-		return false
+		return nil
 	case term.script == scriptSyllable, term.script == scriptHan:
-		return strings.Contains(part.text, term.text)
+		for from := 0; ; {
+			i := strings.Index(part.text[from:], term.text)
+			if i < 0 {
+				return all
+			}
+			all = append(all, [2]int{from + i, from + i + len(term.text)})
+			from += i + len(term.text)
+		}
 	case term.script == scriptWord && runeCount(term.text) < latinPrefixMin:
-		return part.text == term.text
+		if part.text != term.text {
+			return nil
+		}
 	}
-	return strings.HasPrefix(part.text, term.text)
+	if strings.HasPrefix(part.text, term.text) {
+		return [][2]int{{0, len(term.text)}}
+	}
+	return nil
 }

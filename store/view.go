@@ -159,6 +159,19 @@ func (v *View) Contact(id protocol.ContactID) (protocol.PutContact, error) {
 	return r, v.one(found, q.done(), "read contact")
 }
 
+// ContactName is what a contact is called.
+type ContactName struct {
+	ID          protocol.ContactID
+	Name, Alias string // theirs, ours
+}
+
+// ContactNames returns the names of all people.
+func (v *View) ContactNames() ([]ContactName, error) {
+	return collect(v.c.query(`SELECT id, name, alias FROM contacts WHERE role = '' ORDER BY key`), func(q *query) ContactName {
+		return ContactName{q.id(), q.text(), q.text()}
+	}, "read names")
+}
+
 func scanContact(q *query) protocol.PutContact {
 	r := protocol.PutContact{ID: q.id(), Conversation: q.id(), Phase: protocol.ContactPhase(q.text())}
 	r.Reason, r.Name, r.Alias = q.text(), q.text(), q.text()

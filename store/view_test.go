@@ -234,6 +234,42 @@ func TestOutboxAndTotals(t *testing.T) {
 	}
 }
 
+// TestHoldings counts at the contact what came from there and what was delivered, and
+// nothing that waits, has failed or was deleted.
+func TestHoldings(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	var writes []protocol.Write
+	var all []protocol.PutMessage
+	for i, d := range []protocol.Direction{protocol.Out, protocol.In, protocol.Out, protocol.Out, protocol.In, protocol.Out, protocol.Out} {
+		all = append(all, f.message(0, d, fmt.Sprint(i)))
+		writes = append(writes, all[i])
+		f.tick()
+	}
+	f.convs[0].Delivered = []protocol.Range{{First: 1, Last: 1}, {First: 3, Last: 3}} // 0 and 3 are there, 2, 5 and 6 are not
+	writes = append(writes, f.convs[0], f.convs[1], protocol.SetMessageState{ID: all[5].ID, State: protocol.MessageFailed})
+	f.commit(s, writes...)
+	holdings := func(since int64) Holding {
+		t.Helper()
+		got := view(t, s, func(v *View) ([]Holding, error) { return v.Holdings(since) })
+		if len(got) != 2 || got[1].Here != (Tally{}) || got[1].There != (Tally{}) {
+			t.Fatalf("holdings %+v", got)
+		}
+		return got[0]
+	}
+	h := holdings(all[3].At)
+	if want := (Tally{7, all[0].At, 4}); h.Here != want {
+		t.Errorf("here %+v, want %+v", h.Here, want)
+	}
+	if want := (Tally{4, all[0].At, 2}); h.There != want { // 0, 1, 3 and 4
+		t.Errorf("there %+v, want %+v", h.There, want)
+	}
+	f.commit(s, protocol.EraseMessage{ID: all[0].ID})
+	if want := (Tally{3, all[1].At, 2}); holdings(all[3].At).There != want {
+		t.Errorf("after one was deleted: %+v, want %+v", holdings(all[3].At).There, want)
+	}
+}
+
 func TestConversationsNewestFirst(t *testing.T) {
 	s := create(t)
 	f := newFixture(t, 5)
@@ -273,6 +309,7 @@ func TestTimers(t *testing.T) {
 		m = append(m, f.message(0, protocol.In, fmt.Sprint(i)))
 		m[i].Content = f.content("disappearing", timer)
 	}
+	m[0].ExpiresAt, m[3].ExpiresAt = 1<<40, 1<<40 // when it goes if it is never read
 	m[1].Content = f.content("stays", nil)
 	m[2].Content, m[2].ExpiresAt = f.content("runs", &wire.Timer{Mode: wire.TimerFromSent, Seconds: 5}), 500
 	f.commit(s, m[0], m[1], m[2], m[3], f.convs[0])
