@@ -79,12 +79,34 @@ type Ledger struct {
 	mu        sync.Mutex // guards what follows
 	entries   map[key]Entry
 	forgotten uint64
+	ended     map[netip.Addr]time.Time // when the last connection with an address ended; at most EntriesMax
 }
 
-// SentTo reports whether anything was sent to an IP address since a time.
+// Ended notes that a connection with an IP address has ended, whoever made it: until now
+// packets went there.
+func (l *Ledger) Ended(ip netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.ended[ip]; !known && len(l.ended) >= EntriesMax {
+		var oldest netip.Addr
+		for a, at := range l.ended {
+			if !oldest.IsValid() || at.Before(l.ended[oldest]) {
+				oldest = a
+			}
+		}
+		delete(l.ended, oldest)
+	}
+	l.ended[ip] = l.now()
+}
+
+// SentTo reports whether anything was sent to an IP address since a time, over connections
+// that have ended, too.
 func (l *Ledger) SentTo(ip netip.Addr, since time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if at, known := l.ended[ip]; known && !at.Before(since) {
+		return true
+	}
 	for k, e := range l.entries {
 		if k.to.Addr() == ip && !e.Last.Before(since) {
 			return true
@@ -98,7 +120,7 @@ func New(now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
 	}
-	return &Ledger{now: now, since: now(), entries: make(map[key]Entry)}
+	return &Ledger{now: now, since: now(), entries: make(map[key]Entry), ended: make(map[netip.Addr]time.Time)}
 }
 
 // Enter records that an address is about to be sent to. After an error, which is

@@ -1,0 +1,13 @@
+package portrait
+
+const (
+	// BytesMax bounds the picture that is given.
+	BytesMax = 20 << 20
+	// DecodedBytesMax bounds the memory that it may need.
+	DecodedBytesMax = 64 << 20
+	// Side is the width and the height of what is made, in pixels, unless the picture is
+	// smaller.
+	Side = 192
+
+	samplesMax = 4 // of the picture that are looked at for one pixel, in each direction
+)

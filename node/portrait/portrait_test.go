@@ -1,0 +1,196 @@
+package portrait
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pabal/node/clean"
+	"pabal/protocol/wire"
+)
+
+// quarters is a picture whose square in the middle has a red, a green, a blue and a white
+// quarter, from the left above on.
+func quarters(width, height int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			c := [4]color.NRGBA{{R: 255, A: 255}, {G: 255, A: 255}, {B: 255, A: 255}, {}}[2*(2*y/height)+2*x/width]
+			m.SetNRGBA(x, y, c)
+		}
+	}
+	return m
+}
+
+// opaque has white in place of what is transparent, of which JPEG knows nothing.
+func opaque(m *image.NRGBA) *image.NRGBA {
+	for i := 0; i < len(m.Pix); i += 4 {
+		if m.Pix[i+3] == 0 {
+			copy(m.Pix[i:], []byte{255, 255, 255, 255})
+		}
+	}
+	return m
+}
+
+func encoded(t *testing.T, kind string, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var err error
+	switch kind {
+	case "jpeg":
+		err = jpeg.Encode(&b, m, nil)
+	case "png":
+		err = png.Encode(&b, m)
+	case "gif":
+		err = gif.Encode(&b, m, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// withExif puts a block of Exif into a JPEG that says how it is to be turned, and who made it.
+func withExif(picture []byte, turn uint16) []byte {
+	tiff := []byte("MM\x00*\x00\x00\x00\x08\x00\x02\x01\x12\x00\x03\x00\x00\x00\x01")
+	tiff = append(binary.BigEndian.AppendUint16(tiff, turn), 0, 0)
+	tiff = append(tiff, "\x01\x3b\x00\x02\x00\x00\x00\x05\x00\x00\x00\x26\x00\x00\x00\x00Mina\x00"...)
+	body := append([]byte("Exif\x00\x00"), tiff...)
+	segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(body)+2))
+	return append(append(append([]byte{}, picture[:2]...), append(segment, body...)...), picture[2:]...)
+}
+
+// seen names the colours of the quarters of what was made.
+func seen(t *testing.T, made []byte) string {
+	t.Helper()
+	m, err := jpeg.Decode(bytes.NewReader(made))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names strings.Builder
+	side := m.Bounds().Dx()
+	for i := range 4 {
+		r, g, b, _ := m.At(side/4+i%2*side/2, side/4+i/2*side/2).RGBA()
+		switch {
+		case r > 0xd000 && g > 0xd000 && b > 0xd000:
+			names.WriteByte('w')
+		case r > 0xa000:
+			names.WriteByte('r')
+		case g > 0xa000:
+			names.WriteByte('g')
+		case b > 0xa000:
+			names.WriteByte('b')
+		}
+	}
+	return names.String()
+}
+
+func TestMake(t *testing.T) {
+	for what, given := range map[string][]byte{
+		"PNG":            encoded(t, "png", quarters(400, 400)),
+		"GIF":            encoded(t, "gif", opaque(quarters(300, 300))),
+		"small":          encoded(t, "png", quarters(8, 8)),
+		"broad":          encoded(t, "png", quarters(900, 300)),
+		"high":           encoded(t, "png", quarters(300, 1000)),
+		"odd":            encoded(t, "png", quarters(401, 333)),
+		"grey in 16 bit": encoded(t, "png", image.NewGray16(image.Rect(0, 0, 50, 50))),
+	} {
+		made, err := Make(given)
+		if err != nil || !wire.ValidPicture(made) {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		if got := seen(t, made); got != "rgbw" && what[0] != 'g' {
+			t.Errorf("%s: looks %s", what, got)
+		}
+	}
+}
+
+// TestMakeTurns turns a photograph as its camera said, and drops who took it.
+func TestMakeTurns(t *testing.T) {
+	white := opaque(quarters(200, 200))
+	for turn, want := range []string{"rgbw", "rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb", "rgbw"} {
+		given := withExif(encoded(t, "jpeg", white), uint16(turn))
+		if !bytes.Contains(given, []byte("Mina")) {
+			t.Fatal("it does not tell")
+		}
+		made, err := Make(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := seen(t, made); got != want {
+			t.Errorf("turned %d: looks %s, want %s", turn, got, want)
+		}
+		if bytes.Contains(made, []byte("Mina")) || bytes.Contains(made, []byte("Exif")) || clean.Turn(made) != 1 {
+			t.Errorf("turned %d: it tells", turn)
+		}
+	}
+}
+
+// TestMakeFits makes of what cannot be packed well what may travel all the same.
+func TestMakeFits(t *testing.T) {
+	noise := image.NewNRGBA(image.Rect(0, 0, Side, Side))
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(r.Uint32()) | byte(i%4/3*0xff)
+	}
+	made, err := Make(encoded(t, "png", noise))
+	if err != nil || !wire.ValidPicture(made) {
+		t.Errorf("%d bytes, %v", len(made), err)
+	}
+}
+
+// bomb is a PNG of few bytes that says to be as large as can be.
+func bomb(width, height uint32) []byte {
+	b := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d")
+	head := append(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("IHDR"), width), height), 8, 6, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(append(b, head...), crc32.ChecksumIEEE(head))
+	return append(b, "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e\x00\x00\x00\x00IEND\xae\x42\x60\x82"...)
+}
+
+func TestMakeRefuses(t *testing.T) {
+	good := encoded(t, "jpeg", quarters(64, 64))
+	for what, c := range map[string]struct {
+		given []byte
+		want  error
+	}{
+		"nothing":             {nil, ErrUnreadable},
+		"text":                {[]byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), ErrUnreadable},
+		"a cut one":           {good[:len(good)/2], ErrUnreadable},
+		"60 GB":               {bomb(122880, 122880), ErrTooLarge},
+		"no pixels":           {bomb(0, 5), ErrUnreadable},
+		"nothing but its end": {bomb(5, 5), ErrUnreadable},
+		"many bytes":          {append(bytes.Clone(good), make([]byte, BytesMax)...), ErrTooLarge},
+		"progressive and big": {progressive(encoded(t, "jpeg", image.NewGray(image.Rect(0, 0, 2200, 2200)))), ErrTooLarge},
+	} {
+		if _, err := Make(c.given); err != c.want {
+			t.Errorf("%s: %v, want %v", what, err, c.want)
+		}
+	}
+}
+
+// progressive has a JPEG say that it is.
+func progressive(b []byte) []byte {
+	b[bytes.Index(b, []byte{0xff, 0xc0})+1] = 0xc2
+	return b
+}
+
+func FuzzMake(f *testing.F) {
+	f.Add(bomb(3, 3))
+	f.Add(withExif([]byte("\xff\xd8\xff\xd9"), 6))
+	f.Add([]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"))
+	f.Fuzz(func(t *testing.T, given []byte) {
+		made, err := Make(given)
+		if (err == nil) != wire.ValidPicture(made) {
+			t.Errorf("%d bytes, %v", len(made), err)
+		}
+	})
+}
