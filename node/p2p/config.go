@@ -45,6 +45,9 @@ type Config struct {
 	Conns *atomic.Uint64
 	// Ledger records every address that is dialled, and why. Nil means one of its own.
 	Ledger *egress.Ledger
+	// Files serves a stream that a contact has opened for a file, and returns when it is
+	// done with it: Close waits for that, and ends the stream. Nil means that no files go.
+	Files func(*FileStream)
 	// Log gets lifecycle lines without keys or addresses. Nil discards them.
 	Log *slog.Logger
 

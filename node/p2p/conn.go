@@ -326,6 +326,9 @@ func (c *conn) readBatch(in *bufio.Reader) (frames []Frame, code Code) {
 		if err != nil && !errors.Is(err, wire.ErrFrameUnknown) { // the core judges types that are new
 			return frames, CodeMalformed
 		}
+		if kind.OnFileStream() {
+			return frames, CodeMalformed
+		}
 		if !c.afford(len(header) + length) {
 			return frames, CodeLimit
 		}

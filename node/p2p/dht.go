@@ -16,7 +16,6 @@ import (
 	"github.com/ipfs/boxo/ipns"
 	"github.com/ipfs/boxo/path"
 	golog "github.com/ipfs/go-log/v2"
-	"github.com/libp2p/go-libp2p"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
@@ -25,11 +24,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -42,7 +38,7 @@ var ErrBootstrap = errors.New("p2p: not a server of a DHT")
 // come from any goroutine; their contexts must have deadlines.
 type DHT struct {
 	servers []peer.AddrInfo
-	near    bool // a server of the list is no global address: others may be near, too
+	near    bool // the servers of the list are no global addresses: others may be near, too
 	lan     bool // no global address is dialled
 	ledger  *egress.Ledger
 }
@@ -80,7 +76,11 @@ func NewDHT(c DHTConfig) (*DHT, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: neither TCP nor QUIC on an IP address", ErrBootstrap)
 		}
-		d.near = d.near || !rendezvous.Public(a)
+		near := !rendezvous.Public(a)
+		if len(d.servers) > 0 && near != d.near { // the global ones would have us dial addresses nearby
+			return nil, fmt.Errorf("%w: servers nearby and on the internet", ErrBootstrap)
+		}
+		d.near = near
 		d.servers = append(d.servers, *info)
 	}
 	return d, nil
@@ -159,7 +159,12 @@ func (d *DHT) as(ctx context.Context, why egress.Reason, do func(context.Context
 	if why.Rung == "" {
 		return CodeNoReason
 	}
-	h, err := d.newHost(why)
+	socks, err := newSockets(nil)
+	if err != nil {
+		return CodeUnreachable
+	}
+	defer socks.leave()
+	h, err := d.newHost(why, socks)
 	if err != nil {
 		return CodeUnreachable
 	}
@@ -218,7 +223,7 @@ func (d *DHT) enter(ctx context.Context, h host.Host, table *dht.IpfsDHT) bool {
 
 // newHost makes a host that nobody has met before. What is said of newLibp2p holds for it,
 // too; beside that it takes no connection, and TLS, since servers are others' programs.
-func (d *DHT) newHost(why egress.Reason) (host.Host, error) {
+func (d *DHT) newHost(why egress.Reason, socks *sockets) (host.Host, error) {
 	silenceLibp2p()
 	golog.SetupLogging(golog.Config{Level: golog.LevelFatal}) // it would write peer IDs to stderr
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
@@ -233,15 +238,13 @@ func (d *DHT) newHost(why egress.Reason) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return libp2p.New(
-		libp2p.Identity(key), libp2p.UserAgent(agentName), libp2p.NoListenAddrs, libp2p.AddrsFactory(noAddresses),
-		libp2p.Security(noise.ID, noise.New), libp2p.Security(libp2ptls.ID, libp2ptls.New),
-		libp2p.Transport(quic.NewTransport), libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
-		libp2p.ConnectionManager(connmgr.NullConnMgr{}), libp2p.ConnectionGater(&dhtGater{dht: d, why: why}),
-		libp2p.MultiaddrResolver(noNames{}), libp2p.ForceReachabilityPrivate(), libp2p.DisableRelay(),
-		libp2p.DisableIdentifyAddressDiscovery(), libp2p.DisableMetrics(), libp2p.Ping(false),
-		libp2p.ResourceManager(resources),
-	)
+	peers, err := pstoremem.NewPeerstore()
+	if err != nil {
+		return nil, errors.Join(err, resources.Close())
+	}
+	return parts{
+		key: key, peers: peers, gater: &dhtGater{dht: d, why: why}, resources: resources, sockets: socks.quic, tcp: true, tls: true,
+	}.assemble()
 }
 
 // dhtGater lets a host of the DHT dial what servers name, on the internet only unless

@@ -1,12 +1,31 @@
 package p2p
 
 import (
+	"errors"
 	"testing"
 
 	"pabal/node/egress"
 
 	ma "github.com/multiformats/go-multiaddr"
 )
+
+// TestDHTServersAreOfOnePlace refuses a list of servers nearby and on the internet: these
+// would have us dial addresses nearby.
+func TestDHTServersAreOfOnePlace(t *testing.T) {
+	const id = "/p2p/12D3KooWSHj3RRbBjD15g6wekV8y3mm57Pobmps2g2WJm6F67Lay"
+	near, global := "/ip4/192.168.1.2/tcp/4001"+id, "/ip4/104.131.131.82/tcp/4001"+id
+	for _, c := range []struct {
+		servers []string
+		refused bool
+	}{
+		{[]string{near, near}, false}, {[]string{global, global}, false},
+		{[]string{near, global}, true}, {[]string{global, near}, true},
+	} {
+		if _, err := NewDHT(DHTConfig{Servers: c.servers}); errors.Is(err, ErrBootstrap) != c.refused {
+			t.Errorf("%v: %v", c.servers, err)
+		}
+	}
+}
 
 // TestDHTDialsTheInternetOnly has servers of a public DHT name addresses nearby: these are
 // not dialled. Names and circuits are not, either.

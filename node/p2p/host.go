@@ -48,6 +48,7 @@ type Host struct {
 	queued  atomic.Int64  // bytes in all send queues
 	waiting atomic.Int64  // dials not finished
 
+	serveFile  func(*FileStream) // nil: files are not served
 	strangers  *strangers
 	interfaces func() ([]netip.Prefix, error)
 	lifetime   time.Duration // of strangers
@@ -74,7 +75,7 @@ func Open(c Config) (*Host, error) {
 		return nil, fmt.Errorf("transport key: %w", err)
 	}
 	h := &Host{
-		key: c.Seed.Public(), log: c.Log, ids: c.Conns, interfaces: c.interfaces, clocks: c.clocks, lifetime: cmp.Or(c.lifetime, strangerLifetime),
+		key: c.Seed.Public(), log: c.Log, ids: c.Conns, interfaces: c.interfaces, clocks: c.clocks, serveFile: c.Files, lifetime: cmp.Or(c.lifetime, strangerLifetime),
 		events: make(chan Event, eventsQueued), closing: make(chan struct{}), dialing: make(chan struct{}, dialsRunning),
 		strangers: &strangers{byNetwork: map[netip.Prefix]int{}},
 		links:     map[network.Conn]*link{}, conns: map[uint64]*conn{},
@@ -102,6 +103,7 @@ func Open(c Config) (*Host, error) {
 	h.swarm.Notify(&network.NotifyBundle{ConnectedF: h.connected, DisconnectedF: h.disconnected})
 	h.libp2p.SetStreamHandler(messageProtocol, h.accept)
 	h.libp2p.SetStreamHandler(livenessProtocol, h.answerPings)
+	h.libp2p.SetStreamHandler(fileProtocol, h.acceptFile)
 	if err := h.start(c, key, ports, optional); err != nil {
 		h.Close()
 		return nil, err

@@ -26,6 +26,11 @@ const (
 	// writeStall is how long one write may wait for the other side to read.
 	writeStall = 20 * time.Second
 
+	// fileBufferBytes is the read buffer of a file stream, filePieceBytes how much of a chunk
+	// goes into one write.
+	fileBufferBytes = 64 << 10
+	filePieceBytes  = 64 << 10
+
 	// strangerLifetime is the age at which an inbound connection ends that was
 	// not authenticated: always exactly this, whatever was said on it.
 	strangerLifetime = 5 * time.Second
@@ -126,12 +131,22 @@ const (
 	connsRateKept    = time.Minute // how long an address that has its whole burst again is remembered
 	protocolPeerMax  = 8           // streams of one of our protocols with one peer, half of them either way
 	livenessBytesMax = 1 << 20     // that libp2p buffers for these of one peer
-	streamsPeerMax   = 24 + circuitsPerPeerMax
+	streamsPeerMax   = 32 + circuitsPerPeerMax
 	streamsMax       = 2048
 	memoryBytesMax   = 192 << 20
 	memoryPeerMax    = 32 << 20
 	descriptorsMax   = 512
 	peerAddressesMax = dialAddressesMax
-	addressesMax     = 4096
-	transientMax     = 96
+
+	// What libp2p answers itself, in all and with one peer.
+	identifyStreamsMax = 256
+	identifyPeerMax    = 32
+	identifyMemoryMax  = 8 << 20
+	relayStreamsMax    = 640
+	relayPeerMax       = 64
+	relayMemoryMax     = 32 << 20
+
+	// The peerstore of libp2p.
+	addressesMax = 4096
+	transientMax = 96
 )

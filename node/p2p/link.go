@@ -98,6 +98,9 @@ func (h *Host) disconnected(_ network.Network, connection network.Conn) {
 		return
 	}
 	delete(h.links, connection)
+	if l.trusted && !l.relayed { // strangers get nothing that opens a router for long, and are many
+		h.gater.ledger.Ended(l.address.IP)
+	}
 	h.uncount(l)
 	if l.stop != nil {
 		close(l.stop)

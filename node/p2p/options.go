@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 
-	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -17,11 +16,10 @@ import (
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
-	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/libp2p/go-libp2p/x/rate"
 	ma "github.com/multiformats/go-multiaddr"
 )
@@ -31,6 +29,7 @@ const (
 	agentName                    = "p2p"
 	messageProtocol  protocol.ID = "/x/m/1"
 	livenessProtocol protocol.ID = "/x/p/1"
+	fileProtocol     protocol.ID = "/x/f/1"
 )
 
 // newLibp2p makes a libp2p host that does not listen yet. What every profile has
@@ -50,42 +49,18 @@ func newLibp2p(c Config, key crypto.PrivKey, gater connmgr.ConnectionGater, sock
 	if err != nil {
 		return nil, nil, err
 	}
-	options := []libp2p.Option{
-		libp2p.Identity(key),
-		libp2p.UserAgent(agentName),
-		libp2p.NoListenAddrs,
-		libp2p.AddrsFactory(noAddresses),
-		libp2p.Security(noise.ID, noise.New),
-		libp2p.Transport(quic.NewTransport),
-		libp2p.QUICReuse(func() (*quicreuse.ConnManager, error) { return sockets, nil }),
-		libp2p.Peerstore(store),
-		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
-		libp2p.ConnectionGater(gater),
-		libp2p.MultiaddrResolver(noNames{}),
-		libp2p.ForceReachabilityPrivate(),
-		libp2p.DisableRelay(),
-		libp2p.DisableIdentifyAddressDiscovery(),
-		libp2p.DisableMetrics(),
-		libp2p.Ping(false),
-		libp2p.UDPBlackHoleSuccessCounter(nil),
-		libp2p.IPv6BlackHoleSuccessCounter(nil),
-		libp2p.SwarmOpts(swarm.WithDialTimeout(dialTimeout), swarm.WithDialTimeoutLocal(dialTimeout)),
-	}
 	var resources network.ResourceManager = &network.NullResourceManager{}
 	if c.Simulation == nil {
 		if resources, err = newResources(); err != nil {
-			return nil, nil, err
+			return nil, nil, errors.Join(err, store.Close())
 		}
-		options = append(options, libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()))
 	}
-	h, err := libp2p.New(append(options, libp2p.ResourceManager(resources))...)
+	h, err := parts{key: key, peers: store, gater: gater, resources: resources, sockets: sockets, tcp: c.Simulation == nil}.assemble()
 	return h, resources, err
 }
 
 // newResources makes the resource manager: a fixed limit for everything.
 func newResources() (network.ResourceManager, error) {
-	scaling := rcmgr.DefaultLimits
-	libp2p.SetDefaultServiceLimits(&scaling)
 	limits := rcmgr.PartialLimitConfig{
 		System: rcmgr.ResourceLimits{
 			Conns: connsMax, ConnsInbound: connsInboundMax, ConnsOutbound: connsMax,
@@ -105,13 +80,15 @@ func newResources() (network.ResourceManager, error) {
 		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{
 			messageProtocol:  {Streams: protocolPeerMax, StreamsInbound: protocolPeerMax / 2, StreamsOutbound: protocolPeerMax / 2, Memory: memoryPeerMax},
 			livenessProtocol: {Streams: protocolPeerMax, StreamsInbound: protocolPeerMax / 2, StreamsOutbound: protocolPeerMax / 2, Memory: livenessBytesMax},
+			fileProtocol:     {Streams: protocolPeerMax, StreamsInbound: protocolPeerMax / 2, StreamsOutbound: protocolPeerMax / 2, Memory: memoryPeerMax},
 		},
 		Protocol: map[protocol.ID]rcmgr.ResourceLimits{
 			messageProtocol:  {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
 			livenessProtocol: {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
+			fileProtocol:     {Streams: connsMax, StreamsInbound: connsMax, StreamsOutbound: connsMax, Memory: memoryBytesMax},
 		},
 	}
-	limiter := rcmgr.NewFixedLimiter(limits.Build(scaling.Scale(memoryBytesMax, descriptorsMax)))
+	limiter := rcmgr.NewFixedLimiter(limits.Build(serviceLimits().Scale(memoryBytesMax, descriptorsMax)))
 	return rcmgr.NewResourceManager(limiter,
 		rcmgr.WithMetricsDisabled(),
 		rcmgr.WithLimitPerSubnet(
@@ -125,6 +102,31 @@ func newResources() (network.ResourceManager, error) {
 				IPv6SubnetLimits: []rate.SubnetLimit{{PrefixLength: 56, Limit: rate.Limit{RPS: connsPerSecond, Burst: connsBurst}}},
 				GracePeriod:      connsRateKept,
 			}}))
+}
+
+// serviceLimits are libp2p's limits and, within them, those of what it answers itself:
+// identify, and as a relay.
+func serviceLimits() *rcmgr.ScalingLimitConfig {
+	l := rcmgr.DefaultLimits
+	none := rcmgr.BaseLimitIncrease{}
+	l.AddServiceLimit(identify.ServiceName, serviceLimit(identifyStreamsMax, identifyMemoryMax), none)
+	l.AddServicePeerLimit(identify.ServiceName, serviceLimit(identifyPeerMax, identifyMemoryMax), none)
+	for _, id := range []protocol.ID{identify.ID, identify.IDPush} {
+		l.AddProtocolLimit(id, serviceLimit(identifyStreamsMax, identifyMemoryMax), none)
+		l.AddProtocolPeerLimit(id, serviceLimit(identifyPeerMax, identifyMemoryMax), none)
+	}
+	l.AddServiceLimit(relay.ServiceName, serviceLimit(relayStreamsMax, relayMemoryMax), none)
+	l.AddServicePeerLimit(relay.ServiceName, serviceLimit(relayPeerMax, relayMemoryMax), none)
+	for _, id := range []protocol.ID{proto.ProtoIDv2Hop, proto.ProtoIDv2Stop} {
+		l.AddProtocolLimit(id, serviceLimit(relayStreamsMax, relayMemoryMax), none)
+		l.AddProtocolPeerLimit(id, serviceLimit(relayPeerMax, relayMemoryMax), none)
+	}
+	return &l
+}
+
+// serviceLimit is a limit of streams, all of which may go one way, and of memory in bytes.
+func serviceLimit(streams int, memory int64) rcmgr.BaseLimit {
+	return rcmgr.BaseLimit{Streams: streams, StreamsInbound: streams, StreamsOutbound: streams, Memory: memory}
 }
 
 // silenceLibp2p discards what libp2p would log: peer IDs and addresses. It must

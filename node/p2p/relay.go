@@ -9,13 +9,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-libp2p/core/sec"
-	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
-	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -120,12 +116,7 @@ func (h *Host) keepReservation(conn uint64, l *link, stop <-chan struct{}) {
 // startRelaying adds circuits to a host: as one who dials and is dialled through a relay,
 // and as a relay, which serves nobody until Help and Admit say so.
 func (h *Host) startRelaying(key crypto.PrivKey) error {
-	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
-	secure, err := noise.New(noise.ID, key, muxers)
-	if err != nil {
-		return err
-	}
-	up, err := upgrader.New([]sec.SecureTransport{secure}, muxers, nil, h.libp2p.Network().ResourceManager(), h.gater)
+	up, err := parts{key: key, gater: h.gater, resources: h.libp2p.Network().ResourceManager()}.upgrader()
 	if err != nil {
 		return err
 	}

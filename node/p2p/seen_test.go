@@ -59,6 +59,14 @@ func TestSeenByWhoCame(t *testing.T) {
 			}
 			next[Closed](t, b)
 		}
+		_, atA = connectSimulated(t, b, a) // dialled by it, and for long: what went back kept the way open
+		time.Sleep(2 * unaskedAfter)
+		seen(t, a, atA)
+		next[Closed](t, b)
+		_, atA = connectSimulated(t, b, a)
+		if got := seen(t, a, atA); got.Unasked {
+			t.Errorf("right after a long connection: %+v", got)
+		}
 	})
 }
 
@@ -101,5 +109,10 @@ func TestSentTo(t *testing.T) {
 	}
 	if !l.SentTo(to.Addr(), now) || l.SentTo(to.Addr(), now.Add(1)) || l.SentTo(netip.MustParseAddr("1.2.3.5"), now) {
 		t.Error("the ledger does not know to whom was sent, and when")
+	}
+	other := netip.MustParseAddr("1.2.3.6")
+	l.Ended(other)
+	if !l.SentTo(other, now) || l.SentTo(other, now.Add(1)) {
+		t.Error("the ledger does not know that a connection has ended, and when")
 	}
 }

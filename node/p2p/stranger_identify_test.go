@@ -101,7 +101,7 @@ func TestIdentifyMessage(t *testing.T) {
 		told = append(told, fields)
 	}
 	want := map[uint64][]string{
-		fieldProtocols: {string(identify.ID), string(identify.IDPush), string(circuitProtocol), string(punchProtocol),
+		fieldProtocols: {string(identify.ID), string(identify.IDPush), string(circuitProtocol), string(fileProtocol), string(punchProtocol),
 			string(messageProtocol), string(livenessProtocol), string(relayProtocol)},
 		fieldVersion: {""},
 		fieldAgent:   {agentName},

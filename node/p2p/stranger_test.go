@@ -192,7 +192,7 @@ func TestIdentifyTellsNothing(t *testing.T) {
 	}
 	for _, p := range protocols {
 		switch p {
-		case messageProtocol, livenessProtocol, relayProtocol, circuitProtocol, punchProtocol, "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0":
+		case messageProtocol, livenessProtocol, fileProtocol, relayProtocol, circuitProtocol, punchProtocol, "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0":
 		default:
 			t.Errorf("a stranger is told of protocol %s", p)
 		}

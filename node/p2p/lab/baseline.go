@@ -164,3 +164,41 @@ func summarise(times []time.Duration) Stats {
 	}
 	return s
 }
+
+// bulkProtocol takes all that comes and answers with one byte behind its end.
+const bulkProtocol = "/lab/bulk"
+
+// Bulk measures how long n bytes take on one stream of a connection that stands, until the
+// other side says that it has all of them. Nothing is read from a disk or written to one.
+func Bulk(n int64) (time.Duration, error) {
+	dialer, listener, err := pair()
+	if err != nil {
+		return 0, err
+	}
+	defer dialer.Close()
+	defer listener.Close()
+	listener.SetStreamHandler(bulkProtocol, func(s network.Stream) {
+		io.Copy(io.Discard, s)
+		s.Write([]byte{1})
+		s.Close()
+	})
+	s, err := dialer.NewStream(context.Background(), listener.ID(), bulkProtocol)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Reset()
+	piece := make([]byte, 64<<10)
+	began := time.Now()
+	for left := n; left > 0; left -= int64(len(piece)) {
+		if _, err := s.Write(piece[:min(int64(len(piece)), left)]); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.CloseWrite(); err != nil {
+		return 0, err
+	}
+	if _, err := io.ReadFull(s, make([]byte, 1)); err != nil {
+		return 0, err
+	}
+	return time.Since(began), nil
+}
