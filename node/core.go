@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,41 +25,45 @@ type core struct {
 	events publisher
 
 	requests chan request  // queueLen; a caller waits when it is full
+	putOff   []request     // deletions for the next batches, at most queueLen
 	results  chan finished // of jobs, queueLen; a job waits when it is full
-	done     chan struct{} // closed when run has returned
+	done     chan struct{} // closed when the loop has ended
 	stepped  atomic.Int64  // Unix nanoseconds of the last commit that worked
 	readOnly atomic.Bool   // the disk is full
 	seen     atomic.Pointer[glance]
 	jobs     sync.WaitGroup // jobs under way
 	stamps   chan struct{}  // stampsMax
+	files    *files         // its methods may be called by anybody
 
 	// Owned by run.
-	lastRef    uint64                   // of inputs that somebody waits for; never used twice
-	late       map[uint64]chan<- answer // of those whose Reply comes in a later Output, by ref
-	peer       *protocol.Peer
-	machine    protocol.Config
-	host       *p2p.Host        // under the transport key of the day
-	arrivals   <-chan p2p.Event // of host; nil while there is none
-	older      *p2p.Host        // under the key before that, while connections go on there; else nil
-	remains    <-chan p2p.Event // of older
-	lost       []uint64         // conns that ended with older, of which the Peer has not heard
-	ledger     *egress.Ledger   // its methods may be called by anybody
-	local      local
-	seeking    *seeking // in a public DHT; nil = off
-	conns      *atomic.Uint64
-	open       map[uint64]*p2p.Host // conns that the Peer knows, by their hosts
-	dials      map[uint64]uint64    // by the host's number, the Peer's of dials without an answer
-	lastDial   uint64               // the host's; a Peer that is made anew begins at 1 again
-	hostDay    uint32
-	hostStays  bool                    // its key is for every day
-	lookedAt   time.Time               // for contacts without a path
-	place      protocol.NetworkChanged // as the host told last
-	anew       bool                    // the Peer was made anew, and does not know place
-	wake       *time.Timer
-	fullUntil  time.Time // a full disk is believed so long, whatever small row finds room
-	expire     time.Time // when the store is asked what is due
-	unindexed  bool
-	unscrubbed bool // what was deleted may still be found in a file: tried again at every tick
+	lastRef       uint64                   // of inputs that somebody waits for; never used twice
+	late          map[uint64]chan<- answer // of those whose Reply comes in a later Output, by ref
+	peer          *protocol.Peer
+	machine       protocol.Config
+	host          *p2p.Host        // under the transport key of the day
+	arrivals      <-chan p2p.Event // of host; nil while there is none
+	older         *p2p.Host        // under the key before that, while connections go on there; else nil
+	remains       <-chan p2p.Event // of older
+	lost          []uint64         // conns that ended with older, of which the Peer has not heard
+	ledger        *egress.Ledger   // its methods may be called by anybody
+	local         local
+	seeking       *seeking // in a public DHT; nil = off
+	conns         *atomic.Uint64
+	open          map[uint64]*p2p.Host // conns that the Peer knows, by their hosts
+	dials         map[uint64]uint64    // by the host's number, the Peer's of dials without an answer
+	lastDial      uint64               // the host's; a Peer that is made anew begins at 1 again
+	hostDay       uint32
+	hostStays     bool                    // its key is for every day
+	lookedAt      time.Time               // for contacts without a path
+	lookAgain     time.Time               // zero: what was seen then is still so
+	place         protocol.NetworkChanged // as the host told last
+	anew          bool                    // the Peer was made anew, and does not know place
+	wake          *time.Timer
+	fullUntil     time.Time // a full disk is believed so long, whatever small row finds room
+	expire        time.Time // when the store is asked what is due
+	unindexed     bool
+	rotationAsked time.Time // when it was looked whether the key is old
+	unscrubbed    bool      // what was deleted may still be found in a file: tried again at every tick
 }
 
 // publisher is told what happened; package httpd's server is one.
@@ -90,6 +95,8 @@ type answer struct {
 // batch is what one commit covers.
 type batch struct {
 	inputs, frames int
+	deletions      int // of requests and timers: at most store.DeleteBatchMax
+	textsGone      int // by contacts: no more input is taken behind store.DeleteBatchMax
 	out            protocol.Output
 	rows           []store.Row
 	asked          []pending
@@ -108,6 +115,7 @@ func newCore(config *Config, st *store.Store, peer *protocol.Peer, machine proto
 		ledger: egress.New(nil), conns: new(atomic.Uint64), open: make(map[uint64]*p2p.Host), dials: make(map[uint64]uint64), unindexed: true,
 		late: make(map[uint64]chan<- answer),
 	}
+	c.files = newFiles(c)
 	c.stepped.Store(c.config.now().UnixNano())
 	c.look()
 	if err := c.openDHT(); err != nil {
@@ -135,13 +143,15 @@ func (c *core) begin(ctx context.Context) error {
 // run is the loop. It returns when ctx ends or the store fails, with everything
 // closed but the store.
 func (c *core) run(ctx context.Context) error {
-	defer close(c.done)
 	c.wake = time.NewTimer(0)
 	defer c.wake.Stop()
 	err := c.begin(ctx)
 	if err == nil {
+		c.jobs.Go(func() { c.files.run(ctx) })
 		err = c.loop(ctx)
 	}
+	close(c.done) // what asks now waits for nobody: the jobs do, too
+	c.files.end()
 	c.leaveDHT()
 	c.jobs.Wait()
 	return errors.Join(err, c.endOlder(), c.host.Close(), c.local.lan.Close())
@@ -156,8 +166,9 @@ func (c *core) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-idle.C:
-			c.whenIdle(idle)
+			c.whenIdle(ctx, idle)
 			continue
+		case <-c.more():
 		case r := <-c.requests:
 			c.take(&b, r)
 		case f := <-c.results:
@@ -182,6 +193,16 @@ func (c *core) loop(ctx context.Context) error {
 	}
 }
 
+// more returns what is ready while deletions were put off.
+func (c *core) more() <-chan struct{} {
+	if len(c.putOff) == 0 {
+		return nil
+	}
+	ready := make(chan struct{})
+	close(ready)
+	return ready
+}
+
 // gather takes every input that waits, up to the bounds of one commit.
 func (c *core) gather(b *batch) {
 	if c.anew {
@@ -194,7 +215,12 @@ func (c *core) gather(b *batch) {
 		c.step(b, protocol.ConnClosed{Conn: protocol.ConnID(conn)})
 	}
 	c.lost = nil
-	for b.inputs < store.BatchMax && b.frames < batchFramesMax {
+	for len(c.putOff) > 0 && b.deletions < store.DeleteBatchMax {
+		r := c.putOff[0]
+		c.putOff = c.putOff[1:]
+		c.take(b, r)
+	}
+	for b.inputs < store.BatchMax && b.frames < batchFramesMax && len(c.putOff) < queueLen && b.textsGone < store.DeleteBatchMax {
 		select {
 		case r := <-c.requests:
 			c.take(b, r)
@@ -221,7 +247,22 @@ func (c *core) step(b *batch, in protocol.Input) {
 		c.log.Debug("input refused", "code", code(err))
 		return
 	}
+	if _, ok := in.(protocol.FrameReceived); ok {
+		b.textsGone += textsGone(out.Writes)
+	}
 	b.add(out)
+}
+
+// textsGone counts the writes that take a message out of the search index: each costs as much as
+// hundreds of others. An edit does not: the index follows it when nothing else is to be done.
+func textsGone(writes []protocol.Write) (n int) {
+	for _, w := range writes {
+		switch w.(type) {
+		case protocol.StubMessage, protocol.EraseMessage:
+			n++
+		}
+	}
+	return n
 }
 
 func (b *batch) add(out protocol.Output) {
@@ -263,6 +304,12 @@ func (c *core) take(b *batch, r request) {
 	case c.readOnly.Load() && !frees(r):
 		r.answer <- answer{err: store.ErrFull}
 		return
+	case deletes(r):
+		if b.deletions >= store.DeleteBatchMax { // what is sent meanwhile must not wait for all of them
+			c.putOff = append(c.putOff, r)
+			return
+		}
+		b.deletions++
 	}
 	b.inputs++
 	p := pending{request: r}
@@ -304,10 +351,22 @@ func (c *core) take(b *batch, r request) {
 // frees reports whether a request is let through on a full disk: what deletes.
 func frees(r request) bool {
 	if r.input == nil {
+		return len(r.rows) > 0 && !slices.ContainsFunc(r.rows, func(row store.Row) bool { return !freesFiles(row) })
+	}
+	switch r.input(0).(type) {
+	case protocol.DeleteMessage, protocol.DeleteForEveryone, protocol.TakeBack, protocol.RemoveContact, protocol.RevokeInvite:
+		return true
+	}
+	return false
+}
+
+// deletes reports whether a request erases a message, which costs as much as many others.
+func deletes(r request) bool {
+	if r.input == nil {
 		return false
 	}
 	switch r.input(0).(type) {
-	case protocol.DeleteMessage, protocol.TakeBack, protocol.RemoveContact, protocol.RevokeInvite:
+	case protocol.DeleteMessage, protocol.DeleteForEveryone, protocol.TakeBack:
 		return true
 	}
 	return false
@@ -331,6 +390,7 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 			c.answerLate(err)
 			return fmt.Errorf("commit: %w", err)
 		}
+		c.expireBy(b.out.Writes)
 		c.unscrubbed = !done.Scrubbed && c.store.Scrub() != nil
 		if c.unscrubbed {
 			c.log.Warn("deleted data is not scrubbed yet")
@@ -344,6 +404,7 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 	}
 	c.sends(ctx, b.out.Sends)
 	c.publish(b.out.Events)
+	c.files.noticed(b)
 	b.answer(nil)
 	c.replies(b.out.Replies)
 	for _, j := range b.out.Jobs {
@@ -465,11 +526,16 @@ func (c *core) nextWake(now, core time.Time) time.Time {
 	if c.expire.Before(next) {
 		next = c.expire
 	}
+	if !c.lookAgain.IsZero() && c.lookAgain.Before(next) {
+		next = c.lookAgain
+	}
 	return next
 }
 
-// whenIdle uses a pause to index for search, a step at a time.
-func (c *core) whenIdle(idle *time.Timer) {
+// whenIdle uses a pause for a new key, whatever there is to index, and to index for search, a
+// step at a time.
+func (c *core) whenIdle(ctx context.Context, idle *time.Timer) {
+	c.rotateIfDue(ctx)
 	indexed, err := c.store.IndexStep(store.IndexStepMax)
 	switch {
 	case err != nil:

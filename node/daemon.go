@@ -18,7 +18,7 @@ var _ httpd.Daemon = (*Node)(nil)
 // State returns what the daemon can do now.
 func (n *Node) State() httpd.State {
 	n.mu.Lock()
-	s := httpd.State{State: n.state, Since: n.since}
+	s := httpd.State{State: n.state, Since: n.since, Screen: n.screen}
 	c := n.core
 	n.mu.Unlock()
 	s.Network.Reachability = api.ReachabilityOffline
@@ -31,7 +31,10 @@ func (n *Node) State() httpd.State {
 			s.State = api.StateReadOnly
 		}
 	}
-	if _, keyfile, err := n.profile.Exists(); err == nil && keyfile {
+	if s.Screen { // what follows tells of contacts
+		return s
+	}
+	if c.store.Keyfile() {
 		s.Warnings = append(s.Warnings, api.Warning{Code: api.WarningNoPassphrase})
 	}
 	seen := c.seen.Load()
@@ -47,27 +50,100 @@ func (n *Node) State() httpd.State {
 	return s
 }
 
-// Unlock opens a locked profile.
+// Unlock opens a locked profile, or the screen in front of one that runs.
 func (n *Node) Unlock(_ context.Context, passphrase []byte) error {
 	n.change.Lock()
 	defer n.change.Unlock()
 	defer clear(passphrase)
 	_, keyfile, err := n.profile.Exists()
+	c, screen := n.behind()
 	switch {
 	case err != nil:
 		return err
-	case n.running() != nil:
+	case c != nil && !screen:
 		return nil
-	case keyfile && passphrase != nil:
-		return api.NewProblem(api.CodeBadPassphrase)
-	case !keyfile && passphrase == nil:
+	case !keyfile && passphrase == nil: // beside a keyfile one may open the other profile
 		return api.NewProblem(api.CodePassphraseRequired)
 	}
-	err = n.unlock(passphrase)
+	if c != nil {
+		err = n.unlockScreen(c, passphrase)
+	} else {
+		err = n.unlock(passphrase)
+	}
 	if errors.Is(err, store.ErrBadPassphrase) {
 		return api.NewProblem(api.CodeBadPassphrase)
 	}
 	return err
+}
+
+// unlockScreen lets whoever opens the profile at what runs behind the screen; what opens the
+// other one opens that.
+func (n *Node) unlockScreen(c *core, passphrase []byte) error {
+	err := c.store.Verify(store.Unlock{Passphrase: passphrase})
+	if passphrase != nil {
+		debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
+	}
+	if err == nil {
+		n.set(api.StateReady)
+	}
+	if store.OpensElsewhere(err) {
+		return n.openOther(passphrase)
+	}
+	return err
+}
+
+// Verify tells the passphrase of what is open from any other, also from one that opens a decoy
+// of it or the profile behind it.
+func (n *Node) Verify(_ context.Context, passphrase []byte) error {
+	n.change.Lock()
+	defer n.change.Unlock()
+	defer clear(passphrase)
+	defer debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
+	c := n.running()
+	if c == nil {
+		return api.NewProblem(api.CodeLocked)
+	}
+	err := c.store.Verify(store.Unlock{Passphrase: passphrase})
+	if errors.Is(err, store.ErrBadPassphrase) {
+		return api.NewProblem(api.CodeBadPassphrase)
+	}
+	return err
+}
+
+// LockScreen closes the API in front of a core that runs on, and then has that one say that
+// nobody is here.
+func (n *Node) LockScreen(ctx context.Context) error {
+	c, err := n.closeScreen()
+	if c == nil || err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, goneMax)
+	defer cancel()
+	gone := request{
+		input:  func(ref uint64) protocol.Input { return protocol.SetPresence{Ref: ref} },
+		answer: make(chan answer, 1), // which nobody awaits
+	}
+	select {
+	case c.requests <- gone:
+	case <-c.done:
+	case <-ctx.Done(): // the presence ends by itself
+	}
+	return nil
+}
+
+// closeScreen returns the core whose screen it locked, or nil if that was locked.
+func (n *Node) closeScreen() (*core, error) {
+	n.change.Lock()
+	defer n.change.Unlock()
+	c, screen := n.behind()
+	switch {
+	case c == nil:
+		return nil, api.NewProblem(api.CodeLocked)
+	case screen:
+		return nil, nil
+	}
+	n.enter(api.StateLocked, true)
+	return c, nil
 }
 
 // Lock closes the network and the store: the keys are erased from memory.
@@ -77,6 +153,19 @@ func (n *Node) Lock(context.Context) error {
 	err := n.closeCore()
 	n.set(api.StateLocked)
 	debug.FreeOSMemory() // and with it much of what the keys and texts were in
+	return err
+}
+
+// Wipe destroys the profile, the keys first, and ends the daemon.
+func (n *Node) Wipe(context.Context) error {
+	keys := n.profile.DestroyKeys() // before an unlock that is under way has ended
+	n.change.Lock()
+	defer n.change.Unlock()
+	defer n.stop()
+	err := n.closeCore()   // and with it the keys in memory
+	n.set(api.StateLocked) // an open page hears that there is nothing to show any more, before nobody answers
+	err = errors.Join(keys, err, n.profile.Wipe())
+	n.set(api.StateStopping)
 	return err
 }
 
@@ -129,6 +218,11 @@ func (n *Node) ask(ctx context.Context, r request) (any, error) {
 	if c == nil {
 		return nil, api.NewProblem(api.CodeLocked)
 	}
+	return c.ask(ctx, r)
+}
+
+// ask hands a request to the loop and waits for what becomes of it.
+func (c *core) ask(ctx context.Context, r request) (any, error) {
 	reply := make(chan answer, 1)
 	r.answer = reply
 	select {

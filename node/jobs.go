@@ -112,30 +112,24 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 	return nil, errors.New("a job of an unknown kind")
 }
 
-// fetchSequences reads which of our messages first..last there still are, page
-// by page.
+// fetchSequences reads which of our messages and operations first..last there still are,
+// page by page.
 func (c *core) fetchSequences(j protocol.FetchSequences) (protocol.Input, error) {
 	fetched := protocol.SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last}
 	for next := j.First; next <= j.Last; {
-		var page []store.Message
+		var page []protocol.Waiting
 		err := c.store.View(func(v *store.View) (err error) {
-			page, err = v.OwnMessages(j.Conversation, next, j.Last)
+			page, err = v.Sequences(j.Conversation, next, j.Last)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range page {
-			if m.State == "" {
-				fetched.Messages = append(fetched.Messages, protocol.Waiting{
-					ID: m.ID, Conversation: j.Conversation, Sequence: m.Sequence, SizeBytes: len(m.Content),
-				})
-			}
-			next = m.Sequence + 1
-		}
+		fetched.Messages = append(fetched.Messages, page...)
 		if len(page) < store.PageMax {
 			break
 		}
+		next = page[len(page)-1].Sequence + 1
 	}
 	return fetched, nil
 }
@@ -154,23 +148,24 @@ func (c *core) tick(b *batch) {
 	if now.Before(c.expire) {
 		return
 	}
-	due, next, err := dueMessages(c.store, now)
+	due, next, err := dueMessages(c.store, now, store.DeleteBatchMax)
 	if err != nil {
 		c.log.Warn("due messages not read", "error", err)
 		return
 	}
 	c.expire = next
+	b.deletions += len(due)
 	for _, m := range due {
 		c.step(b, m)
 	}
 }
 
-// dueMessages returns the next messages whose timers ran out and when to look
+// dueMessages returns the next messages, at most limit, whose timers ran out and when to look
 // again.
-func dueMessages(st *store.Store, now time.Time) (due []protocol.DeleteMessage, next time.Time, err error) {
+func dueMessages(st *store.Store, now time.Time, limit int) (due []protocol.DeleteMessage, next time.Time, err error) {
 	next = now.Add(expiryEvery)
 	err = st.View(func(v *store.View) (err error) {
-		if due, err = v.Due(now.UnixMilli(), store.DeleteBatchMax); err != nil {
+		if due, err = v.Due(now.UnixMilli(), limit); err != nil {
 			return err
 		}
 		at, err := v.NextExpiry()
@@ -236,4 +231,21 @@ func (c *core) keptPort() uint16 {
 		return 0
 	}
 	return uint16(port)
+}
+
+// expireBy has the store asked what is due no later than the first of the timers that writes
+// start.
+func (c *core) expireBy(writes []protocol.Write) {
+	for _, w := range writes {
+		var at int64
+		switch w := w.(type) {
+		case protocol.PutMessage:
+			at = w.ExpiresAt
+		case protocol.SetMessageExpiry:
+			at = w.ExpiresAt
+		}
+		if at != 0 && time.UnixMilli(at).Before(c.expire) {
+			c.expire = time.UnixMilli(at)
+		}
+	}
 }

@@ -165,3 +165,210 @@ func TestFullDiskIsTriedAgainSoon(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletionsLeaveRoom asks for many deletions at once, and for a message behind them: it is
+// committed with the first of them, and every batch deletes as much as it may.
+func TestDeletionsLeaveRoom(t *testing.T) {
+	c := newTestCore(t, "127.0.0.1:0")
+	var self protocol.ConversationID
+	c.batch(t, func(b *batch) {
+		out, err := c.peer.Step(time.Now(), protocol.OpenConversation{Ref: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		self = out.Replies[0].Result.(protocol.Opened).Conversation
+		b.add(out)
+	})
+	send := func(ref uint64) protocol.Input {
+		return protocol.SendText{Ref: ref, Conversation: self, Text: "x"}
+	}
+	ask := func(input func(uint64) protocol.Input) chan answer {
+		reply := make(chan answer, 1)
+		c.requests <- request{input: input, answer: reply}
+		return reply
+	}
+	const deletions = 10
+	var ids []protocol.MessageID
+	var sent []chan answer
+	for range deletions {
+		sent = append(sent, ask(send))
+	}
+	c.batch(t, c.gather)
+	for _, reply := range sent {
+		ids = append(ids, (<-reply).result.(protocol.Sent).ID)
+	}
+	var gone []chan answer
+	for _, id := range ids {
+		gone = append(gone, ask(func(ref uint64) protocol.Input {
+			return protocol.DeleteMessage{Ref: ref, ID: id, Conversation: self}
+		}))
+	}
+	message := ask(send)
+	answered := func() (n int) {
+		for _, reply := range gone {
+			n += len(reply)
+		}
+		return n
+	}
+	for batches := 1; answered() < deletions; batches++ {
+		c.batch(t, c.gather)
+		if want := min(batches*store.DeleteBatchMax, deletions); answered() != want {
+			t.Fatalf("%d are deleted by %d batches, want %d", answered(), batches, want)
+		}
+		if len(message) == 0 {
+			t.Fatalf("the message waits for more than %d batches", batches)
+		}
+		if waits := c.more() != nil; waits != (answered() < deletions) {
+			t.Errorf("with %d of %d deleted the loop goes on: %v", answered(), deletions, waits)
+		}
+	}
+}
+
+// deleter is somebody whom a core knows, without a daemon: its frames are given to the core, and
+// it takes those of the core, in turns.
+type deleter struct {
+	t    *testing.T
+	c    *core
+	peer *protocol.Peer
+	own  []protocol.Send // to the core, which has not got them
+}
+
+const deleterConn = 77
+
+func (d *deleter) step(in protocol.Input) protocol.Output {
+	d.t.Helper()
+	out, err := d.peer.Step(time.Now(), in)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	flushed, err := d.peer.Step(time.Now(), protocol.Flush{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.own = append(append(d.own, out.Sends...), flushed.Sends...)
+	return out
+}
+
+// frames returns what waits for the core.
+func (d *deleter) frames() (frames []p2p.Frame) {
+	for _, s := range d.own {
+		if f, ok := s.(protocol.SendFrame); ok {
+			frames = append(frames, p2p.Frame{Type: f.Type, Body: f.Body})
+		}
+	}
+	d.own = nil
+	return frames
+}
+
+// talk goes on until neither side has anything to say.
+func (d *deleter) talk() {
+	d.t.Helper()
+	for frames := d.frames(); len(frames) > 0; frames = d.frames() {
+		var answers []protocol.Send
+		d.c.batch(d.t, func(b *batch) {
+			d.c.network(b, d.c.host, p2p.Received{Conn: deleterConn, Frames: frames})
+			out, err := d.c.peer.Step(time.Now(), protocol.Flush{})
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			b.add(out)
+			answers = b.out.Sends
+		})
+		for _, s := range answers {
+			if f, ok := s.(protocol.SendFrame); ok && f.Conn == deleterConn {
+				d.step(protocol.FrameReceived{Conn: deleterConn, Type: f.Type, Body: f.Body})
+			}
+		}
+	}
+}
+
+// meetDeleter has somebody follow a link of a core, on a connection that is not there.
+func meetDeleter(t *testing.T, c *core) (d *deleter, contact protocol.ContactID) {
+	t.Helper()
+	c.batch(t, func(b *batch) { c.network(b, c.host, <-c.arrivals) })
+	peer, _, err := protocol.Create(randomness{}, c.machine, time.Now(), "Jiwoo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = &deleter{t: t, c: c, peer: peer}
+	var link string
+	c.batch(t, func(b *batch) {
+		out, err := c.peer.Step(time.Now(), protocol.CreateInvite{Kind: protocol.InviteOnce})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.add(out)
+		link = out.Replies[0].Result.(protocol.InviteCreated).Link
+	})
+	contact = d.step(protocol.AddContact{Link: link}).Replies[0].Result.(protocol.Added).Contact
+	local, remote := peer.Transport(time.Now()).Public(), c.peer.Transport(time.Now()).Public()
+	for _, s := range d.own {
+		if dial, ok := s.(protocol.Dial); ok {
+			d.own = nil
+			c.batch(t, func(b *batch) {
+				c.network(b, c.host, p2p.Opened{Conn: deleterConn, Local: remote, Remote: local, Inbound: true})
+			})
+			d.step(protocol.ConnOpened{Conn: deleterConn, Local: local, Remote: remote, Dial: dial.Dial})
+			d.talk()
+			return d, contact
+		}
+	}
+	t.Fatal("the link leads nowhere")
+	return nil, contact
+}
+
+// TestDeletionsOfAContact has a contact delete many messages for everyone at once, each in frames
+// of its own, and edit many: a batch takes no more out of the search index than it may, and leaves
+// the rest to the next; edits take nothing out of it.
+func TestDeletionsOfAContact(t *testing.T) {
+	c := newTestCore(t, "127.0.0.1:0")
+	d, contact := meetDeleter(t, c)
+	const messages = 3 * store.DeleteBatchMax
+	var sent []protocol.Sent
+	for range messages {
+		sent = append(sent, d.step(protocol.SendText{Contact: contact, Text: "to be deleted"}).Replies[0].Result.(protocol.Sent))
+		d.talk()
+	}
+	arrivals := make(chan p2p.Event, messages)
+	c.arrivals = arrivals
+	batches := func(what string, step func(s protocol.Sent, sequence uint64) protocol.Input) (sizes []int) {
+		t.Helper()
+		for i, s := range sent {
+			d.step(step(s, uint64(i)+1))
+			frames := d.frames()
+			if len(frames) == 0 {
+				t.Fatalf("%s: nothing is sent", what)
+			}
+			arrivals <- p2p.Received{Conn: deleterConn, Frames: frames}
+		}
+		for len(arrivals) > 0 {
+			before := len(arrivals)
+			c.batch(t, c.gather)
+			sizes = append(sizes, before-len(arrivals))
+		}
+		return sizes
+	}
+	edits := batches("edits", func(s protocol.Sent, sequence uint64) protocol.Input {
+		return protocol.EditMessage{ID: s.ID, Conversation: s.Conversation, Direction: protocol.Out, Sequence: sequence, Text: "edited"}
+	})
+	if len(edits) != 1 || edits[0] != messages {
+		t.Errorf("edits are taken in batches of %d", edits)
+	}
+	for _, n := range batches("deletions", func(s protocol.Sent, sequence uint64) protocol.Input {
+		return protocol.DeleteForEveryone{ID: s.ID, Conversation: s.Conversation, Position: s.Position, Sequence: sequence, Direction: protocol.Out}
+	}) {
+		if n != store.DeleteBatchMax {
+			t.Errorf("a batch has %d deletions, want %d", n, store.DeleteBatchMax)
+		}
+	}
+	err := c.store.View(func(v *store.View) error {
+		found, err := v.Search(store.SearchQuery{Text: "edited"})
+		if n := len(found.Messages); n > 0 {
+			t.Errorf("%d messages are still there", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -21,7 +21,7 @@ func (c *core) openHost(after *p2p.Host) error {
 	now := c.config.now()
 	listen, fixed := c.listen()
 	config := p2p.Config{
-		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, After: after,
+		Profile: c.config.place(), Seed: c.peer.Transport(now), Listen: listen, After: after, Files: c.files.serve,
 		Conns: c.conns, Log: c.log, Ledger: c.ledger, Simulation: c.config.simulation,
 	}
 	host, err := p2p.Open(config)
@@ -43,7 +43,7 @@ func (c *core) rotate(b *batch) {
 	switch {
 	case c.arrivals == nil:
 		c.restart(b)
-	case c.hostStays || c.peer.KeyDay(now) == c.hostDay:
+	case c.hostStays || c.peer.KeyDay(now) == c.hostDay && !c.peer.KeepsTransport():
 	case c.peer.Transport(now).Public() == c.host.Key(): // it stays from now on
 		c.hostDay, c.hostStays = c.peer.KeyDay(now), c.peer.KeepsTransport()
 	default:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -22,6 +24,8 @@ type Node struct {
 	server  *httpd.Server
 	stop    context.CancelFunc
 	ctx     context.Context // of Run: what Setup and Unlock start lives as long
+	tasks   tasks
+	hush    hush
 
 	// change is held while the profile is set up, unlocked, locked or stopped:
 	// one change at a time.
@@ -30,10 +34,16 @@ type Node struct {
 	mu     sync.Mutex // guards what follows
 	state  api.State
 	since  time.Time
-	core   *core // nil unless unlocked
+	core   *core // nil if the keys are not in memory
+	screen bool  // the core runs, and nobody is let at it
 	cancel context.CancelFunc
 	ended  chan error // of the core's run; capacity 1
 	failed chan error // capacity 1: an error that ends the daemon
+
+	// working is the context of tasks on the core; rest ends them. Like core, they change
+	// with each unlock.
+	working context.Context
+	rest    context.CancelFunc
 }
 
 // Run serves a profile until ctx ends, shutdown is asked for, or the store
@@ -57,7 +67,9 @@ func New(config Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Node{config: config, profile: profile, state: api.StateStarting, since: time.Now(), failed: make(chan error, 1)}, nil
+	n := &Node{config: config, profile: profile, state: api.StateStarting, since: time.Now(), failed: make(chan error, 1)}
+	n.config.Log = slog.New(hushHandler{config.Log.Handler(), &n.hush})
+	return n, nil
 }
 
 // Run serves the profile; see the function [Run]. It may be called once.
@@ -74,6 +86,7 @@ func (n *Node) serve(ctx context.Context) error {
 	server, err := httpd.New(httpd.Config{
 		RuntimeDir: n.config.RuntimeDir, Profile: n.config.Profile,
 		Version: n.config.Version, Commit: n.config.Commit, Log: n.config.Log,
+		Web: httpd.UI(),
 	}, n)
 	if err != nil {
 		return err
@@ -127,22 +140,38 @@ func (n *Node) begin() error {
 	return nil
 }
 
-func (n *Node) set(s api.State) {
+// stateLine is what the log says when the state changes.
+const stateLine = "state"
+
+func (n *Node) set(s api.State) { n.enter(s, false) }
+
+// enter has the profile in a state from now on; screen says of a locked one that its core
+// runs on.
+func (n *Node) enter(s api.State, screen bool) {
 	n.mu.Lock()
-	n.state, n.since = s, time.Now()
+	n.state, n.since, n.screen = s, time.Now(), screen
 	server := n.server
 	n.mu.Unlock()
-	n.config.Log.Info("state", "state", string(s))
+	n.config.Log.Info(stateLine, "state", string(s), "screen", screen)
 	if server != nil {
 		server.Notify()
 	}
 }
 
-// running returns the core, or nil unless the profile is unlocked.
+// running returns the core for those who ask from outside, or nil unless the profile is
+// unlocked.
 func (n *Node) running() *core {
+	if c, screen := n.behind(); !screen {
+		return c
+	}
+	return nil
+}
+
+// behind returns the core, and whether the screen is locked in front of it.
+func (n *Node) behind() (c *core, screen bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.core
+	return n.core, n.screen
 }
 
 // Setup makes the profile and starts it.
@@ -165,6 +194,27 @@ func (n *Node) Setup(_ context.Context, in httpd.Setup) error {
 	return n.start(st, peer, machine)
 }
 
+// Restore makes the profile that is in a backup and starts it.
+func (n *Node) Restore(_ context.Context, from io.Reader, in httpd.Restore) (store.Archived, error) {
+	n.change.Lock()
+	defer n.change.Unlock()
+	defer clear(in.Archive)
+	defer clear(in.Passphrase)
+	st, done, err := n.profile.Restore(from, store.RestoreOptions{
+		Archive: in.Archive, Options: store.Options{Passphrase: in.Passphrase}, Now: n.config.now(),
+	})
+	debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
+	if err != nil {
+		return store.Archived{}, err
+	}
+	machine := peerConfig(n.config.Home)
+	peer, err := loadPeer(st, machine)
+	if err != nil {
+		return store.Archived{}, errors.Join(fmt.Errorf("%w: load: %w", store.ErrDamaged, err), st.Close())
+	}
+	return done, n.start(st, peer, machine)
+}
+
 // found makes an account, and what a new profile holds first: that account.
 func found(now time.Time, machine protocol.Config, in httpd.Setup) (*protocol.Peer, store.Batch, error) {
 	peer, out, err := protocol.Create(randomness{}, machine, now, in.DisplayName)
@@ -184,6 +234,11 @@ func found(now time.Time, machine protocol.Config, in httpd.Setup) (*protocol.Pe
 
 func (n *Node) unlock(passphrase []byte) error {
 	n.set(api.StateStarting)
+	return n.open(passphrase)
+}
+
+// open opens the profile and starts what it holds.
+func (n *Node) open(passphrase []byte) error {
 	st, err := n.profile.Open(store.Unlock{Passphrase: passphrase})
 	if passphrase != nil {
 		debug.FreeOSMemory() // what Argon2id took stays with the process otherwise
@@ -213,9 +268,11 @@ func (n *Node) start(st *store.Store, peer *protocol.Peer, machine protocol.Conf
 		return errors.Join(err, st.Close())
 	}
 	ctx, cancel := context.WithCancel(n.ctx)
+	working, rest := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	n.mu.Lock()
 	n.core, n.cancel, n.ended = c, cancel, ended
+	n.working, n.rest = working, rest
 	n.mu.Unlock()
 	go func() {
 		err := c.run(ctx)
@@ -228,26 +285,42 @@ func (n *Node) start(st *store.Store, peer *protocol.Peer, machine protocol.Conf
 	return nil
 }
 
-// closeCore ends the loop and closes the store: the keys are gone from memory.
+// closeCore ends the tasks on the core, then its loop, and closes the store: the keys are
+// gone from memory, and so are the texts that a task held.
 func (n *Node) closeCore() error {
 	n.mu.Lock()
-	c, cancel, ended := n.core, n.cancel, n.ended
+	c, cancel, ended, rest := n.core, n.cancel, n.ended, n.rest
 	n.core = nil
 	n.mu.Unlock()
 	if c == nil {
 		return nil
 	}
+	rest()
+	n.tasks.running.Wait() // while the loop runs: they tidy up
+	n.tasks.forget()
 	cancel()
 	err := <-ended
 	return errors.Join(err, c.store.Close())
 }
 
 // eraseDue deletes what fell due while the profile was locked or off, before
-// anybody can read it.
+// anybody can read it. Nobody waits for a message meanwhile: the batches are as large as
+// one may be.
 func eraseDue(st *store.Store, peer *protocol.Peer, clock func() time.Time) error {
+	var count int64
+	err := st.View(func(v *store.View) (err error) {
+		count, err = v.DueCount(clock().UnixMilli())
+		return err
+	})
+	if err == nil {
+		err = st.ExpectErasures(count)
+	}
+	if err != nil {
+		return err
+	}
 	for {
 		now := clock()
-		due, _, err := dueMessages(st, now)
+		due, _, err := dueMessages(st, now, store.BatchMax)
 		if err != nil || len(due) == 0 {
 			return err
 		}

@@ -22,13 +22,17 @@ type glance struct {
 // pathlessEvery is how often all contacts are looked at for a path.
 const pathlessEvery = 2 * time.Second
 
+// look shows what State tells. Looking at all contacts costs more than the rest: what
+// happens within pathlessEvery is seen at its end.
 func (c *core) look() {
-	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: string(c.peer.Reach(time.Now()))}
+	now := c.config.now()
+	g := glance{live: c.peer.LiveCount(), clockSuspect: c.peer.ClockSuspect(), reachability: string(c.peer.Reach(now))}
 	old := c.seen.Load()
-	if old != nil && time.Since(c.lookedAt) < pathlessEvery {
-		g.pathless = old.pathless
+	c.lookAgain = time.Time{}
+	if old != nil && now.Sub(c.lookedAt).Abs() < pathlessEvery {
+		g.pathless, c.lookAgain = old.pathless, c.lookedAt.Add(pathlessEvery)
 	} else {
-		c.lookedAt, g.pathless = time.Now(), c.peer.Pathless(time.Now())
+		c.lookedAt, g.pathless = now, c.peer.Pathless(now)
 	}
 	if old == nil || *old != g {
 		c.seen.Store(&g)
@@ -44,7 +48,7 @@ func (n *Node) Network() api.Network {
 	defer cancel()
 	seen := make(chan api.Network, 1) // filled before ask returns without an error
 	_, err := n.ask(ctx, request{glance: func(c *core) {
-		found := network(c.peer)
+		found := network(c.peer, c.config.now())
 		found.Networks, found.DHT = c.local.views(), c.seeking.view()
 		seen <- found
 	}})
@@ -63,8 +67,7 @@ func (n *Node) Egress() (egress.Seen, error) {
 	return c.ledger.Seen(), nil
 }
 
-func network(p *protocol.Peer) api.Network {
-	now := time.Now()
+func network(p *protocol.Peer, now time.Time) api.Network {
 	out := emptyNetwork()
 	out.Reachability = string(p.Reach(now))
 	for _, a := range p.Addresses() {
@@ -79,7 +82,7 @@ func network(p *protocol.Peer) api.Network {
 		out.Observed = append(out.Observed, api.ObservedAddress{Address: place(a)})
 	}
 	for _, l := range p.Live() {
-		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: pathName(l.Path), Since: api.NewTime(l.Since)})
+		out.Peers = append(out.Peers, api.NetworkPeer{ContactID: l.Contact.String(), Path: pathName(l.Path), Since: api.NewTime(l.Since), Typing: l.Writes, Here: l.Here})
 	}
 	return out
 }
@@ -130,7 +133,7 @@ func whyOf(w protocol.Why) *api.Why {
 	}
 	for i := range w.Couriers {
 		k := &w.Couriers[i]
-		state := api.CourierState{Reached: k.Reached, Holds: k.Holds}
+		state := api.TriedCourier{Reached: k.Reached, Holds: k.Holds}
 		if k.Trouble != "" {
 			state.Trouble = &k.Trouble
 		}

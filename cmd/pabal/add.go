@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"time"
@@ -42,11 +43,15 @@ func (c *cli) addCommand() *cobra.Command {
 // add sends the request and waits a little for the answer. It succeeds when the
 // request is durable, answered or not.
 func (c *cli) add(ctx context.Context, daemon *api.Client, request api.AcceptRequest, wait time.Duration) error {
+	before, err := newestEvent(ctx, daemon)
+	if err != nil {
+		return err
+	}
 	accepted, err := daemon.AcceptInvite(ctx, request)
 	if err != nil {
 		return err
 	}
-	contact, err := waitContact(ctx, daemon, accepted.ContactID, wait)
+	contact, err := waitContact(ctx, daemon, accepted.ContactID, before, wait)
 	if err != nil {
 		return err
 	}
@@ -65,21 +70,44 @@ func (c *cli) add(ctx context.Context, daemon *api.Client, request api.AcceptReq
 // errSettled ends the wait for a contact.
 var errSettled = errors.New("contact is settled")
 
-// waitContact waits until the contact is established and has a name, or failed,
-// at most for that long, and returns it as it then is.
-func waitContact(ctx context.Context, daemon *api.Client, id string, wait time.Duration) (api.Contact, error) {
+// newestEvent returns the cursor of the newest event there is.
+func newestEvent(ctx context.Context, daemon *api.Client) (cursor string, err error) {
+	var hello api.Hello
+	err = daemon.Follow(ctx, api.EventsOptions{Latest: true, Types: []string{"contact.*"}}, func(e api.Event) error {
+		return errors.Join(errSettled, json.Unmarshal(e.Data, &hello)) // hello is the first
+	})
+	if errors.Is(err, errSettled) {
+		err = nil
+	}
+	return hello.Cursor, err
+}
+
+// waitContact waits until the contact is established and has a name, or failed, at most for
+// that long, and returns it as it then is: another one if it turns out to be a contact there
+// was. The events begin behind a cursor from before it was made.
+func waitContact(ctx context.Context, daemon *api.Client, id, after string, wait time.Duration) (api.Contact, error) {
 	contact, err := daemon.Contact(ctx, id)
-	if err != nil || settled(contact) || wait <= 0 {
+	if err == nil && settled(contact) || err != nil && !isNotFound(err) || wait <= 0 {
 		return contact, err
 	}
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	options := api.EventsOptions{Latest: true, Types: []string{"contact.*"}}
-	err = daemon.Follow(waiting, options, func(api.Event) error { // hello is the first: nothing is missed
-		if contact, err = daemon.Contact(waiting, id); err != nil {
+	options := api.EventsOptions{After: after, Types: []string{"contact.*"}}
+	err = daemon.Follow(waiting, options, func(e api.Event) error {
+		if e.Type == api.EventContactRemoved {
+			var gone api.Reference
+			if err := json.Unmarshal(e.Data, &gone); err == nil && gone.ID == id && gone.Became != "" {
+				id = gone.Became
+			}
+		}
+		found, err := daemon.Contact(waiting, id)
+		switch {
+		case isNotFound(err): // the next event says what has become of it
+			return nil
+		case err != nil:
 			return err
 		}
-		if settled(contact) {
+		if contact = found; settled(contact) {
 			return errSettled
 		}
 		return nil

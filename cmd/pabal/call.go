@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pabal/cmd/pabal/speech"
+	"pabal/cmd/pabal/typescript"
 	"pabal/node/api"
 )
 
@@ -40,16 +41,31 @@ func (c *cli) apiCommand() *cobra.Command {
 	}))
 	cmd.Flags().StringVarP(&data, "data", "d", "", "")
 	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "")
-	cmd.AddCommand(c.apiOpenAPI())
+	cmd.AddCommand(c.apiOpenAPI(), c.apiTypes())
 	return withExample(cmd, `  pabal api GET /v1/status
   pabal api POST /v1/invites -d '{"note":"for Mina"}'
-  pabal api openapi > openapi.json`)
+  pabal api openapi > openapi.json
+  pabal api types > pabal.ts`)
 }
 
 func (c *cli) apiOpenAPI() *cobra.Command {
 	return c.command("openapi", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
 		b, err := daemon.OpenAPI(ctx)
 		if err != nil {
+			return err
+		}
+		_, err = c.out.Write(b)
+		return err
+	}))
+}
+
+func (c *cli) apiTypes() *cobra.Command {
+	return c.command("types", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
+		b, err := daemon.OpenAPI(ctx)
+		if err != nil {
+			return err
+		}
+		if b, err = typescript.Types(b); err != nil {
 			return err
 		}
 		_, err = c.out.Write(b)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,25 +24,62 @@ const chatLines = 20
 func (c *cli) chatCommand() *cobra.Command {
 	cmd := c.command("chat <chat>", c.exactly(1), c.remote(followForever, c.interactive))
 	cmd.ValidArgsFunction = c.completeContacts
-	cmd.AddCommand(c.chatList(), c.chatShow(), c.chatDisappear())
+	cmd.AddCommand(c.chatList(), c.chatShow(), c.chatDisappear(), c.chatMute(), c.chatArchive(), c.chatPin(), c.chatMarkUnread(), c.chatDraft(), c.chatTyping())
 	return withExample(cmd, `  pabal chat Mina
   pabal chat list`)
 }
 
 func (c *cli) chatList() *cobra.Command {
-	return c.command("list", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
-		conversations, err := allConversations(ctx, daemon)
+	var archived bool
+	cmd := c.command("list", c.exactly(0), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, _ []string) error {
+		all, err := allConversations(ctx, daemon)
 		if err != nil {
 			return err
 		}
+		conversations := slices.DeleteFunc(all, func(v api.Conversation) bool { return v.Archived != archived })
+		slices.SortStableFunc(conversations, func(a, b api.Conversation) int { return cmp.Compare(rank(a), rank(b)) })
 		return showList(c, conversations, speech.NoConversations, func(v api.Conversation) []string {
 			at, excerpt := "-", "-"
 			if v.Last != nil {
 				at, excerpt = localTime(&v.Last.At), orDash(v.Last.Excerpt)
 			}
-			return []string{v.ID, c.chatTitle(v), strconv.FormatUint(v.Unread.Count, 10), at, excerpt}
+			return []string{v.ID, c.chatTitle(v), unread(v), at, excerpt, c.chatFlags(v)}
 		})
 	}))
+	cmd.Flags().BoolVar(&archived, "archived", false, "")
+	return cmd
+}
+
+// rank has pinned conversations before the others.
+func rank(v api.Conversation) int {
+	if v.Pinned {
+		return 0
+	}
+	return 1
+}
+
+// unread is how many messages are unread, or a mark of the user's own.
+func unread(v api.Conversation) string {
+	if v.Unread.Count == 0 && v.Unread.Marked {
+		return "*"
+	}
+	return strconv.FormatUint(v.Unread.Count, 10)
+}
+
+// chatFlags says what the user set of a conversation.
+func (c *cli) chatFlags(v api.Conversation) string {
+	var set []string
+	for _, flag := range []struct {
+		on   bool
+		word speech.Key
+	}{
+		{v.Pinned, speech.FlagPinned}, {v.MutedUntil != nil, speech.FlagMuted}, {v.Archived, speech.FlagArchived}, {v.Draft != nil, speech.FlagDraft},
+	} {
+		if flag.on {
+			set = append(set, c.text(flag.word))
+		}
+	}
+	return dash(strings.Join(set, ", "))
 }
 
 // allConversations reads the list page by page, newest first.
@@ -84,8 +123,9 @@ func (c *cli) chatShow() *cobra.Command {
 			return c.table([][]string{
 				{"id", v.ID},
 				{c.text(speech.LabelName), c.chatTitle(v)},
-				{c.text(speech.LabelUnread), strconv.FormatUint(v.Unread.Count, 10)},
+				{c.text(speech.LabelUnread), unread(v)},
 				{c.text(speech.LabelTimer), disappearing(v.Disappearing)},
+				{c.text(speech.LabelFlags), c.chatFlags(v)},
 				{c.text(speech.LabelVerification), c.word("security", v.Security.State)},
 				{c.text(speech.LabelSince), localTime(&v.CreatedAt)},
 			})
@@ -145,7 +185,7 @@ func (c *cli) sendLines(ctx context.Context, daemon *api.Client, conversation st
 	for ctx.Err() == nil {
 		line, err := c.lines().ReadString('\n')
 		if text := strings.TrimRight(line, "\r\n"); text != "" {
-			if _, err := c.send(ctx, daemon, conversation, "", text, api.SendOptions{}); err != nil {
+			if _, err := c.send(ctx, daemon, conversation, "", api.MessageRequest{Text: text}, api.SendOptions{}); err != nil {
 				return err
 			}
 		}

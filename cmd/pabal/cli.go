@@ -96,11 +96,17 @@ func (c *cli) text(key speech.Key, args ...string) string {
 	return speech.Text(c.language, key, args...)
 }
 
-// say prints a sentence for the user, unless --quiet.
+// say prints a sentence for the user, unless --quiet. What peers wrote may be among
+// its arguments: none of them can do more than stand in their place.
 func (c *cli) say(key speech.Key, args ...string) {
-	if !c.flags.quiet {
-		fmt.Fprintln(c.talk, c.text(key, args...))
+	if c.flags.quiet {
+		return
 	}
+	safe := make([]string, len(args))
+	for i, arg := range args {
+		safe[i] = screen.Line(arg)
+	}
+	fmt.Fprintln(c.talk, c.text(key, safe...))
 }
 
 // print writes a line of data.
@@ -137,7 +143,7 @@ func (c *cli) complain(err error) {
 		_ = e.Encode(p) // there is nowhere left to say that standard error is gone
 		return
 	}
-	fmt.Fprintf(c.talk, "pabal: %s (%s)\n", c.sentence(err, p), p.Code)
+	fmt.Fprintf(c.talk, "pabal: %s (%s)\n", screen.Block(c.sentence(err, p)), screen.Line(string(p.Code)))
 	for _, e := range p.Errors {
 		fmt.Fprintf(c.talk, "  %s: %s\n", screen.Line(e.Pointer), screen.Line(string(e.Code)))
 	}

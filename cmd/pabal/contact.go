@@ -14,9 +14,13 @@ func (c *cli) contactCommand() *cobra.Command {
 	return c.group("contact",
 		c.contactList(), c.contactShow(), c.contactRename(),
 		c.contactVerify(), c.contactUnverify(),
+		c.contactSwitch("acknowledge", speech.KeyChangeAcknowledged, (*api.Client).AcknowledgeKeyChange),
 		c.contactSwitch("block", speech.ContactBlocked, (*api.Client).Block),
 		c.contactSwitch("unblock", speech.ContactUnblocked, (*api.Client).Unblock),
-		c.contactRemove(),
+		c.contactTold("receipts", speech.ReceiptsOn, speech.ReceiptsOff, func(on *bool) api.ContactPatch { return api.ContactPatch{ReadReceipts: on} }),
+		c.contactTold("typing", speech.TypingOn, speech.TypingOff, func(on *bool) api.ContactPatch { return api.ContactPatch{Typing: on} }),
+		c.contactTold("presence", speech.PresenceOn, speech.PresenceOff, func(on *bool) api.ContactPatch { return api.ContactPatch{Presence: on} }),
+		c.contactPicture(), c.contactRemove(),
 	)
 }
 
@@ -27,6 +31,11 @@ func (c *cli) contactList() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer func() {
+			for _, k := range contacts {
+				c.warnOfName(contactName(k), k.Warnings, contacts)
+			}
+		}()
 		return showList(c, contacts, speech.NoContacts, func(k api.Contact) []string {
 			state := c.word("contact", k.State)
 			if k.Blocked {
@@ -54,7 +63,10 @@ func (c *cli) onContact(use string, args cobra.PositionalArgs, do func(context.C
 }
 
 func (c *cli) contactShow() *cobra.Command {
-	return c.onContact("show <contact>", c.exactly(1), func(_ context.Context, _ *api.Client, k api.Contact, _ []string) error {
+	return c.onContact("show <contact>", c.exactly(1), func(ctx context.Context, daemon *api.Client, k api.Contact, _ []string) error {
+		if err := c.warnOfNames(ctx, daemon, contactName(k), k.Warnings); err != nil {
+			return err
+		}
 		return c.show(k, func() error {
 			return c.table([][]string{
 				{"id", k.ID},
@@ -63,6 +75,10 @@ func (c *cli) contactShow() *cobra.Command {
 				{c.text(speech.LabelState), c.word("contact", k.State)},
 				{c.text(speech.LabelVerification), c.word("verification", k.Verification)},
 				{c.text(speech.LabelBlocked), c.yesNo(k.Blocked)},
+				{c.text(speech.LabelReceipts), c.yesNo(k.ReadReceipts)},
+				{c.text(speech.LabelTyping), c.yesNo(k.Typing)},
+				{c.text(speech.LabelPresence), c.yesNo(k.Presence)},
+				{c.text(speech.LabelPicture), c.yesNo(k.Picture != nil)},
 				{c.text(speech.LabelConversation), orDash(k.ConversationID)},
 				{c.text(speech.LabelSince), localTime(&k.CreatedAt)},
 			})

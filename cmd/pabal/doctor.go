@@ -13,6 +13,7 @@ import (
 
 	"pabal/cmd/pabal/speech"
 	"pabal/node/api"
+	"pabal/node/surroundings"
 )
 
 // The verdicts of a check.
@@ -71,7 +72,23 @@ func (c *cli) examine(ctx context.Context, daemon *api.Client) ([]check, error) 
 		private = append(private, data)
 	}
 	checks = append(checks, checkPermissions(private))
-	return append(checks, surroundings(data)...), nil
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = ""
+	}
+	return append(checks, checkSurroundings(data, home)...), nil
+}
+
+// checkSurroundings reports what the system may keep of what we delete.
+func checkSurroundings(data, home string) (checks []check) {
+	for _, row := range surroundings.Look(data, home) {
+		k := check{Check: row.Check, Verdict: verdictOK, Code: row.Code, Detail: row.Detail}
+		if row.Warn {
+			k.Verdict = verdictWarn
+		}
+		checks = append(checks, k)
+	}
+	return checks
 }
 
 // dataDir returns where the data of the daemon's profile is, or "" if it is not

@@ -50,6 +50,7 @@ var statusExits = map[int]int{
 	http.StatusNotAcceptable:         exitUsage,
 	http.StatusConflict:              exitConflict,
 	http.StatusGone:                  exitNotFound,
+	http.StatusLengthRequired:        exitUsage,
 	http.StatusPreconditionFailed:    exitConflict,
 	http.StatusRequestEntityTooLarge: exitUsage,
 	http.StatusUnsupportedMediaType:  exitUsage,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"daemon":  startDaemon,
 			"cramped": startCramped,
 			"halt":    haltDaemon,
+			"gone":    goneDaemon,
 			"exits":   exits,
 			"keep":    keep,
 			"await":   await,
@@ -174,6 +176,17 @@ func haltDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// goneDaemon runs "gone PROFILE": the daemon ends by itself, and well.
+func goneDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone PROFILE")
+	}
+	d := daemons(ts)[args[0]]
+	if err := <-d.exited; err != nil {
+		ts.Fatalf("daemon %s: %v\n%s", args[0], err, d.talk.String())
+	}
+}
+
 // exits runs "exits CODE program args…".
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -196,10 +209,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // keep runs "keep NAME": the last standard output, which must be one line,
 // becomes the variable NAME.
 func keep(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: keep NAME")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: keep NAME [REGEXP]")
 	}
 	out := strings.TrimSuffix(ts.ReadFile("stdout"), "\n")
+	if len(args) == 2 {
+		found := regexp.MustCompile(args[1]).FindStringSubmatch(out)
+		if len(found) != 2 {
+			ts.Fatalf("standard output has no %s", args[1])
+		}
+		out = found[1]
+	}
 	if out == "" || strings.Contains(out, "\n") {
 		ts.Fatalf("standard output is not one line: %q", out)
 	}
@@ -209,16 +229,16 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 // await runs "await TEXT program args…" again and again until its output has TEXT:
 // for what no event tells.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: await TEXT program [args…]")
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] await TEXT program [args…]")
 	}
 	for end := time.Now().Add(awaitMax); ; {
 		ts.Check(ts.Exec(args[1], args[2:]...))
-		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+		if strings.Contains(ts.ReadFile("stdout"), args[0]) != neg {
 			return
 		}
 		if time.Now().After(end) {
-			ts.Fatalf("%q never came", args[0])
+			ts.Fatalf("%q never came, or never went", args[0])
 		}
 	}
 }

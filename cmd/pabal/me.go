@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) meCommand() *cobra.Command {
-	cmd := c.group("me", c.meShow(), c.meSet(), c.meFingerprint(), c.meQR())
+	cmd := c.group("me", c.meShow(), c.meSet(), c.meFingerprint(), c.meQR(), c.mePicture(), c.meHere())
 	cmd.Aliases = []string{"self"}
 	return cmd
 }
@@ -24,7 +24,7 @@ func (c *cli) meShow() *cobra.Command {
 			return err
 		}
 		return c.show(self, func() error {
-			rows := [][]string{{c.text(speech.LabelName), self.DisplayName}, {c.text(speech.LabelAccount), self.AccountID}}
+			rows := [][]string{{c.text(speech.LabelName), self.DisplayName}, {c.text(speech.LabelAccount), self.AccountID}, {c.text(speech.LabelPicture), c.yesNo(self.Picture != nil)}}
 			for _, d := range self.Devices {
 				rows = append(rows, []string{c.text(speech.LabelDevice), d.Name})
 			}

@@ -37,7 +37,7 @@ func (c *cli) networkStatus() *cobra.Command {
 				rows = append(rows, []string{c.text(speech.LabelObserved), o.Address, known})
 			}
 			for _, p := range network.Peers {
-				rows = append(rows, []string{c.text(speech.LabelLive), dash(byID[p.ContactID]), p.Path, localTime(&p.Since)})
+				rows = append(rows, []string{c.text(speech.LabelLive), dash(byID[p.ContactID]), p.Path, localTime(&p.Since), c.doing(p)})
 			}
 			for _, n := range network.Networks {
 				rows = append(rows, []string{
@@ -47,6 +47,17 @@ func (c *cli) networkStatus() *cobra.Command {
 			return c.table(rows)
 		})
 	}))
+}
+
+// doing is what a contact lets us know of what it does at the moment.
+func (c *cli) doing(p api.NetworkPeer) string {
+	switch {
+	case p.Typing:
+		return c.text(speech.Writes)
+	case p.Here:
+		return c.text(speech.IsHere)
+	}
+	return ""
 }
 
 // trustOf is how far a local network is trusted, as a word.

@@ -37,27 +37,27 @@ func (f passphraseFlags) check() error {
 // given reports whether either flag is set.
 func (f passphraseFlags) given() bool { return f.none || f.file != "" }
 
-// readPassphraseFile returns the first line of a file, without its end, or of
+// readPassphraseFile returns the first line of a file, without its end, or the next line of
 // standard input for "-".
 func (c *cli) readPassphraseFile(name string) (string, error) {
 	if name == "-" {
-		return firstLine(c.in)
+		return firstLine(c.lines())
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return "", fail(exitUsage, "passphrase_file", speech.PassphraseFileUnreadable)
 	}
 	defer f.Close()
-	return firstLine(f)
+	return firstLine(bufio.NewReader(f))
 }
 
-func firstLine(r io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, api.PassphraseBytesMax+2))
-	if err != nil {
+// firstLine reads no further than to the end of the line. A buffer holds any passphrase.
+func firstLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 		return "", fail(exitUsage, "passphrase_file", speech.PassphraseFileUnreadable)
 	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	line = bytes.TrimSuffix(line, []byte("\r"))
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	if len(line) == 0 || len(line) > api.PassphraseBytesMax {
 		return "", fail(exitUsage, "passphrase_file", speech.PassphraseFileEmpty)
 	}
@@ -99,10 +99,42 @@ func (c *cli) askPassphrase(ctx context.Context, prompt speech.Key) (string, err
 	}
 }
 
+// passphraseOnce asks for a passphrase that there is, or reads it.
+func (c *cli) passphraseOnce(ctx context.Context, file string, prompt speech.Key) (string, error) {
+	switch {
+	case file != "":
+		return c.readPassphraseFile(file)
+	case !c.terminal():
+		return "", fail(exitUsage, api.CodePassphraseRequired, speech.PassphraseFileMissing)
+	}
+	return c.askPassphrase(ctx, prompt)
+}
+
+// passphraseTwice asks twice for a passphrase that is new, or reads it.
+func (c *cli) passphraseTwice(ctx context.Context, file string, prompt speech.Key) (passphrase string, err error) {
+	switch {
+	case file != "":
+		passphrase, err = c.readPassphraseFile(file)
+	case !c.terminal():
+		return "", fail(exitUsage, api.CodePassphraseRequired, speech.PassphraseFileMissing)
+	default:
+		passphrase, err = c.askTwice(ctx, prompt)
+	}
+	if err == nil && len(passphrase) < api.PassphraseBytesMin {
+		err = fail(exitUsage, "passphrase_too_short", speech.PassphraseTooShort)
+	}
+	return passphrase, err
+}
+
 // askNewPassphrase asks twice. Nothing twice means no passphrase.
 func (c *cli) askNewPassphrase(ctx context.Context) (string, error) {
+	return c.askTwice(ctx, speech.AskNewPassphrase)
+}
+
+// askTwice asks for a passphrase until it is typed twice.
+func (c *cli) askTwice(ctx context.Context, prompt speech.Key) (string, error) {
 	for range passphraseTries {
-		first, err := c.askPassphrase(ctx, speech.AskNewPassphrase)
+		first, err := c.askPassphrase(ctx, prompt)
 		if err != nil {
 			return "", err
 		}

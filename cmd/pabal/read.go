@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type readFlags struct {
 	since  string
 	follow bool
 	mark   bool
+	ids    bool
 }
 
 func (c *cli) readCommand() *cobra.Command {
@@ -53,6 +55,7 @@ func (c *cli) readCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.since, "since", "", "")
 	cmd.Flags().BoolVarP(&flags.follow, "follow", "f", false, "")
 	cmd.Flags().BoolVar(&flags.mark, "mark", false, "")
+	cmd.Flags().BoolVar(&flags.ids, "ids", false, "")
 	cmd.ValidArgsFunction = c.completeContacts
 	return withExample(cmd, `  pabal read Mina
   pabal read Mina -n 200 --since 24h
@@ -156,7 +159,7 @@ func (r *reader) printLines(ctx context.Context, messages []api.Message) error {
 	return nil
 }
 
-// line is "time sender text".
+// line is "time sender text", with the message's id behind the time if it is wanted.
 func (r *reader) line(m api.Message) string {
 	sender := r.names[m.Sender.ContactID]
 	switch {
@@ -165,21 +168,97 @@ func (r *reader) line(m api.Message) string {
 	case sender == "":
 		sender = m.Sender.Name
 	}
-	return r.paint(dim, localTime(arrival(m))) + " " + r.paint(bold, dash(screen.Line(sender))) + " " + r.content(m)
+	id := ""
+	if r.flags.ids {
+		id = dash("") + " "
+		if m.ID != nil {
+			id = *m.ID + " "
+		}
+	}
+	return r.paint(dim, localTime(arrival(m))) + " " + id + r.paint(bold, dash(screen.Line(sender))) + " " + r.content(m) + r.reactions(m.Reactions)
 }
 
+// reactions is "[👍 ❤️ 2]" behind a message that has emojis.
+func (r *reader) reactions(list []api.Reaction) string {
+	if len(list) == 0 {
+		return ""
+	}
+	items := make([]string, len(list))
+	for i, e := range list {
+		items[i] = screen.Line(e.Emoji)
+		if e.Count > 1 {
+			items[i] += " " + strconv.Itoa(e.Count)
+		}
+	}
+	return " " + r.paint(dim, "["+strings.Join(items, " ")+"]")
+}
+
+// content is what a message says, and that it is forwarded or edited.
 func (r *reader) content(m api.Message) string {
+	said := r.said(m)
+	if m.Direction == api.DirectionIn && m.Body != nil && slices.ContainsFunc(m.Body.Mentions, func(n api.Mention) bool { return n.ContactID == api.SenderSelf }) {
+		said = r.paint(dim, r.text(speech.MentionsYou)) + " " + said
+	}
+	if m.Forwarded {
+		said = r.paint(dim, r.text(speech.ForwardedItem)) + " " + said
+	}
+	if m.Revision > 0 && m.Deleted == nil {
+		said += " " + r.paint(dim, r.text(speech.EditedItem))
+	}
+	return said
+}
+
+func (r *reader) said(m api.Message) string {
 	switch {
+	case m.Deleted != nil:
+		return r.text(speech.DeletedItem, r.word("deletion", deletionWord(m.Deleted)))
+	case len(m.Attachments) > 0:
+		items := make([]string, len(m.Attachments))
+		for i := range m.Attachments {
+			items[i] = r.fileItem(&m.Attachments[i])
+		}
+		if m.Body != nil {
+			items = append(items, screen.Line(m.Body.Text))
+		}
+		return strings.Join(items, " ")
+	case m.Body != nil && m.ReplyTo != nil:
+		return r.text(speech.ReplyItem, r.quoted(m.ReplyTo)) + " " + screen.Line(m.Body.Text)
 	case m.Body != nil:
 		return screen.Line(m.Body.Text)
 	case m.Kind == api.MessageGap:
 		return r.text(speech.GapItem, strconv.FormatUint(m.Count, 10))
 	case m.Kind == api.MessageUnsupported:
 		return r.text(speech.UnsupportedItem)
+	case m.System != nil && m.System.Code == api.SystemTimer:
+		timer, err := m.System.Timer()
+		if err != nil {
+			return r.text(speech.UnsupportedItem)
+		}
+		return r.text(speech.TimerItem, disappearing(timer))
 	case m.System != nil:
 		return r.text(speech.SystemItem, r.word("system", m.System.Code))
 	}
 	return "-"
+}
+
+// quoted is what is shown of the message that another one answers.
+func (r *reader) quoted(q *api.Quote) string {
+	switch {
+	case q.ID == nil:
+		return r.text(speech.QuoteGone)
+	case q.Excerpt == nil:
+		return "-"
+	}
+	return screen.Line(*q.Excerpt)
+}
+
+// deletionWord is what became of the deletion of a message of ours, or that its sender has
+// deleted it.
+func deletionWord(d *api.Deletion) string {
+	if d.State != nil {
+		return *d.State
+	}
+	return d.By
 }
 
 // mark marks what was printed as read.

@@ -25,6 +25,11 @@ func (c *cli) requestList() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, r := range requests {
+			if err := c.warnOfNames(ctx, daemon, r.Name, r.Warnings); err != nil {
+				return err
+			}
+		}
 		return showList(c, requests, speech.NoRequests, func(r api.Request) []string {
 			return []string{r.ID, localTime(&r.At), c.word("request", r.State), dash(r.Name), dash(r.Greeting)}
 		})

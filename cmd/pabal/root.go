@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"pabal/cmd/pabal/speech"
+	"pabal/node/api"
+)
 
 // rootCommand returns the whole tree of commands.
 func (c *cli) rootCommand() *cobra.Command {
@@ -20,11 +25,13 @@ func (c *cli) rootCommand() *cobra.Command {
 	}
 	c.globalFlags(root)
 	root.AddCommand(
-		c.runCommand(), c.statusCommand(), c.setupCommand(), c.unlockCommand(), c.lockCommand(), c.stopCommand(),
+		c.runCommand(), c.webCommand(), c.statusCommand(), c.setupCommand(), c.unlockCommand(), c.lockCommand(), c.passphraseCommand(), c.rotateCommand(), c.duressCommand(), c.wipeCommand(), c.stopCommand(),
 		c.inviteCommand(), c.addCommand(), c.requestCommand(), c.contactCommand(), c.verifyCommand(), c.courierCommand(), c.homeCommand(), c.bundleCommand(),
-		c.chatCommand(), c.sendCommand(), c.readCommand(), c.deleteCommand(), c.outboxCommand(), c.whyCommand(), c.eventsCommand(),
+		c.chatCommand(), c.sendCommand(), c.readCommand(), c.searchCommand(),
+		c.markCommand(api.MarkStar, speech.MessageStarred, speech.MessageUnstarred), c.markCommand(api.MarkPin, speech.MessagePinned, speech.MessageUnpinned),
+		c.editCommand(), c.forwardCommand(), c.deleteCommand(), c.reactCommand(), c.fileCommand(), c.outboxCommand(), c.whyCommand(), c.copiesCommand(), c.warrantCommand(), c.eventsCommand(),
 		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.apiCommand(),
-		c.doctorCommand(), c.serviceCommand(), c.completionCommand(), c.versionCommand(),
+		c.backupCommand(), c.moveCommand(), c.doctorCommand(), c.drillCommand(), c.serviceCommand(), c.uninstallCommand(), c.completionCommand(), c.versionCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand(root))

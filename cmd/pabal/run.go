@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,10 @@ import (
 
 // defaultProfile is the profile that run serves unless --profile names one.
 const defaultProfile = "default"
+
+// gcPercent is how much garbage a daemon collects at, in percent of what lives: half of Go's
+// usual, since it rests most of the time, on machines whose memory others want.
+const gcPercent = 50
 
 // homeName is what a home node is called that was not given a name.
 const homeName = "Home"
@@ -156,6 +161,9 @@ func profileState(config *node.Config) (exists, keyfile bool, err error) {
 
 // serveNode runs the node and, beside it, what there is to do when it is up.
 func (c *cli) serveNode(ctx context.Context, config node.Config, paths profile.Paths, unlockAsking bool) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	running, stop := context.WithCancel(ctx)
 	up := make(chan api.Discovery, 1) // the daemon tells once
@@ -251,6 +259,12 @@ func daemonError(err error) error {
 		return fail(exitLocked, api.CodeBadPassphrase, "problem.bad_passphrase")
 	case errors.Is(err, node.ErrPassphraseUnfit):
 		return fail(exitUsage, "passphrase_unfit", speech.ProfileHasNone)
+	case errors.Is(err, store.ErrMoved):
+		return fail(exitConflict, "profile_moved", speech.ProfileMoved)
+	case errors.Is(err, store.ErrDeparting):
+		return fail(exitConflict, "move_unfinished", speech.MoveOutUnfinished, "FILE")
+	case errors.Is(err, store.ErrArriving):
+		return fail(exitConflict, "move_unfinished", speech.MoveInUnfinished, "FILE")
 	case errors.Is(err, store.ErrDamaged):
 		return fail(exitError, api.CodeProfileDamaged, speech.ProfileDamaged, screen.Line(err.Error()))
 	case errors.Is(err, store.ErrNewer):

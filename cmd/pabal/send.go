@@ -20,25 +20,44 @@ const (
 )
 
 func (c *cli) sendCommand() *cobra.Command {
-	var wait, id string
+	var wait, id, reply, disappear string
+	var files []string
+	var withMetadata, named bool
 	cmd := c.command("send <to> [text|-]", c.between(1, 2), func(ctx context.Context, args []string) error {
 		if err := checkWait(wait); err != nil {
 			return err
 		}
-		argument := "-"
-		if len(args) == 2 {
-			argument = args[1]
-		}
-		text, err := c.messageText(argument)
+		request, err := c.messageRequest(args[1:], len(files) > 0)
 		if err != nil {
 			return err
+		}
+		if len(files) > 0 {
+			if err := c.remote(followForever, func(ctx context.Context, daemon *api.Client, _ []string) (err error) {
+				request.Files, err = c.uploads(ctx, daemon, files, withMetadata)
+				return err
+			})(ctx, nil); err != nil {
+				return err
+			}
+		}
+		request.ReplyTo = reply
+		if disappear != "" {
+			timer, err := parseDisappearing(disappear)
+			if err != nil {
+				return err
+			}
+			request.Disappearing = api.Some(timer)
 		}
 		options := api.SendOptions{Wait: wait, Timeout: waitDefault}
 		if c.flags.timeout > 0 {
 			options.Timeout = c.flags.timeout
 		}
 		return c.waiting(options, func(ctx context.Context, daemon *api.Client, _ []string) error {
-			message, err := c.sendWaiting(ctx, daemon, args[0], id, text, options)
+			if named {
+				if request.Mentions, err = mentionsTo(ctx, daemon, args[0], request.Text); err != nil {
+					return err
+				}
+			}
+			message, err := c.sendWaiting(ctx, daemon, args[0], id, request, options)
 			if err != nil {
 				return err
 			}
@@ -50,9 +69,31 @@ func (c *cli) sendCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&wait, "wait", "", "")
 	cmd.Flags().StringVar(&id, "id", "", "")
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "")
+	cmd.Flags().BoolVar(&withMetadata, "with-metadata", false, "")
+	cmd.Flags().StringVar(&reply, "reply", "", "")
+	cmd.Flags().BoolVar(&named, "mention", false, "")
+	cmd.Flags().StringVar(&disappear, "disappear", "", "")
 	cmd.ValidArgsFunction = c.completeContacts
 	return withExample(cmd, `  pabal send Mina "안녕, 반가워요 👋" --wait delivered
-  pabal send Mina - < letter.txt`)
+  pabal send Mina - < letter.txt
+  pabal send Mina "그래요" --reply ms_…
+  pabal send Mina "@Mina 봤어요?" --mention
+  pabal send Mina -f beach.jpg -f map.png "어제 바다"`)
+}
+
+// messageRequest makes a message of the rest of the arguments: the text, or a dash. With
+// files there need be none.
+func (c *cli) messageRequest(args []string, files bool) (api.MessageRequest, error) {
+	argument := "-"
+	switch {
+	case len(args) > 0:
+		argument = args[0]
+	case files:
+		return api.MessageRequest{}, nil
+	}
+	text, err := c.messageText(argument)
+	return api.MessageRequest{Text: text}, err
 }
 
 // waiting is remote with the time that waiting in the daemon takes.
@@ -94,30 +135,29 @@ func (c *cli) messageText(argument string) (string, error) {
 
 // sendWaiting sends and waits as long as o says, also longer than one request
 // may wait: the same message is then put again, which sends nothing twice.
-func (c *cli) sendWaiting(ctx context.Context, daemon *api.Client, to, id, text string, o api.SendOptions) (api.Message, error) {
+func (c *cli) sendWaiting(ctx context.Context, daemon *api.Client, to, id string, request api.MessageRequest, o api.SendOptions) (api.Message, error) {
 	end := time.Now().Add(o.Timeout)
 	one := api.SendOptions{Wait: o.Wait, Timeout: min(o.Timeout, api.WaitMax)}
-	message, err := c.send(ctx, daemon, to, id, text, one)
+	message, err := c.send(ctx, daemon, to, id, request, one)
 	for err == nil && o.Wait != "" && message.ID != nil && moving(message, o.Wait) {
 		one.Timeout = min(time.Until(end).Truncate(time.Millisecond), api.WaitMax)
 		if one.Timeout <= 0 {
 			break
 		}
-		message, err = daemon.PutMessage(ctx, message.ConversationID, *message.ID, api.MessageRequest{Text: text}, one)
+		message, err = daemon.PutMessage(ctx, message.ConversationID, *message.ID, request, one)
 	}
 	return message, err
 }
 
 // moving reports whether a message may still reach the state that is waited for.
 func moving(m api.Message, wait string) bool {
-	return m.Status != nil && m.Status.State != api.StateFailed && m.Status.State != api.StateExpired &&
+	return m.Status != nil && m.Status.State != api.StateFailed && m.Status.State != api.StateExpired && m.Status.State != api.StateDeleted &&
 		stateRank(m.Status.State) < stateRank(wait)
 }
 
-// send sends text to a conversation or contact, under a fresh id if none is
+// send sends a message to a conversation or contact, under a fresh id if none is
 // given: a repeat of the same call with --id sends nothing twice.
-func (c *cli) send(ctx context.Context, daemon *api.Client, to, id, text string, o api.SendOptions) (api.Message, error) {
-	request := api.MessageRequest{Text: text}
+func (c *cli) send(ctx context.Context, daemon *api.Client, to, id string, request api.MessageRequest, o api.SendOptions) (api.Message, error) {
 	conversation, err := sendTarget(ctx, daemon, to)
 	if err != nil {
 		return api.Message{}, err

@@ -29,9 +29,10 @@ type serviceFlags struct {
 // service is the unit of a profile and where it belongs.
 type service struct {
 	systemd
-	unit  unit
-	paths profile.Paths
-	uid   string
+	unit   unit
+	places profile.Places // where the profiles of such units lie, unless the unit says otherwise
+	paths  profile.Paths
+	uid    string
 }
 
 func (c *cli) serviceCommand() *cobra.Command {
@@ -151,6 +152,7 @@ func (c *cli) service(system string, flags *serviceFlags) (*service, error) {
 	if s.paths, err = places.Paths(name); err != nil {
 		return nil, err
 	}
+	s.places = places
 	s.unit = unit{system: !s.user, profile: s.paths.Name, home: places.Home}
 	if dir := c.getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		s.unit.dataHome = dir

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,11 +27,17 @@ func (c *cli) settingsGet() *cobra.Command {
 				return c.table([][]string{
 					{settingDisappearing, disappearing(settings.Disappearing)},
 					{settingLanguage, dash(settings.Language)},
+					{settingDeletions, settings.Deletions},
+					{settingLockIdle, lockIdle(settings.LockIdle)},
 				})
 			case args[0] == settingDisappearing:
 				return c.print(disappearing(settings.Disappearing))
 			case args[0] == settingLanguage:
 				return c.print(dash(settings.Language))
+			case args[0] == settingDeletions:
+				return c.print(settings.Deletions)
+			case args[0] == settingLockIdle:
+				return c.print(lockIdle(settings.LockIdle))
 			}
 			return fail(exitUsage, "usage", speech.NoSuchSetting)
 		})
@@ -40,7 +48,35 @@ func (c *cli) settingsGet() *cobra.Command {
 const (
 	settingDisappearing = "disappearing"
 	settingLanguage     = "language"
+	settingDeletions    = "deletions"
+	settingLockIdle     = "lock_idle_seconds"
 )
+
+// lockIdleOff is the value of the setting with which the screen is never locked by itself.
+const lockIdleOff = "off"
+
+func lockIdle(seconds int64) string {
+	if seconds == 0 {
+		return lockIdleOff
+	}
+	return shortDuration(time.Duration(seconds) * time.Second)
+}
+
+// parseLockIdle reads "off", "300", "5m" or "1h"; the daemon says what is too short.
+func parseLockIdle(s string) (*int64, error) {
+	if s == lockIdleOff {
+		return new(int64), nil
+	}
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return &seconds, nil
+	}
+	d, err := parseDuration(s)
+	if err != nil || d < api.LockIdleMin*time.Second {
+		return nil, fail(exitUsage, "usage", speech.LockIdleWrong)
+	}
+	seconds := int64(d / time.Second)
+	return &seconds, nil
+}
 
 func (c *cli) settingsSet() *cobra.Command {
 	cmd := c.command("set <setting> <value>", c.exactly(2), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, args []string) error {
@@ -58,6 +94,14 @@ func (c *cli) settingsSet() *cobra.Command {
 				language = ""
 			}
 			patch.Language = &language
+		case settingDeletions:
+			patch.Deletions = &args[1]
+		case settingLockIdle:
+			seconds, err := parseLockIdle(args[1])
+			if err != nil {
+				return err
+			}
+			patch.LockIdle = seconds
 		default:
 			return fail(exitUsage, "usage", speech.NoSuchSetting)
 		}
@@ -68,7 +112,9 @@ func (c *cli) settingsSet() *cobra.Command {
 		c.say(speech.SettingSaved)
 		return c.show(settings, func() error { return nil })
 	}))
-	cmd.ValidArgs = []string{settingDisappearing, settingLanguage}
+	cmd.ValidArgs = []string{settingDisappearing, settingLanguage, settingDeletions, settingLockIdle}
 	return withExample(cmd, `  pabal settings set disappearing 1w:read
-  pabal settings set language ko`)
+  pabal settings set language ko
+  pabal settings set deletions refuse
+  pabal settings set lock_idle_seconds 5m`)
 }

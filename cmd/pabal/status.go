@@ -27,6 +27,9 @@ func (c *cli) printStatus(s api.Status) error {
 		{c.text(speech.LabelProfile), dash(s.Profile)},
 		{c.text(speech.LabelState), c.word("daemon", string(s.State))},
 	}
+	if s.Lock != nil {
+		rows = append(rows, []string{c.text(speech.LabelLock), c.word("lock", *s.Lock)})
+	}
 	if s.State == api.StateReady || s.State == api.StateReadOnly {
 		rows = append(rows,
 			[]string{c.text(speech.LabelUnread), strconv.Itoa(s.UnreadTotal)},

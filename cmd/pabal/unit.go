@@ -16,6 +16,8 @@ const (
 	unitNameBytesMax = 255
 	// lowPortMax is the highest port that only a privileged process may listen on.
 	lowPortMax = 1023
+	// unitDescription begins the second line of every unit: by that it is known for ours.
+	unitDescription = "Description=Pabal messenger, profile "
 	// credentialName is what the unit calls the sealed passphrase.
 	credentialName = "passphrase"
 )
@@ -74,6 +76,25 @@ func unfit(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`"
 // quote writes a word of a unit.
 func quote(s string) string { return `"` + strings.ReplaceAll(s, "%", "%%") + `"` }
 
+// placeOf reads in the text of a unit where its profile lies: --home and XDG_DATA_HOME, each
+// empty if the unit does not say.
+func placeOf(text string) (home, dataHome string) {
+	for line := range strings.Lines(text) {
+		word, from := "", ""
+		switch {
+		case strings.HasPrefix(line, "ExecStart="):
+			_, from, _ = strings.Cut(line, ` --home "`)
+			word, _, _ = strings.Cut(from, `"`)
+			home = strings.ReplaceAll(word, "%%", "%")
+		case strings.HasPrefix(line, `Environment="XDG_DATA_HOME=`):
+			_, from, _ = strings.Cut(line, `XDG_DATA_HOME=`)
+			word, _, _ = strings.Cut(from, `"`)
+			dataHome = strings.ReplaceAll(word, "%%", "%")
+		}
+	}
+	return home, dataHome
+}
+
 // command is the line that starts the daemon. A profile that is not there yet waits for
 // pabal setup, a locked one for pabal unlock.
 func (u *unit) command() string {
@@ -99,7 +120,7 @@ func (u *unit) command() string {
 
 // text is the whole unit.
 func (u *unit) text() string {
-	lines := []string{"[Unit]", "Description=Pabal messenger, profile " + u.profile}
+	lines := []string{"[Unit]", unitDescription + u.profile}
 	target := "default.target"
 	if u.system {
 		target = "multi-user.target"

@@ -60,6 +60,15 @@ func TestUnitText(t *testing.T) {
 	}
 }
 
+// TestPlaceOf reads every unit again.
+func TestPlaceOf(t *testing.T) {
+	for name, u := range sampleUnits(t) {
+		if home, data := placeOf(u.text()); home != u.home || data != u.dataHome {
+			t.Errorf("%s: %q and %q, want %q and %q", name, home, data, u.home, u.dataHome)
+		}
+	}
+}
+
 func TestUnitRefuses(t *testing.T) {
 	for name, u := range map[string]*unit{
 		"a quote":          {program: `/a"b`},

@@ -73,7 +73,7 @@ func (c *cli) printWhy(w api.Why) error {
 }
 
 // courierState says how a courier of a contact stands, and what speaks against it.
-func (c *cli) courierState(k *api.CourierState) string {
+func (c *cli) courierState(k *api.TriedCourier) string {
 	var parts []string
 	if k.Holds {
 		parts = append(parts, c.text(speech.CourierHolds))

@@ -14,6 +14,10 @@ const (
 	ScopeMessagesMeta       Scope = "messages:meta" // that something came, no texts, no names
 	ScopeMessagesSend       Scope = "messages:send"
 	ScopeMessagesManage     Scope = "messages:manage" // delete
+	ScopeFilesRead          Scope = "files:read"
+	ScopeFilesWrite         Scope = "files:write" // bring, fetch and delete them
+	ScopeSearch             Scope = "search"      // finds messages and shows what it finds
+	ScopeDrafts             Scope = "drafts"
 	ScopeInvitesManage      Scope = "invites:manage"
 	ScopeEvents             Scope = "events"
 	ScopeSettingsRead       Scope = "settings:read"
@@ -31,7 +35,7 @@ const (
 func Scopes() []Scope {
 	return []Scope{
 		ScopeStatusRead, ScopeContactsRead, ScopeContactsWrite, ScopeConversationsRead, ScopeConversationsWrite,
-		ScopeMessagesRead, ScopeMessagesMeta, ScopeMessagesSend, ScopeMessagesManage, ScopeInvitesManage, ScopeEvents,
+		ScopeMessagesRead, ScopeMessagesMeta, ScopeMessagesSend, ScopeMessagesManage, ScopeFilesRead, ScopeFilesWrite, ScopeSearch, ScopeDrafts, ScopeInvitesManage, ScopeEvents,
 		ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeNetworkManage, ScopeIdentityManage, ScopeTokensManage,
 		ScopeLock, ScopeMetricsRead, ScopeOwner,
 	}
@@ -55,15 +59,16 @@ func (p Preset) Scopes() []Scope {
 	case PresetFrontend:
 		return []Scope{
 			ScopeStatusRead, ScopeContactsRead, ScopeContactsWrite, ScopeConversationsRead, ScopeConversationsWrite,
-			ScopeMessagesRead, ScopeMessagesSend, ScopeMessagesManage, ScopeInvitesManage, ScopeEvents,
+			ScopeMessagesRead, ScopeMessagesSend, ScopeMessagesManage, ScopeFilesRead, ScopeFilesWrite, ScopeSearch, ScopeDrafts, ScopeInvitesManage, ScopeEvents,
 			ScopeSettingsRead, ScopeSettingsWrite, ScopeNetworkRead, ScopeNetworkManage, ScopeLock,
 		}
 	case PresetBot:
 		return []Scope{
-			ScopeStatusRead, ScopeContactsRead, ScopeConversationsRead, ScopeMessagesRead, ScopeMessagesSend, ScopeEvents,
+			ScopeStatusRead, ScopeContactsRead, ScopeConversationsRead, ScopeMessagesRead, ScopeMessagesSend,
+			ScopeFilesRead, ScopeFilesWrite, ScopeEvents,
 		}
 	case PresetReader:
-		return []Scope{ScopeStatusRead, ScopeContactsRead, ScopeConversationsRead, ScopeMessagesRead, ScopeEvents}
+		return []Scope{ScopeStatusRead, ScopeContactsRead, ScopeConversationsRead, ScopeMessagesRead, ScopeFilesRead, ScopeSearch, ScopeEvents}
 	case PresetNotifier:
 		return []Scope{ScopeStatusRead, ScopeMessagesMeta, ScopeEvents}
 	case PresetMetrics:
@@ -133,6 +138,26 @@ type Me struct {
 	Scopes      []Scope     `json:"scopes"`
 	Constraints Constraints `json:"constraints"`
 	ExpiresAt   *Time       `json:"expires_at"`
+}
+
+// HeaderBackground marks, with any value, a call that a page makes by itself: it keeps no idle
+// screen open. Otherwise whoever writes to us often would.
+const HeaderBackground = "Pabal-Background"
+
+// HeaderConfirm carries the secret of a [Confirmation].
+const HeaderConfirm = "Pabal-Confirm"
+
+// ConfirmRequest shows that whoever sits at a session is the owner. Exactly one is set.
+type ConfirmRequest struct {
+	Passphrase string `json:"passphrase,omitempty" doc:"of the profile that is open"`
+	Code       string `json:"code,omitempty" doc:"of a login link for all scopes of the preset frontend, or its digits: only for a profile without a passphrase"`
+}
+
+// Confirmation lets a session do for a few minutes what else is left to the owner: the
+// operations that the description marks with x-confirm.
+type Confirmation struct {
+	Secret    string `json:"confirm" doc:"for the header Pabal-Confirm; shown once"`
+	ExpiresAt Time   `json:"expires_at"`
 }
 
 // ProofRequest asks the daemon to prove that it knows a token before the token

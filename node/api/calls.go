@@ -50,6 +50,28 @@ func (c *Client) Unlock(ctx context.Context, passphrase string) error {
 // Lock erases the keys from the daemon's memory and closes its network.
 func (c *Client) Lock(ctx context.Context) error { return c.post(ctx, "/v1/lock", nil, nil) }
 
+// LockScreen closes the API and the UI until Unlock; mail still comes in.
+func (c *Client) LockScreen(ctx context.Context) error {
+	return c.post(ctx, "/v1/lock", LockRequest{Screen: true}, nil)
+}
+
+// SetDuress has a second passphrase open a decoy, or none.
+func (c *Client) SetDuress(ctx context.Context, in DuressRequest) error {
+	return c.put(ctx, "/v1/duress", in, nil)
+}
+
+// ChangePassphrase changes what opens the profile, and returns the rotation that follows.
+func (c *Client) ChangePassphrase(ctx context.Context, in PassphraseRequest) (Job, error) {
+	var out Job
+	err := c.post(ctx, "/v1/self/passphrase", in, &out)
+	return out, err
+}
+
+// Wipe destroys the profile, what opens it first, and ends the daemon.
+func (c *Client) Wipe(ctx context.Context) error {
+	return c.post(ctx, "/v1/wipe", WipeRequest{Confirm: true}, nil)
+}
+
 // Shutdown makes the daemon commit what it holds and end, within 5 seconds.
 func (c *Client) Shutdown(ctx context.Context) error { return c.post(ctx, "/v1/shutdown", nil, nil) }
 
@@ -162,6 +184,28 @@ func (c *Client) UpdateSelf(ctx context.Context, in SelfPatch) (Self, error) {
 	var out Self
 	err := c.patch(ctx, "/v1/self", in, &out)
 	return out, err
+}
+
+// SetPicture makes our picture of a JPEG, PNG or GIF.
+func (c *Client) SetPicture(ctx context.Context, picture []byte) (Self, error) {
+	var out Self
+	err := c.do(ctx, RawRequest{Method: http.MethodPut, Path: "/v1/self/picture", Body: picture, Header: http.Header{"Content-Type": {PictureType}}}, nil, &out)
+	return out, err
+}
+
+// ClearPicture has us be without a picture.
+func (c *Client) ClearPicture(ctx context.Context) error {
+	return c.delete(ctx, "/v1/self/picture", nil)
+}
+
+// Picture returns our picture, a JPEG.
+func (c *Client) Picture(ctx context.Context) ([]byte, error) {
+	return fetch[[]byte](ctx, c, "/v1/self/picture", nil)
+}
+
+// PictureOf returns the picture of a contact, a JPEG.
+func (c *Client) PictureOf(ctx context.Context, contact string) ([]byte, error) {
+	return fetch[[]byte](ctx, c, "/v1/contacts/"+seg(contact)+"/picture", nil)
 }
 
 // SelfFingerprint returns the account's own fingerprint.
@@ -294,6 +338,11 @@ func (c *Client) Verification(ctx context.Context, contact string) (Verification
 	return fetch[Verification](ctx, c, "/v1/contacts/"+seg(contact)+"/verification", nil)
 }
 
+// VerificationQR returns the safety number with a contact as a QR code in SVG.
+func (c *Client) VerificationQR(ctx context.Context, contact string) ([]byte, error) {
+	return fetch[[]byte](ctx, c, "/v1/contacts/"+seg(contact)+"/verification/qr.svg", nil)
+}
+
 // Verify records that the safety numbers are equal.
 func (c *Client) Verify(ctx context.Context, contact string, in VerifyRequest) (Verification, error) {
 	var out Verification
@@ -304,6 +353,12 @@ func (c *Client) Verify(ctx context.Context, contact string, in VerifyRequest) (
 // Unverify takes a verification back.
 func (c *Client) Unverify(ctx context.Context, contact string) error {
 	return c.delete(ctx, "/v1/contacts/"+seg(contact)+"/verification", nil)
+}
+
+// AcknowledgeKeyChange has mail go on to a contact whose devices changed since it was
+// verified. It is not verified any more.
+func (c *Client) AcknowledgeKeyChange(ctx context.Context, contact string) error {
+	return c.post(ctx, "/v1/contacts/"+seg(contact)+"/key-change/acknowledge", nil, nil)
 }
 
 // Blocks lists the blocked contacts.

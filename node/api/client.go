@@ -99,7 +99,7 @@ func NewTCPClient(ctx context.Context, base, token string) (*Client, error) {
 
 func newHTTP(dial func(context.Context, string, string) (net.Conn, error)) *http.Client {
 	return &http.Client{
-		Transport: &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 16},
+		Transport: &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 16, ExpectContinueTimeout: dialTimeout},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the daemon never redirects
 		},
@@ -154,6 +154,9 @@ type RawRequest struct {
 	Query  url.Values
 	Header http.Header
 	Body   []byte // nil: none; JSON unless Header says otherwise
+	// Stream is a body that is not held in memory, of StreamSize bytes, -1: not known; nil: Body.
+	Stream     io.Reader
+	StreamSize int64
 }
 
 // Raw sends a request and returns the response whatever its status. The caller
@@ -167,9 +170,19 @@ func (c *Client) Raw(ctx context.Context, r RawRequest) (*http.Response, error) 
 	if r.Body != nil {
 		body = bytes.NewReader(r.Body)
 	}
+	if r.Stream != nil {
+		body = r.Stream
+	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("api request: %w", err)
+	}
+	if r.Stream != nil {
+		req.ContentLength = r.StreamSize
+		req.Header.Set("Expect", "100-continue") // a refusal comes before the bytes go
+		if r.StreamSize == 0 {
+			req.Body = http.NoBody
+		}
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values

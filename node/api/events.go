@@ -18,8 +18,12 @@ type Event struct {
 const (
 	EventMessageCreated      = "message.created"      // Message
 	EventMessageStatus       = "message.status"       // Message
+	EventMessageEdited       = "message.edited"       // Message
 	EventMessageDeleted      = "message.deleted"      // Reference
 	EventMessageExpired      = "message.expired"      // Reference
+	EventMessageReaction     = "message.reaction"     // Message: with its emojis as they are now
+	EventMessagePinned       = "message.pinned"       // Message: pinned or not
+	EventMessageStarred      = "message.starred"      // Message: starred or not
 	EventConversationCreated = "conversation.created" // Conversation
 	EventConversationUpdated = "conversation.updated" // Conversation
 	EventConversationRead    = "conversation.read"    // Conversation
@@ -37,15 +41,21 @@ const (
 	EventInviteSecondUse     = "invite.second_use"    // Invite
 	EventInviteExpired       = "invite.expired"       // Invite
 	EventSelfUpdated         = "self.updated"         // SelfChange
+	EventBackupMade          = "backup.made"          // nothing but that it was
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
 	EventCourierUpdated      = "courier.updated"      // Reference: see [Client.Couriers]
 	EventSecurityAlert       = "security.alert"       // Alert
+	EventFileAvailable       = "file.available"       // File
+	EventFileFailed          = "file.failed"          // File
 
-	EventPeerState   = "peer.state"   // PeerState; ephemeral
-	EventTyping      = "typing"       // Reference; ephemeral
-	EventDaemonState = "daemon.state" // DaemonState; ephemeral, also while locked
+	EventPeerState   = "peer.state"        // PeerState; ephemeral
+	EventTyping      = "typing"            // TypingState; ephemeral
+	EventPresence    = "presence"          // PresenceState; ephemeral
+	EventTransfer    = "transfer.progress" // File; ephemeral
+	EventDraft       = "draft"             // Draft, null: none any more; ephemeral
+	EventDaemonState = "daemon.state"      // DaemonState; ephemeral, also while locked
 
 	EventHello     = "hello"     // Hello; the first of every stream
 	EventHeartbeat = "heartbeat" // nothing; NDJSON only, SSE has comments
@@ -57,12 +67,14 @@ const (
 // event with body=refs.
 type Reference struct {
 	ID       string `json:"id,omitempty"`
-	Position uint64 `json:"position,omitempty" doc:"of a message"`
+	Became   string `json:"became,omitempty" doc:"of a contact that was removed because it turned out to be one there is: that one"`
+	Position uint64 `json:"position,omitempty" doc:"of a message, for which a client may know another id: the one that it chose"`
 }
 
 // SelfChange is the data of self.updated.
 type SelfChange struct {
-	DisplayName string `json:"display_name"`
+	DisplayName string  `json:"display_name"`
+	Picture     *string `json:"picture" doc:"as of the account"`
 }
 
 // Alert is the data of security.alert.

@@ -23,6 +23,9 @@ const (
 	BodyBytesMax = 1 << 20
 	// BundleBytesMax bounds a bundle file.
 	BundleBytesMax = 36 << 20
+	// FileBytesMax bounds a file, FilesPerMessageMax the files of a message.
+	FileBytesMax       = 4 << 30
+	FilesPerMessageMax = 16
 	// PassphraseBytesMin and PassphraseBytesMax bound a passphrase.
 	PassphraseBytesMin = 8
 	PassphraseBytesMax = 1024
@@ -35,10 +38,18 @@ const (
 	// ListMax and ListDefault bound a page of a list.
 	ListMax     = 200
 	ListDefault = 50
+	// SearchMax bounds a page of a search.
+	SearchMax = 50
 	// EventsMax bounds one long-poll answer.
 	EventsMax = 1000
 	// WaitMax bounds the long poll of events and timeout_ms of a send.
 	WaitMax = 60 * time.Second
+	// TypingEvery and PresenceEvery are how often it is said again that the user writes, or is
+	// here, as long as that is so.
+	TypingEvery   = 3 * time.Second
+	PresenceEvery = time.Minute
+	// PictureBytesMax bounds the picture that our own is made of.
+	PictureBytesMax = 20 << 20
 	// IdempotencyKeyBytesMax bounds the header Idempotency-Key.
 	IdempotencyKeyBytesMax = 128
 	// ConsumerNameBytesMax bounds the name of an event consumer.

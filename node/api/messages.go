@@ -1,5 +1,7 @@
 package api
 
+import "encoding/json"
+
 // Conversation is what messages are written in.
 type Conversation struct {
 	ID               string             `json:"id"`
@@ -11,6 +13,10 @@ type Conversation struct {
 	LastPosition     uint64             `json:"last_position" doc:"0: empty"`
 	Last             *LastMessage       `json:"last"`
 	Unread           Unread             `json:"unread"`
+	MutedUntil       *Time              `json:"muted_until" doc:"frontends stay quiet until then; null: not muted"`
+	Archived         bool               `json:"archived" doc:"out of the way; stays so when a message comes"`
+	Pinned           bool               `json:"pinned" doc:"before the others, in frontends"`
+	Draft            *Draft             `json:"draft" doc:"null: none, or the token may not see drafts"`
 	PeerReadPosition *uint64            `json:"peer_read_position,omitempty"`
 	Disappearing     *Disappearing      `json:"disappearing" doc:"null = never"`
 	Can              Can                `json:"can"`
@@ -34,6 +40,7 @@ type LastMessage struct {
 type Unread struct {
 	Count    uint64 `json:"count"`
 	ReadUpTo uint64 `json:"read_up_to" doc:"the position up to which all is read"`
+	Marked   bool   `json:"marked" doc:"the user marked the conversation as unread; reading ends it"`
 }
 
 // Can says what may be done in a conversation now.
@@ -55,6 +62,9 @@ type ConversationRequest struct {
 // ConversationPatch changes a conversation; absent fields stay.
 type ConversationPatch struct {
 	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
+	MutedUntil   Optional[*Time]         `json:"muted_until,omitzero" doc:"9999-12-31T23:59:59.999Z: until it is taken back by null"`
+	Archived     *bool                   `json:"archived,omitempty"`
+	Pinned       *bool                   `json:"pinned,omitempty"`
 }
 
 // ReadRequest says that the user has read up to a position.
@@ -67,23 +77,34 @@ type Message struct {
 	ID             *string       `json:"id" doc:"null of a gap"`
 	ConversationID string        `json:"conversation_id"`
 	Position       uint64        `json:"position" doc:"orders a conversation"`
-	Kind           string        `json:"kind" enum:"text,system,gap,unsupported"`
+	Kind           string        `json:"kind" enum:"text,file,system,gap,unsupported"`
 	Direction      string        `json:"direction" enum:"in,out"`
 	Sender         Sender        `json:"sender"`
 	CreatedAt      *Time         `json:"created_at" doc:"by the sender's clock"`
 	ReceivedAt     *Time         `json:"received_at" doc:"by our clock; null of our own"`
-	Body           *Body         `json:"body" doc:"null of system and gap items"`
+	Body           *Body         `json:"body" doc:"null of system, gap and deleted items; of files the caption, null without one"`
+	Attachments    []File        `json:"attachments" doc:"of kind file"`
 	Status         *MessageState `json:"status" doc:"null of a gap"`
 	Trust          string        `json:"trust" enum:"verified,unverified,changed" doc:"of the sender when it came"`
 	Disappearing   *Disappearing `json:"disappearing" doc:"this message's timer; null = never"`
 	ExpiresAt      *Time         `json:"expires_at" doc:"null: no timer is running"`
+	ReplyTo        *Quote        `json:"reply_to" doc:"what it answers; null: nothing"`
+	Reactions      []Reaction    `json:"reactions" doc:"emojis that were put on it, the oldest first"`
+	Forwarded      bool          `json:"forwarded" doc:"its sender has it from another message; nobody says from whose"`
+	Revision       uint32        `json:"revision" doc:"how often it was edited, at most 50"`
+	EditedAt       *Time         `json:"edited_at" doc:"when the text shown was written, by the sender's clock; null: it was never edited"`
+	EditUntil      *Time         `json:"edit_until" doc:"of one of ours: until when its text can be changed; null: it cannot, or not any more"`
+	Deleted        *Deletion     `json:"deleted" doc:"it was deleted for everyone: nothing of it is left but its place; else null"`
 	Count          uint64        `json:"count,omitempty" doc:"of a gap: how many are missing"`
+	Pinned         bool          `json:"pinned" doc:"by the user, for themselves"`
+	Starred        bool          `json:"starred" doc:"by the user, for themselves"`
 	System         *System       `json:"system" doc:"of a system item, for a frontend to translate"`
 }
 
 // The kinds of items.
 const (
 	MessageText        = "text"
+	MessageFile        = "file" // one or more files, with a caption or without
 	MessageSystem      = "system"
 	MessageGap         = "gap"
 	MessageUnsupported = "unsupported" // made by a newer version
@@ -93,6 +114,65 @@ const (
 const (
 	DirectionIn  = "in"
 	DirectionOut = "out"
+)
+
+// Quote is the message that another one answers, as it is now: nothing of it is kept.
+type Quote struct {
+	ID      *string `json:"id" doc:"null: it is gone, or never came"`
+	Excerpt *string `json:"excerpt" doc:"the beginning of its text; null where it has none, or may not be shown"`
+	Sender  *Sender `json:"sender" doc:"null: it is gone"`
+}
+
+// Reaction is an emoji on a message.
+type Reaction struct {
+	Emoji string `json:"emoji" doc:"one emoji"`
+	Count int    `json:"count" minimum:"1" doc:"by how many"`
+	Mine  bool   `json:"mine" doc:"by ourselves, too"`
+}
+
+// EditRequest gives a message of ours a new text.
+type EditRequest struct {
+	Text     string    `json:"text" doc:"1 to 32768 bytes of UTF-8"`
+	Mentions []Mention `json:"mentions,omitempty" nullable:"false" maxItems:"32" doc:"as of a message; those of the text before are gone"`
+}
+
+// ForwardRequest sends what a message says to others.
+type ForwardRequest struct {
+	To []string `json:"to" nullable:"false" minItems:"1" maxItems:"16" doc:"contacts, by id or by @ and a name, and conversations, by id"`
+}
+
+// ForwardMax is how many a message can be forwarded to at once.
+const ForwardMax = 16
+
+// Forwarded are the new messages, in the order of ForwardRequest.To.
+type Forwarded struct {
+	Items []Message `json:"items" nullable:"false"`
+}
+
+// MessageVersion is a text that a message had, or has.
+type MessageVersion struct {
+	Revision uint32  `json:"revision" doc:"0: as it was sent"`
+	At       Time    `json:"at" doc:"by the sender's clock"`
+	Text     *string `json:"text" doc:"null where there was none, or it may not be shown"`
+}
+
+// History is what a message said, oldest first: both sides have it as long as the message.
+type History struct {
+	Items []MessageVersion `json:"items"`
+}
+
+// Deletion says that a message was deleted for everyone. What the other side's machine
+// really does nobody can see: it has confirmed, or not.
+type Deletion struct {
+	At    Time    `json:"at"`
+	By    string  `json:"by" enum:"me,sender"`
+	State *string `json:"state" enum:"asked,confirmed,refused" doc:"of one of ours: what the other side has answered"`
+}
+
+// Who has deleted a message.
+const (
+	DeletedByMe     = "me"
+	DeletedBySender = "sender"
 )
 
 // Sender is who wrote a message.
@@ -106,8 +186,17 @@ const SenderSelf = "self"
 
 // Body is what a message says.
 type Body struct {
-	Text   string `json:"text"`
+	Text   string `json:"text" doc:"as it was typed. Frontends may draw **bold**, *italic*, ~~struck~~, code in backticks, fenced blocks, > quotes and - lists, and must fetch nothing that it names"`
 	Format string `json:"format" enum:"plain"`
+	// Mentions are in the order of the text.
+	Mentions []Mention `json:"mentions" nullable:"false" doc:"places in the text that name people; what the text says there may be any name"`
+}
+
+// Mention is a place in a text that names somebody of the conversation.
+type Mention struct {
+	ContactID string `json:"contact_id" doc:"self: the user"`
+	Start     uint32 `json:"start" doc:"in Unicode code points from the beginning of the text"`
+	Length    uint32 `json:"length" minimum:"1" doc:"in Unicode code points"`
 }
 
 // FormatPlain is the format of plain text.
@@ -116,7 +205,7 @@ const FormatPlain = "plain"
 // MessageState is how far a message has come. Each state has evidence of the
 // other side; see [Client.WhyMessage] for what it waits for.
 type MessageState struct {
-	State    string      `json:"state" enum:"queued,carried,delivered,read,expired,failed"`
+	State    string      `json:"state" enum:"queued,carried,delivered,read,expired,failed,deleted"`
 	At       *Time       `json:"at" doc:"since when; null where it is not recorded, or not any more"`
 	Carriers int         `json:"carriers" doc:"couriers that hold it"`
 	Error    *StateError `json:"error" doc:"of a failed message"`
@@ -135,12 +224,27 @@ const (
 	StateRead      = "read"
 	StateExpired   = "expired"
 	StateFailed    = "failed"
+	StateDeleted   = "deleted" // for everyone
 )
 
 // System is an item that nobody wrote.
 type System struct {
 	Code   string         `json:"code"`
 	Params map[string]any `json:"params,omitempty"`
+}
+
+// SystemTimer is the code of a system item: its sender has set the conversation's timer to
+// the parameter disappearing, a [Disappearing] or null.
+const SystemTimer = "timer_changed"
+
+// Timer returns the parameter of a SystemTimer, nil for never.
+func (s *System) Timer() (*Disappearing, error) {
+	b, err := json.Marshal(s.Params["disappearing"])
+	if err != nil {
+		return nil, err
+	}
+	var d *Disappearing
+	return d, json.Unmarshal(b, &d)
 }
 
 // MessagePage answers the list of messages: oldest first.
@@ -153,8 +257,11 @@ type MessagePage struct {
 // MessageRequest is a message to send. An absent Disappearing means the
 // conversation's timer, null means never.
 type MessageRequest struct {
-	Text         string                  `json:"text" doc:"1 to 32768 bytes of UTF-8"`
+	Text         string                  `json:"text,omitempty" doc:"1 to 32768 bytes of UTF-8; with files their caption, which may be absent"`
+	Files        []string                `json:"files,omitempty" maxItems:"16" doc:"ids of files that lie here"`
+	ReplyTo      string                  `json:"reply_to,omitempty" doc:"the id of the message of the same conversation that a text without files answers"`
 	Format       string                  `json:"format,omitempty" enum:"plain"`
+	Mentions     []Mention               `json:"mentions,omitempty" nullable:"false" maxItems:"32" doc:"in order, none over another; the text must be in NFC, so that they stay where they are"`
 	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
 }
 
@@ -172,11 +279,11 @@ type Why struct {
 	ExportedAt *Time     `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
 	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none if nothing waits for it"`
 	// Couriers are those of the contact, those first that are tried first.
-	Couriers []CourierState `json:"couriers,omitempty" doc:"of the contact, as they are tried; absent: it has told of none, or nothing waits for it"`
+	Couriers []TriedCourier `json:"couriers,omitempty" doc:"of the contact, as they are tried; absent: it has told of none, or nothing waits for it"`
 }
 
-// CourierState is how a courier of a contact stands, at which we leave mail for it.
-type CourierState struct {
+// TriedCourier is how a courier of a contact stands, at which we leave mail for it.
+type TriedCourier struct {
 	Reached bool    `json:"reached" doc:"there is a connection with it"`
 	Holds   bool    `json:"holds" doc:"it has said that it holds the message that was asked for"`
 	Trouble *string `json:"trouble" enum:"unreachable,silent,full,loses_mail" doc:"why others come before it; null: nothing speaks against it"`
@@ -221,4 +328,6 @@ type NetworkPeer struct {
 	ContactID string `json:"contact_id"`
 	Path      string `json:"path" enum:"direct,lan,relay"`
 	Since     Time   `json:"since"`
+	Typing    bool   `json:"typing" doc:"they write to us, and let us know"`
+	Here      bool   `json:"here" doc:"they are in front of a frontend, and let us know"`
 }

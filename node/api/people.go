@@ -3,6 +3,7 @@ package api
 // Self is the account of this profile.
 type Self struct {
 	DisplayName string   `json:"display_name"`
+	Picture     *string  `json:"picture" doc:"null: there is none; else another one for another picture"`
 	AccountID   string   `json:"account_id" doc:"short form of the account key, to tell profiles apart"`
 	Devices     []Device `json:"devices" doc:"read only in this version: one"`
 }
@@ -97,6 +98,8 @@ type Request struct {
 	Name      string  `json:"name" doc:"what they call themselves"`
 	Greeting  string  `json:"greeting"`
 	At        Time    `json:"at"`
+	// Warnings are about the name.
+	Warnings []Warning `json:"warnings" nullable:"false" doc:"about the name: looks_like, mixed_alphabets"`
 }
 
 // Contact is a person.
@@ -109,8 +112,14 @@ type Contact struct {
 	ConversationID *string `json:"conversation_id" doc:"null until established"`
 	Verification   string  `json:"verification" enum:"unverified,verified,changed"`
 	Blocked        bool    `json:"blocked"`
+	ReadReceipts   bool    `json:"read_receipts" doc:"they hear up to where we have read; at first they do not"`
+	Picture        *string `json:"picture" doc:"null: they have none; else another one for another picture, see GET /v1/contacts/{id}/picture"`
+	Typing         bool    `json:"typing" doc:"they see when we write to them; at first they do not"`
+	Presence       bool    `json:"presence" doc:"they see when we are here; at first they do not"`
 	InviteID       *string `json:"invite_id" doc:"the invite of ours that they came by"`
 	CreatedAt      Time    `json:"created_at"`
+	// Warnings are about the name; none if we gave an alias.
+	Warnings []Warning `json:"warnings" nullable:"false" doc:"about the name they gave themselves: looks_like, mixed_alphabets; an alias ends them"`
 }
 
 // The states of a contact.
@@ -123,7 +132,10 @@ const (
 
 // ContactPatch changes a contact; absent fields stay, a null alias removes it.
 type ContactPatch struct {
-	Alias Optional[*string] `json:"alias,omitzero"`
+	Alias        Optional[*string] `json:"alias,omitzero"`
+	ReadReceipts *bool             `json:"read_receipts,omitempty" doc:"whether they hear, from the next reading on, up to where we have read; not before the contact is established"`
+	Typing       *bool             `json:"typing,omitempty" doc:"whether they see when we write to them; not before the contact is established"`
+	Presence     *bool             `json:"presence,omitempty" doc:"whether they see when we are here; not before the contact is established"`
 }
 
 // Verification is the comparison of safety numbers with a contact.

@@ -96,6 +96,7 @@ const (
 	CodeOriginNotAllowed      Code = "origin_not_allowed"
 	CodeHostNotAllowed        Code = "host_not_allowed"
 	CodeConfirmRequired       Code = "confirm_required"
+	CodeConfirmationNeeded    Code = "confirmation_needed" // of a session: see POST /v1/auth/confirm
 	CodeLocked                Code = "locked"
 	CodeUninitialised         Code = "uninitialised"
 	CodeAlreadyInitialised    Code = "already_initialised"
@@ -120,6 +121,8 @@ const (
 	CodeCursorInvalid         Code = "cursor_invalid"
 	CodeBadPassphrase         Code = "bad_passphrase"
 	CodePassphraseRequired    Code = "passphrase_required"
+	CodePassphraseTaken       Code = "passphrase_taken"        // it opens something already
+	CodeDuressNeedsPassphrase Code = "duress_needs_passphrase" // a profile with a keyfile asks for none
 	CodeNoKeyfile             Code = "no_keyfile"
 	CodeTimeout               Code = "timeout"
 	CodeStorageFull           Code = "storage_full"
@@ -128,6 +131,9 @@ const (
 	CodeInternal              Code = "internal"
 
 	CodeInvalidText     Code = "invalid_text"
+	CodeNothingToSearch Code = "nothing_to_search"
+
+	CodeDrillBlind      Code = "drill_blind" // a drill does not find what it has planted
 	CodeTextTooLong     Code = "text_too_long"
 	CodeInvalidID       Code = "invalid_id"
 	CodeInvalidName     Code = "invalid_name"
@@ -146,6 +152,7 @@ const (
 	CodeInviteLeadsHere      Code = "invite_leads_here"
 	CodeAlreadyContact       Code = "already_contact"
 	CodeAlreadyRequested     Code = "already_requested"
+	CodeSameLink             Code = "same_link_two_people"
 	CodeRequestExpired       Code = "request_expired"
 	CodeAlreadyAnswered      Code = "already_answered"
 	CodeAliasTaken           Code = "alias_taken"
@@ -160,7 +167,23 @@ const (
 	CodeVerificationMismatch Code = "verification_mismatch"
 	CodeAlreadyDelivered     Code = "already_delivered"
 	CodeNotOwnMessage        Code = "not_own_message"
+	CodeInvalidReaction      Code = "invalid_reaction"
+	CodeInvalidMention       Code = "invalid_mention"
+	CodeInvalidPicture       Code = "invalid_picture"
+	CodeTooManyReactions     Code = "too_many_reactions"
+	CodeEditWindowClosed     Code = "edit_window_closed"
+	CodeTooManyEdits         Code = "too_many_edits"
 	CodeTokenTooStrong       Code = "token_too_strong"
+	CodeConsumerNeedsToken   Code = "consumer_needs_token" // a session ends, and nothing would forget its place
+
+	CodeInvalidFile          Code = "invalid_file"
+	CodeFileNotReady         Code = "file_not_ready"
+	CodeFileInUse            Code = "file_in_use"
+	CodeFileNotRemote        Code = "file_not_remote"
+	CodeLengthRequired       Code = "length_required"
+	CodeUploadOffsetMismatch Code = "upload_offset_mismatch"
+	CodeUploadCut            Code = "upload_cut"
+	CodeMetadataNotCleanable Code = "metadata_not_cleanable"
 
 	CodeBundleMalformed   Code = "bundle_malformed"
 	CodeBundleNotForYou   Code = "bundle_not_for_you"
@@ -168,6 +191,12 @@ const (
 	CodeBundleOutdated    Code = "bundle_outdated"
 	CodeBundleUnsupported Code = "bundle_unsupported"
 	CodeSessionRenewal    Code = "session_renewal"
+
+	CodeArchiveForeign   Code = "archive_foreign"
+	CodeArchiveCut       Code = "archive_cut"
+	CodeArchiveDamaged   Code = "archive_damaged"
+	CodeArchiveNewer     Code = "archive_newer"
+	CodeArchiveOtherKind Code = "archive_other_kind"
 )
 
 // The codes of a wrong field; see [FieldError].
@@ -213,6 +242,7 @@ var codeTable = map[Code]codeInfo{
 	CodeOriginNotAllowed:      {http.StatusForbidden, "Requests from this origin are refused", false},
 	CodeHostNotAllowed:        {http.StatusMisdirectedRequest, "Wrong host", false},
 	CodeConfirmRequired:       {http.StatusForbidden, "Only the owner on the unix socket may do this", false},
+	CodeConfirmationNeeded:    {http.StatusForbidden, "The owner must confirm this", false},
 	CodeLocked:                {http.StatusLocked, "The profile is locked", false},
 	CodeUninitialised:         {http.StatusConflict, "The profile is not set up", false},
 	CodeAlreadyInitialised:    {http.StatusConflict, "The profile is already set up", false},
@@ -237,6 +267,8 @@ var codeTable = map[Code]codeInfo{
 	CodeCursorInvalid:         {http.StatusBadRequest, "Not a cursor", false},
 	CodeBadPassphrase:         {http.StatusUnauthorized, "Wrong passphrase", false},
 	CodePassphraseRequired:    {http.StatusUnprocessableEntity, "This profile needs a passphrase", false},
+	CodePassphraseTaken:       {http.StatusConflict, "The passphrase opens something already", false},
+	CodeDuressNeedsPassphrase: {http.StatusConflict, "A profile without a passphrase asks for none, so there is none for duress", false},
 	CodeNoKeyfile:             {http.StatusConflict, "This profile takes no passphrase", false},
 	CodeTimeout:               {http.StatusGatewayTimeout, "It took too long", true},
 	CodeStorageFull:           {http.StatusInsufficientStorage, "The disk is full", true},
@@ -245,6 +277,8 @@ var codeTable = map[Code]codeInfo{
 	CodeInternal:              {http.StatusInternalServerError, "Internal error", false},
 
 	CodeInvalidText:     {http.StatusUnprocessableEntity, "The text is empty or not valid", false},
+	CodeDrillBlind:      {http.StatusInternalServerError, "The drill does not find what it planted itself", false},
+	CodeNothingToSearch: {http.StatusUnprocessableEntity, "There is no letter or digit to search for", false},
 	CodeTextTooLong:     {http.StatusRequestEntityTooLarge, "The text is too long", false},
 	CodeInvalidID:       {http.StatusUnprocessableEntity, "Not a valid id", false},
 	CodeInvalidName:     {http.StatusUnprocessableEntity, "Not a valid name", false},
@@ -262,6 +296,7 @@ var codeTable = map[Code]codeInfo{
 	CodeInviteLeadsHere:      {http.StatusConflict, "The invite link leads to its maker through this node only, which does not help it", false},
 	CodeInviteWrongKind:      {http.StatusUnprocessableEntity, "The invite link is for something else", false},
 	CodeAlreadyContact:       {http.StatusConflict, "Already a contact", false},
+	CodeSameLink:             {http.StatusConflict, "Another contact was added by this link: two people gave it to you, and one may be trying whom you know", false},
 	CodeAlreadyRequested:     {http.StatusConflict, "Already asked", false},
 	CodeRequestExpired:       {http.StatusGone, "The request was not answered in time", false},
 	CodeAlreadyAnswered:      {http.StatusConflict, "The request is already answered", false},
@@ -277,7 +312,23 @@ var codeTable = map[Code]codeInfo{
 	CodeVerificationMismatch: {http.StatusConflict, "The safety numbers differ", false},
 	CodeAlreadyDelivered:     {http.StatusConflict, "The message is already delivered", false},
 	CodeNotOwnMessage:        {http.StatusConflict, "Not a message of yours", false},
+	CodeInvalidPicture:       {http.StatusUnprocessableEntity, "Not a JPEG, PNG or GIF that can be read, or one that is too large", false},
+	CodeInvalidMention:       {http.StatusUnprocessableEntity, "A mention is not within the text, over another, or of nobody in the conversation", false},
+	CodeInvalidReaction:      {http.StatusUnprocessableEntity, "Not one emoji", false},
+	CodeTooManyReactions:     {http.StatusConflict, "You have put as many emojis on the message as there may be", false},
+	CodeEditWindowClosed:     {http.StatusConflict, "A message can be edited for 24 hours", false},
+	CodeTooManyEdits:         {http.StatusConflict, "A message can be edited 50 times", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
+	CodeConsumerNeedsToken:   {http.StatusForbidden, "A login session keeps no place in the events", false},
+
+	CodeInvalidFile:          {http.StatusUnprocessableEntity, "What is said of the file is not valid", false},
+	CodeFileNotReady:         {http.StatusConflict, "Not all of the file is here", true},
+	CodeFileInUse:            {http.StatusConflict, "The file is part of a message", false},
+	CodeFileNotRemote:        {http.StatusConflict, "The file is not a contact's", false},
+	CodeLengthRequired:       {http.StatusLengthRequired, "The size of the file must be told before it is sent", false},
+	CodeUploadOffsetMismatch: {http.StatusConflict, "The upload goes on elsewhere", false},
+	CodeUploadCut:            {http.StatusBadRequest, "The upload was cut off", true},
+	CodeMetadataNotCleanable: {http.StatusUnprocessableEntity, "The file may tell of its maker, and that cannot be removed from this type", false},
 
 	CodeBundleMalformed:   {http.StatusUnprocessableEntity, "Not a bundle file, or one that was cut or changed", false},
 	CodeBundleNotForYou:   {http.StatusUnprocessableEntity, "No contact of this profile made the file for it", false},
@@ -285,4 +336,10 @@ var codeTable = map[Code]codeInfo{
 	CodeBundleOutdated:    {http.StatusConflict, "The file is of a session that is over", false},
 	CodeBundleUnsupported: {http.StatusUnprocessableEntity, "The file needs a newer version", false},
 	CodeSessionRenewal:    {http.StatusConflict, "The session must be renewed, over a connection or by couriers", true},
+
+	CodeArchiveForeign:   {http.StatusUnprocessableEntity, "This is no backup", false},
+	CodeArchiveCut:       {http.StatusUnprocessableEntity, "The end of the file is missing", false},
+	CodeArchiveDamaged:   {http.StatusUnprocessableEntity, "The file was changed", false},
+	CodeArchiveNewer:     {http.StatusUnprocessableEntity, "A newer version wrote the file", false},
+	CodeArchiveOtherKind: {http.StatusUnprocessableEntity, "The file is a backup where a moved profile is wanted, or the other way round", false},
 }

@@ -97,11 +97,50 @@ func (c *Client) WhyMessage(ctx context.Context, id string) (Why, error) {
 	return fetch[Why](ctx, c, "/v1/messages/"+seg(id)+"/why", nil)
 }
 
+// EditMessage gives a message of ours a new text, here and on the other side; one that it
+// has already changes nothing.
+func (c *Client) EditMessage(ctx context.Context, id, text string, mentions ...Mention) (Message, error) {
+	var out Message
+	err := c.do(ctx, RawRequest{Method: http.MethodPatch, Path: "/v1/messages/" + seg(id)}, EditRequest{Text: text, Mentions: mentions}, &out)
+	return out, err
+}
+
+// ForwardMessage sends what a message says, and its files, to contacts and conversations. They
+// see that it is forwarded, and not from whom.
+func (c *Client) ForwardMessage(ctx context.Context, id string, to ...string) ([]Message, error) {
+	var out Forwarded
+	err := c.do(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/messages/" + seg(id) + "/forward"}, ForwardRequest{To: to}, &out)
+	return out.Items, err
+}
+
+// MessageHistory returns what a message said before it was edited, and says now.
+func (c *Client) MessageHistory(ctx context.Context, id string) (History, error) {
+	var out History
+	err := c.do(ctx, RawRequest{Method: http.MethodGet, Path: "/v1/messages/" + seg(id) + "/history"}, nil, &out)
+	return out, err
+}
+
 // DeleteMessage deletes a message here. One of ours that is still queued is
 // taken back: it is never delivered. One that is carried is taken back as well: its
 // couriers are asked to erase it, which may be too late.
 func (c *Client) DeleteMessage(ctx context.Context, id string) error {
 	return c.delete(ctx, "/v1/messages/"+seg(id), nil)
+}
+
+// DeleteForEveryone erases a message of ours here and asks the other side to do the same;
+// what it answers shows in the message's Deleted.
+func (c *Client) DeleteForEveryone(ctx context.Context, id string) error {
+	return c.delete(ctx, "/v1/messages/"+seg(id), url.Values{"for": {"everyone"}})
+}
+
+// React puts an emoji on a message; again it has no effect.
+func (c *Client) React(ctx context.Context, id, emoji string) error {
+	return c.put(ctx, "/v1/messages/"+seg(id)+"/reactions/"+seg(emoji), nil, nil)
+}
+
+// Unreact takes an emoji of ours off a message.
+func (c *Client) Unreact(ctx context.Context, id, emoji string) error {
+	return c.delete(ctx, "/v1/messages/"+seg(id)+"/reactions/"+seg(emoji), nil)
 }
 
 // Outbox lists our messages that are not delivered, with what they wait for.

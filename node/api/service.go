@@ -6,7 +6,7 @@ type State string
 // The states of the daemon.
 const (
 	StateUninitialised State = "uninitialised" // no profile: POST /v1/setup
-	StateLocked        State = "locked"        // keys erased from memory: POST /v1/unlock
+	StateLocked        State = "locked"        // Status.Lock says how: POST /v1/unlock
 	StateStarting      State = "starting"      // opening the store and the network
 	StateReady         State = "ready"         // messages can be sent
 	StateReadOnly      State = "read_only"     // disk full: reading and deleting work
@@ -16,6 +16,7 @@ const (
 // Status answers GET /v1/status, which works in every state.
 type Status struct {
 	State       State          `json:"state" enum:"uninitialised,locked,starting,ready,read_only,stopping"`
+	Lock        *string        `json:"lock" enum:"keys,screen" doc:"keys: erased from memory, the node is off; screen: mail still comes in; null: not locked"`
 	Since       Time           `json:"since"`
 	Version     string         `json:"version"`
 	Commit      string         `json:"commit"`
@@ -26,6 +27,12 @@ type Status struct {
 	Network     NetworkSummary `json:"network"`
 	Warnings    []Warning      `json:"warnings"`
 }
+
+// The values of Status.Lock.
+const (
+	LockKeys   = "keys"
+	LockScreen = "screen"
+)
 
 // Version is the version of the API and its optional parts.
 type Version struct {
@@ -65,6 +72,10 @@ const (
 	WarningNoPublicPath = "no_public_path"
 	// An invite leads to an address to which nobody has come from outside yet.
 	WarningUnconfirmedPath = "unconfirmed_path"
+	// A name is easily taken for that of another contact, contact_id, or for our own: self.
+	WarningLooksLike = "looks_like"
+	// A word of a name has letters of two alphabets that look alike.
+	WarningMixedAlphabets = "mixed_alphabets"
 )
 
 // WaysOut returns what helps where there is no public path, the simplest first, as codes: the
@@ -105,6 +116,31 @@ type UnlockRequest struct {
 	Passphrase string `json:"passphrase,omitempty"`
 }
 
+// LockRequest says what is locked; without one it is everything.
+type LockRequest struct {
+	Screen bool `json:"screen,omitempty" doc:"true: only the API and the UI; the keys stay in memory, and mail still comes in"`
+}
+
+// DuressRequest has a second passphrase open a decoy: a profile of its own that looks like any
+// other. Without it, whatever another passphrase opened is destroyed and none opens anything.
+// Inside the decoy it does the same, and destroys what the decoy hides.
+type DuressRequest struct {
+	Passphrase       string  `json:"passphrase" doc:"of the profile that is open"`
+	DuressPassphrase *string `json:"duress_passphrase,omitempty" doc:"opens the decoy; without it there is none"`
+	DisplayName      string  `json:"display_name,omitempty" doc:"of the decoy's account; by default the same as here"`
+}
+
+// PassphraseRequest changes what opens the profile.
+type PassphraseRequest struct {
+	Old *string `json:"old,omitempty" doc:"the passphrase so far; none if it has none"`
+	New *string `json:"new,omitempty" doc:"without it the profile opens without a passphrase: whoever has the disk reads everything"`
+}
+
+// WipeRequest destroys the profile. There is no way back.
+type WipeRequest struct {
+	Confirm bool `json:"confirm" doc:"true"`
+}
+
 // SnapshotResponse is all that a frontend needs to draw its first screen, read
 // in one database snapshot together with Cursor: events after Cursor are new.
 type SnapshotResponse struct {
@@ -127,13 +163,26 @@ type SnapshotOptions struct {
 type Settings struct {
 	Disappearing *Disappearing `json:"disappearing" doc:"the timer of new conversations; null = never"`
 	Language     string        `json:"language" doc:"BCP 47, empty: the frontend's choice"`
+	Deletions    string        `json:"deletions" enum:"confirm,refuse" doc:"what happens when a contact deletes a message of theirs for everyone"`
+	LockIdle     int64         `json:"lock_idle_seconds" doc:"the screen is locked after so long without a call of the owner or a session; those with the header Pabal-Background, which a page makes by itself, do not count; 0: never"`
 }
 
 // SettingsPatch changes settings; absent fields stay.
 type SettingsPatch struct {
 	Disappearing Optional[*Disappearing] `json:"disappearing,omitzero"`
 	Language     *string                 `json:"language,omitempty" enum:",en,ko"`
+	Deletions    *string                 `json:"deletions,omitempty" enum:"confirm,refuse"`
+	LockIdle     *int64                  `json:"lock_idle_seconds,omitempty" minimum:"0" maximum:"604800" doc:"0: never; else 10 or more"`
 }
+
+// LockIdleMin is the least number of seconds that the setting LockIdle may be, but for 0.
+const LockIdleMin = 10
+
+// What the setting Deletions may be.
+const (
+	DeletionsConfirm = "confirm"
+	DeletionsRefuse  = "refuse"
+)
 
 // Health answers GET /healthz and /readyz.
 type Health struct {

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -24,11 +25,28 @@ type actor struct {
 	createdAt   time.Time
 	expiresAt   time.Time // zero: never
 
+	confirmed atomic.Pointer[confirmation] // the last one
+
 	usedAt  atomic.Int64  // Unix milliseconds of the last request
 	savedAt atomic.Int64  // the usedAt that is in the store
+	calls   atomic.Int32  // requests under way
 	streams atomic.Int32  // open event streams
 	revoked chan struct{} // closed when the actor may do nothing more
 }
+
+// enter counts a request, or refuses one too many: nobody's slow ones take all connections. Behind a
+// refusal there is nothing to leave.
+func (a *actor) enter() *api.Problem {
+	if a.calls.Add(1) <= callsPerToken || a.kind == api.ActorOwner {
+		return nil
+	}
+	a.leave()
+	p := api.NewProblem(api.CodeRateLimited)
+	p.RetryAfterMS = callsRetry.Milliseconds()
+	return p
+}
+
+func (a *actor) leave() { a.calls.Add(-1) }
 
 // owner returns the actor of the unix socket.
 func owner() *actor {
@@ -43,13 +61,31 @@ func (a *actor) has(scope api.Scope) bool {
 	return slices.Contains(a.scopes, api.ScopeOwner) || slices.Contains(a.scopes, scope)
 }
 
+// confirmation is that the owner has shown to sit at a session. A lock ends it.
+type confirmation struct {
+	hash  [sha256.Size]byte // SHA-256 of the secret
+	store *store.Store      // what was open: another profile's owner has shown nothing
+	until time.Time
+}
+
+// confirmedBy reports whether a secret is that of the actor's last confirmation, and still good
+// for what is open.
+func (a *actor) confirmedBy(secret string, st *store.Store, now time.Time) bool {
+	c := a.confirmed.Load()
+	hash := sha256.Sum256([]byte(secret))
+	return c != nil && subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 1 && c.store == st && now.Before(c.until)
+}
+
 // may reports why the actor may not call an operation, or nil.
-func (a *actor) may(rt *route) *api.Problem {
+func (a *actor) may(rt *route, confirmed bool) *api.Problem {
 	if rt.stepUp && a.kind != api.ActorOwner {
 		return api.NewProblem(api.CodeConfirmRequired)
 	}
-	if len(rt.scopes) == 0 || slices.ContainsFunc(rt.scopes, a.has) {
+	if len(rt.scopes) == 0 || slices.ContainsFunc(rt.scopes, a.has) || rt.confirm && confirmed {
 		return nil
+	}
+	if rt.confirm && a.kind == api.ActorSession {
+		return api.NewProblem(api.CodeConfirmationNeeded)
 	}
 	return api.NewProblem(api.CodeScopeMissing).With("scope", rt.scopes[0])
 }
@@ -89,6 +125,10 @@ func (a *actor) narrowed() bool { return len(a.constraints.Conversations) > 0 }
 func (a *actor) redacted() bool {
 	return a.constraints.Content == api.ContentMeta || !a.has(api.ScopeMessagesRead) && a.has(api.ScopeMessagesMeta)
 }
+
+// quotes reports whether the actor is shown what a message answers. Whoever may only send or
+// change messages is answered with their own words, not with those of others.
+func (a *actor) quotes() bool { return !a.redacted() && a.has(api.ScopeMessagesRead) }
 
 // ended reports whether the actor was revoked.
 func (a *actor) ended() bool {
@@ -170,6 +210,12 @@ func (a *actor) stronger(scopes []api.Scope, c api.Constraints) string {
 	}
 	return ""
 }
+
+// grantable are the rights that a confirmed session can give to a token: all but those over the
+// profile itself and over who may come in.
+var grantable = &actor{kind: api.ActorSession, scopes: slices.DeleteFunc(api.Scopes(), func(s api.Scope) bool {
+	return s == api.ScopeOwner || s == api.ScopeTokensManage || s == api.ScopeIdentityManage
+})}
 
 // within reports whether a list narrows at least as much as limit does, where
 // an empty list narrows nothing.

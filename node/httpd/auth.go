@@ -26,8 +26,11 @@ type authority struct {
 	tokens   map[string]*actor // by id
 	sessions map[string]*actor // by id
 	codes    []*loginCode
+	locks    int    // how often all confirmations have ended
 	wrong    bucket // codes
 	guesses  bucket // passphrases, of sessions: the owner is only slowed by Argon2id
+
+	trying sync.Mutex // held while a session's passphrase is tried: Argon2id takes its time and memory
 }
 
 // loginCode is a login link that was not used yet.
@@ -37,7 +40,8 @@ type loginCode struct {
 	name      string
 	scopes    []api.Scope
 	expiresAt time.Time
-	tries     int
+	tries     int // wrong ones, at logins
+	proofs    int // wrong ones, of sessions
 }
 
 func newAuthority() *authority {
@@ -132,6 +136,7 @@ func (h *authority) load(st *store.Store) {
 		close(a.revoked)
 	}
 	h.store, h.tokens = st, tokens
+	h.unconfirm()
 }
 
 func tokensOf(st *store.Store) (map[string]*actor, error) {
@@ -205,14 +210,7 @@ func (h *authority) takeCode(code string, now time.Time) *loginCode {
 	if !h.wrong.take(now) {
 		return nil
 	}
-	hash := sha256.Sum256([]byte(code))
-	found := -1
-	for i, c := range h.codes {
-		same := subtle.ConstantTimeCompare(hash[:], c.code[:]) | subtle.ConstantTimeCompare([]byte(code), []byte(c.digits))
-		if same == 1 && now.Before(c.expiresAt) && c.tries < loginTriesMax {
-			found = i
-		}
-	}
+	found := h.codeOf(code, now)
 	if found < 0 {
 		for _, c := range h.codes {
 			c.tries++
@@ -223,6 +221,43 @@ func (h *authority) takeCode(code string, now time.Time) *loginCode {
 	c := h.codes[found]
 	h.codes = slices.Delete(h.codes, found, found+1)
 	return c
+}
+
+// codeOf finds an open code, or -1. The caller holds the lock.
+func (h *authority) codeOf(code string, now time.Time) int {
+	hash := sha256.Sum256([]byte(code))
+	found := -1
+	for i, c := range h.codes {
+		same := subtle.ConstantTimeCompare(hash[:], c.code[:]) | subtle.ConstantTimeCompare([]byte(code), []byte(c.digits))
+		if same == 1 && now.Before(c.expiresAt) && c.tries < loginTriesMax {
+			found = i
+		}
+	}
+	return found
+}
+
+// takeProof uses a login code up that shows the owner: one for all that pages may, for whoever
+// was given less is not the owner. Wrong tries end no logins: those of a session with few rights
+// must not keep others out.
+func (h *authority) takeProof(code string, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := h.codeOf(code, now)
+	if found < 0 || !h.codes[found].shows() {
+		for _, c := range h.codes {
+			c.proofs++
+		}
+		return false
+	}
+	h.codes = slices.Delete(h.codes, found, found+1)
+	return true
+}
+
+// shows reports whether the code may show the owner.
+func (c *loginCode) shows() bool {
+	return c.proofs < loginTriesMax && !slices.ContainsFunc(api.PresetFrontend.Scopes(), func(scope api.Scope) bool {
+		return !slices.Contains(c.scopes, scope)
+	})
 }
 
 // mayGuess uses up one of the few wrong passphrases in a row.
@@ -237,6 +272,39 @@ func (h *authority) guessed() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.guesses.give()
+}
+
+// endConfirmations has everyone at a session show anew to be the owner.
+func (h *authority) endConfirmations() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unconfirm()
+}
+
+// unconfirm does the same. The caller holds the lock.
+func (h *authority) unconfirm() {
+	h.locks++
+	for _, a := range h.sessions {
+		a.confirmed.Store(nil)
+	}
+}
+
+// lockCount is to be known before a session is asked to prove itself.
+func (h *authority) lockCount() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.locks
+}
+
+// confirm keeps a session's confirmation, unless there was a lock since.
+func (h *authority) confirm(a *actor, c *confirmation, locks int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.locks != locks {
+		return false
+	}
+	a.confirmed.Store(c)
+	return true
 }
 
 // addSession keeps a session; it reports false if there are too many.
@@ -275,6 +343,17 @@ func (h *authority) remove(id string) {
 			delete(m, id)
 			close(a.revoked)
 		}
+	}
+}
+
+// endSessions ends all logins and their streams, and the codes for new ones.
+func (h *authority) endSessions() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.codes = nil
+	for id, a := range h.sessions {
+		delete(h.sessions, id)
+		close(a.revoked)
 	}
 }
 

@@ -51,6 +51,16 @@ func TestLoginLink(t *testing.T) {
 	w.d.must(401, call{method: "GET", path: "/v1/status", token: session.Secret})
 }
 
+// session logs in as the web UI does, and returns the secret.
+func (w *world) session(t *testing.T) string {
+	t.Helper()
+	var l api.LoginLink
+	var out api.ExchangeResponse
+	w.d.must(201, call{method: "POST", path: "/v1/login-links", body: `{"client_name":"web","ttl_seconds":30}`}).into(t, &l)
+	w.d.must(200, call{method: "POST", path: "/v1/auth/exchange", body: `{"code":"` + l.Code + `"}`, token: "-"}).into(t, &out)
+	return out.Secret
+}
+
 func TestLoginDigits(t *testing.T) {
 	h := newAuthority()
 	now := time.Unix(1e9, 0)
@@ -90,6 +100,10 @@ func TestLoginDigits(t *testing.T) {
 	}
 	if len(h.codes) != loginCodesMax {
 		t.Errorf("%d codes are kept", len(h.codes))
+	}
+	h.endSessions()
+	if len(h.codes) > 0 {
+		t.Error("a code outlives the sessions")
 	}
 }
 
@@ -237,6 +251,24 @@ func TestTokenConstraints(t *testing.T) {
 	}
 }
 
+// TestWhoChangesReadsNothing edits an answer with a right to change messages alone: what it
+// answers is not shown.
+func TestWhoChangesReadsNothing(t *testing.T) {
+	w := newWorld(t)
+	var answer api.Message
+	w.d.must(201, call{method: "POST", path: "/v1/conversations/" + w.conversation + "/messages",
+		body: `{"text":"yes","reply_to":"` + w.message + `"}`}).into(t, &answer)
+	token := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeMessagesManage}})
+	edited := w.d.must(200, call{method: "PATCH", path: "/v1/messages/" + *answer.ID, body: `{"text":"no"}`, token: token})
+	if strings.Contains(edited.body, "hello") || !strings.Contains(edited.body, w.message) {
+		t.Errorf("shown: %s", edited.body)
+	}
+	read := w.d.must(200, call{method: "GET", path: "/v1/messages/" + *answer.ID})
+	if !strings.Contains(read.body, "hello") {
+		t.Errorf("not shown to who may read: %s", read.body)
+	}
+}
+
 // TestMetaSeesNoContent gives a notifier everything but texts and names.
 func TestMetaSeesNoContent(t *testing.T) {
 	w := newWorld(t)
@@ -266,7 +298,7 @@ func TestTokenExpiry(t *testing.T) {
 	d := startReady(t)
 	now := time.Now()
 	var mu sync.Mutex
-	d.server.now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	d.setClock(func() time.Time { mu.Lock(); defer mu.Unlock(); return now })
 	pass := func(by time.Duration) { mu.Lock(); defer mu.Unlock(); now = now.Add(by) }
 	ends := api.NewTime(now.Add(time.Hour))
 	token := d.token(api.TokenRequest{Preset: api.PresetBot, Constraints: api.Constraints{ExpiresAt: &ends}})
@@ -552,4 +584,203 @@ func TestReadyAndFullDisk(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	w.d.set(api.StateReady)
+}
+
+// TestConfirm: what a page may do once the owner has shown to sit there, and what it still may not.
+func TestConfirm(t *testing.T) {
+	d := start(t)
+	if err := d.Setup(t.Context(), Setup{DisplayName: "Mina", Passphrase: []byte(testPassphrase)}); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{d: d}
+	session, other := w.session(t), w.session(t)
+	bot := d.token(api.TokenRequest{Preset: api.PresetFrontend})
+	with := func(secret, method, path, body, confirm string) answer {
+		return d.do(call{method: method, path: path, body: body, token: secret, header: map[string]string{api.HeaderConfirm: confirm}})
+	}
+	refused := func(what string, a answer, status int, code api.Code) {
+		t.Helper()
+		if a.status != status || a.problem() != code {
+			t.Errorf("%s = %d %s, want %d %s", what, a.status, a.body, status, code)
+		}
+	}
+	confirm := func(secret, body string) answer {
+		return d.do(call{method: "POST", path: "/v1/auth/confirm", body: body, token: secret})
+	}
+	refused("not confirmed", with(session, "GET", "/v1/warrant", "", ""), 403, api.CodeConfirmationNeeded)
+	refused("a wrong passphrase", confirm(session, `{"passphrase":"horse battery"}`), 401, api.CodeBadPassphrase)
+	refused("nothing", confirm(session, `{}`), 422, api.CodeValidationFailed)
+	refused("both", confirm(session, `{"passphrase":"x","code":"y"}`), 422, api.CodeValidationFailed)
+	refused("a token", confirm(bot, `{"passphrase":"`+testPassphrase+`"}`), 403, api.CodeConfirmRequired)
+	var c api.Confirmation
+	d.must(201, call{method: "POST", path: "/v1/auth/confirm", body: `{"passphrase":"` + testPassphrase + `"}`, token: session}).into(t, &c)
+
+	for _, path := range []string{"/v1/warrant", "/v1/tokens", "/v1/tokens/" + api.TokenID(bot)} {
+		if a := with(session, "GET", path, "", c.Secret); a.status != 200 {
+			t.Errorf("confirmed, %s = %d %s", path, a.status, a.body)
+		}
+	}
+	refused("another session", with(other, "GET", "/v1/warrant", "", c.Secret), 403, api.CodeConfirmationNeeded)
+	refused("a token", with(bot, "GET", "/v1/warrant", "", c.Secret), 403, api.CodeScopeMissing)
+	refused("another secret", with(session, "GET", "/v1/warrant", "", session), 403, api.CodeConfirmationNeeded)
+	refused("a backup", with(session, "POST", "/v1/backups", `{"passphrase":"eight bytes"}`, c.Secret), 403, api.CodeConfirmRequired)
+	for _, preset := range []api.Preset{api.PresetFrontend, api.PresetBot, api.PresetReader, api.PresetNotifier, api.PresetMetrics} {
+		if a := with(session, "POST", "/v1/tokens", `{"name":"t","preset":"`+string(preset)+`"}`, c.Secret); a.status != 201 {
+			t.Errorf("a token %s = %d %s", preset, a.status, a.body)
+		}
+	}
+	for _, scope := range []api.Scope{api.ScopeOwner, api.ScopeTokensManage, api.ScopeIdentityManage} {
+		refused("a token "+string(scope), with(session, "POST", "/v1/tokens", `{"name":"t","scopes":["`+string(scope)+`"]}`, c.Secret), 403, api.CodeTokenTooStrong)
+	}
+	if a := with(session, "DELETE", "/v1/tokens/"+api.TokenID(bot), "", c.Secret); a.status != 204 {
+		t.Errorf("revoking = %d %s", a.status, a.body)
+	}
+
+	later := time.Now().Add(confirmLifetime)
+	d.setClock(func() time.Time { return later })
+	refused("later", with(session, "GET", "/v1/warrant", "", c.Secret), 403, api.CodeConfirmationNeeded)
+	var l api.LoginLink
+	d.must(201, call{method: "POST", path: "/v1/login-links"}).into(t, &l)
+	refused("a code where there is a passphrase", confirm(session, `{"code":"`+l.Code+`"}`), 422, api.CodePassphraseRequired)
+	d.must(201, call{method: "POST", path: "/v1/auth/confirm", body: `{"passphrase":"` + testPassphrase + `"}`, token: session}).into(t, &c)
+	if a := with(session, "GET", "/v1/warrant", "", c.Secret); a.status != 200 {
+		t.Errorf("confirmed anew = %d %s", a.status, a.body)
+	}
+	if err := d.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Unlock(t.Context(), []byte(testPassphrase)); err != nil {
+		t.Fatal(err)
+	}
+	refused("opened anew", with(session, "GET", "/v1/warrant", "", c.Secret), 403, api.CodeConfirmationNeeded)
+	for range failuresBurst {
+		confirm(session, `{"passphrase":"guess"}`)
+	}
+	refused("guesses", confirm(session, `{"passphrase":"guess"}`), 429, api.CodeRateLimited)
+}
+
+// TestConfirmByCode: without a passphrase the code of a login link for a whole page shows the
+// owner. One for less does not: whoever was given two of them is not the owner.
+func TestConfirmByCode(t *testing.T) {
+	d := startReady(t)
+	w := &world{d: d}
+	session := w.session(t)
+	link := func(body string) (l api.LoginLink) {
+		t.Helper()
+		d.must(201, call{method: "POST", path: "/v1/login-links", body: body}).into(t, &l)
+		return l
+	}
+	confirm := func(status int, secret, code string) (c api.Confirmation) {
+		t.Helper()
+		a := d.must(status, call{method: "POST", path: "/v1/auth/confirm", body: `{"code":"` + code + `"}`, token: secret})
+		if status == 201 {
+			a.into(t, &c)
+		} else if a.problem() != api.CodeBadPassphrase {
+			t.Errorf("refused with %s", a.body)
+		}
+		return c
+	}
+	exchange := func(code string) (out api.ExchangeResponse) {
+		t.Helper()
+		d.must(200, call{method: "POST", path: "/v1/auth/exchange", body: `{"code":"` + code + `"}`, token: "-"}).into(t, &out)
+		return out
+	}
+	few := `{"scopes":["status:read"]}`
+	narrow := exchange(link(few).Code).Secret
+	second := link(few)
+	confirm(401, narrow, second.Code)
+	confirm(401, session, second.CodeDigits)
+	exchange(second.Code) // it was not used up
+
+	whole := link(`{}`)
+	c := confirm(201, session, whole.CodeDigits)
+	d.must(200, call{path: "/v1/warrant", token: session, header: map[string]string{api.HeaderConfirm: c.Secret}})
+	confirm(401, session, whole.CodeDigits)
+	confirm(201, session, link(`{}`).Code)
+
+	login, proof := link(`{}`), link(`{}`)
+	for range loginTriesMax {
+		confirm(401, narrow, "nothing")
+	}
+	exchange(login.CodeDigits) // another's wrong codes end no logins
+	confirm(401, session, proof.CodeDigits)
+	confirm(201, session, link(`{}`).CodeDigits)
+}
+
+// TestConfirmOneAtATime: passphrases of sessions do not queue up before a lock.
+func TestConfirmOneAtATime(t *testing.T) {
+	d := start(t)
+	if err := d.Setup(t.Context(), Setup{DisplayName: "Mina", Passphrase: []byte(testPassphrase)}); err != nil {
+		t.Fatal(err)
+	}
+	session := (&world{d: d}).session(t)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	d.verifying = func() { close(entered); <-leave }
+	first := make(chan answer, 1)
+	confirm := call{method: "POST", path: "/v1/auth/confirm", body: `{"passphrase":"` + testPassphrase + `"}`, token: session}
+	go func() { first <- d.do(confirm) }()
+	<-entered
+	second := d.do(confirm)
+	close(leave)
+	if a := <-first; a.status != 201 {
+		t.Errorf("the first = %d %s", a.status, a.body)
+	}
+	if second.status != 429 || second.problem() != api.CodeRateLimited {
+		t.Errorf("beside another = %d %s", second.status, second.body)
+	}
+	d.verifying = nil
+	d.must(201, confirm)
+}
+
+// TestConfirmEndsWithLock: who unlocks again has shown nothing yet, whichever lock it was and
+// however it came.
+func TestConfirmEndsWithLock(t *testing.T) {
+	d := start(t)
+	if err := d.Setup(t.Context(), Setup{DisplayName: "Mina", Passphrase: []byte(testPassphrase)}); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	pass := func(by time.Duration) {
+		now = now.Add(by)
+		later := now
+		d.setClock(func() time.Time { return later })
+	}
+	pass(0)
+	d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"lock_idle_seconds":60}`})
+	session := (&world{d: d}).session(t)
+	confirm := call{method: "POST", path: "/v1/auth/confirm", body: `{"passphrase":"` + testPassphrase + `"}`, token: session}
+	unlock := call{method: "POST", path: "/v1/unlock", body: `{"passphrase":"` + testPassphrase + `"}`}
+	var c api.Confirmation
+	warrant := func(want int) {
+		t.Helper()
+		d.must(want, call{path: "/v1/warrant", token: session, header: map[string]string{api.HeaderConfirm: c.Secret}})
+	}
+	for _, lock := range []struct {
+		name string
+		do   func()
+	}{
+		{"screen", func() { d.must(204, call{method: "POST", path: "/v1/lock", body: lockScreen}) }},
+		{"keys", func() { d.must(204, call{method: "POST", path: "/v1/lock"}) }},
+		{"idle", func() { pass(61 * time.Second); d.must(423, call{path: "/v1/contacts"}) }},
+	} {
+		t.Log(lock.name)
+		d.must(201, confirm).into(t, &c)
+		warrant(200)
+		lock.do()
+		for _, a := range d.server.auth.sessions {
+			if a.confirmed.Load() != nil {
+				t.Error("the confirmation is kept")
+			}
+		}
+		d.must(204, unlock)
+		warrant(403)
+	}
+	d.verifying = func() {
+		d.verifying = nil
+		d.must(204, call{method: "POST", path: "/v1/lock", body: lockScreen})
+		d.must(204, unlock)
+	}
+	if a := d.must(423, confirm); a.problem() != api.CodeLocked {
+		t.Errorf("locked and unlocked meanwhile: %s", a.body)
+	}
 }

@@ -72,6 +72,64 @@ func (s *Server) logout(ctx context.Context, _ *none) (*done, error) {
 	return &done{}, nil
 }
 
+type confirmInput struct{ Body api.ConfirmRequest }
+
+// confirm takes what only the owner knows: the passphrase of what is open, or, where there is
+// none, the code of a login link for a whole page, which is made on the unix socket.
+func (s *Server) confirm(ctx context.Context, in *confirmInput) (*reply[api.Confirmation], error) {
+	a := requestOf(ctx).actor
+	passphrase, code := []byte(in.Body.Passphrase), in.Body.Code
+	switch {
+	case a.kind == api.ActorToken:
+		return nil, api.NewProblem(api.CodeConfirmRequired)
+	case a.kind == api.ActorOwner:
+		return nil, api.NewProblem(api.CodeConflict).Because("the owner needs no confirmation")
+	case (len(passphrase) == 0) == (code == ""):
+		return nil, invalid("/passphrase", api.FieldRequired)
+	case len(passphrase) > api.PassphraseBytesMax:
+		return nil, invalid("/passphrase", api.FieldTooLong)
+	}
+	locks := s.auth.lockCount()
+	c := &confirmation{store: s.daemon.Store()}
+	switch {
+	case c.store == nil:
+		return nil, api.NewProblem(api.CodeLocked)
+	case code != "" && !c.store.Keyfile():
+		return nil, api.NewProblem(api.CodePassphraseRequired)
+	}
+	if err := s.prove(ctx, passphrase, code); err != nil {
+		return nil, err
+	}
+	var secret string
+	secret, c.hash = newSecret(api.SessionSecretPrefix)
+	c.until = s.now().Add(confirmLifetime)
+	if !s.auth.confirm(a, c, locks) {
+		return nil, api.NewProblem(api.CodeLocked)
+	}
+	return ok(0, api.Confirmation{Secret: secret, ExpiresAt: api.NewTime(c.until)}), nil
+}
+
+// prove refuses a passphrase or a code that does not show the owner. One passphrase is tried at
+// a time: those that waited would keep a lock waiting.
+func (s *Server) prove(ctx context.Context, passphrase []byte, code string) error {
+	if !s.auth.trying.TryLock() {
+		return tooManyGuesses()
+	}
+	defer s.auth.trying.Unlock()
+	if err := s.guess(ctx); err != nil {
+		return err
+	}
+	if code == "" {
+		if err := s.daemon.Verify(ctx, passphrase); err != nil {
+			return err
+		}
+	} else if !s.auth.takeProof(code, s.now()) {
+		return api.NewProblem(api.CodeBadPassphrase)
+	}
+	s.auth.guessed()
+	return nil
+}
+
 type loginLinkInput struct{ Body *api.LoginLinkRequest }
 
 func (s *Server) createLoginLink(_ context.Context, in *loginLinkInput) (*reply[api.LoginLink], error) {
@@ -158,7 +216,11 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	if err := checkConstraints(req.Constraints, s.now()); err != nil {
 		return nil, err
 	}
-	if at := q.actor.stronger(req.Scopes, req.Constraints); at != "" {
+	from := q.actor
+	if q.confirmed {
+		from = grantable
+	}
+	if at := from.stronger(req.Scopes, req.Constraints); at != "" {
 		return nil, api.NewProblem(api.CodeTokenTooStrong).At(at, api.FieldNotAllowed)
 	}
 	st := s.daemon.Store()

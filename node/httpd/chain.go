@@ -31,6 +31,7 @@ type request struct {
 	unread    io.ReadCloser // the body, not bounded
 	route     *route        // nil: no such operation
 	actor     *actor        // nil: not authenticated
+	confirmed bool          // the owner sits at the actor's session
 	cursor    string        // the log position that the response reflects
 	body      []byte
 	code      api.Code // of the problem that was answered
@@ -75,11 +76,19 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.empty(http.StatusUnauthorized)
 		return
 	}
+	defer serving(r.Context())()
 	s.setHeaders(w, r)
 	if foreign || !q.actor.originAllowed(r.Header.Get("Origin"), s.ownOrigins()) {
 		s.refuse(w, q, api.NewProblem(api.CodeOriginNotAllowed))
 		return
 	}
+	if p := q.actor.enter(); p != nil {
+		w.Header().Set("Connection", "close")
+		s.refuse(w, q, p)
+		return
+	}
+	defer q.actor.leave()
+	defer s.attend(q, r.Header)()
 	if p := s.admit(q, r); p != nil {
 		s.refuse(w, q, p)
 		return
@@ -157,7 +166,8 @@ func (s *Server) admit(q *request, r *http.Request) *api.Problem {
 	if p := gate(q.route, state); p != nil {
 		return p
 	}
-	if p := q.actor.may(q.route); p != nil {
+	q.confirmed = q.actor.confirmedBy(r.Header.Get(api.HeaderConfirm), s.daemon.Store(), s.now())
+	if p := q.actor.may(q.route, q.confirmed); p != nil {
 		return p
 	}
 	return s.rates.take(q)
@@ -166,6 +176,10 @@ func (s *Server) admit(q *request, r *http.Request) *api.Problem {
 // serve reads the body and runs the operation.
 func (s *Server) serve(w *response, r *http.Request) {
 	q := requestOf(r.Context())
+	if q.route.upload {
+		s.serveUpload(w, r)
+		return
+	}
 	if q.route.file { // large: one at a time
 		select {
 		case s.files <- struct{}{}:
@@ -192,13 +206,29 @@ func (s *Server) serve(w *response, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
+// serveUpload runs an operation that reads its body itself: every part of that has a time,
+// and a refusal ends the connection instead of reading on.
+func (s *Server) serveUpload(w *response, r *http.Request) {
+	q := requestOf(r.Context())
+	if q.route.secret && r.Header.Get("Idempotency-Key") != "" {
+		s.refuse(w, q, api.NewProblem(api.CodeIdempotencyNotAllowed))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, q.unread, api.FileBytesMax+1)
+	http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	s.mux.ServeHTTP(w, r)
+}
+
 // readBody reads the whole body within bodyTimeout and checks its type.
 func readBody(w http.ResponseWriter, r *http.Request, rt *route) ([]byte, *api.Problem) {
 	control := http.NewResponseController(w)
 	control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(r.Body)
-	control.SetReadDeadline(time.Time{})
-	if err != nil {
+	if err == nil {
+		control.SetReadDeadline(time.Time{})
+	} else {
+		// The deadline stays: net/http reads on, to keep the connection, and would wait for what never comes.
+		w.Header().Set("Connection", "close")
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			// A client that is still sending would not see the answer.
 			control.SetReadDeadline(time.Now().Add(bodyTimeout))

@@ -3,6 +3,7 @@ package httpd
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -31,16 +32,26 @@ func (s *Server) listContacts(ctx context.Context, in *contactsInput) (*reply[li
 		rows = slices.DeleteFunc(rows, func(c protocol.PutContact) bool {
 			return in.State != "" && string(c.Phase) != in.State || !nameHas(c.Name, want) && !nameHas(c.Alias, want)
 		})
-		slices.SortStableFunc(rows, func(a, b protocol.PutContact) int {
-			return cmp.Compare(foldName(r.name(&a)), foldName(r.name(&b)))
-		})
-		out.Items = make([]api.Contact, 0, len(rows))
-		for i := range rows {
-			out.Items = append(out.Items, r.contactView(&rows[i]))
-		}
-		return nil
+		out.Items, err = r.contactViews(rows)
+		return err
 	})
 	return ok(0, out), err
+}
+
+// contactViews shows contacts by name.
+func (r *reader) contactViews(rows []protocol.PutContact) ([]api.Contact, error) {
+	slices.SortStableFunc(rows, func(a, b protocol.PutContact) int {
+		return cmp.Compare(foldName(r.name(&a)), foldName(r.name(&b)))
+	})
+	out := make([]api.Contact, 0, len(rows))
+	for i := range rows {
+		view, err := r.contactView(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, view)
+	}
+	return out, nil
 }
 
 // nameHas reports whether a name contains a folded text, also as the initial
@@ -66,9 +77,10 @@ func (s *Server) contact(ctx context.Context, id string) (*reply[api.Contact], e
 	var out api.Contact
 	err := s.read(ctx, func(r *reader) error {
 		c, err := r.resolve(id)
-		if err == nil {
-			out = r.contactView(c)
+		if err != nil {
+			return err
 		}
+		out, err = r.contactView(c)
 		return err
 	})
 	return ok(0, out), err
@@ -88,6 +100,10 @@ func (s *Server) patchContact(ctx context.Context, in *contactInput) (*reply[api
 	if err != nil {
 		return nil, err
 	}
+	flags := contactFlags(&in.Body)
+	if len(flags) > 0 && c.Conversation == (protocol.ConversationID{}) {
+		return nil, api.NewProblem(api.CodeNotEstablished)
+	}
 	if in.Body.Alias.Present {
 		alias := ""
 		if v := in.Body.Alias.Value; v != nil && *v != "" {
@@ -103,7 +119,40 @@ func (s *Server) patchContact(ctx context.Context, in *contactInput) (*reply[api
 			return nil, err
 		}
 	}
+	if err := s.setContactFlags(ctx, c, flags); err != nil {
+		return nil, err
+	}
 	return s.contact(ctx, c.ID.String())
+}
+
+// contactFlags is what of a patch is about what the contact hears.
+func contactFlags(patch *api.ContactPatch) map[store.Flag]bool {
+	flags := make(map[store.Flag]bool)
+	for flag, on := range map[store.Flag]*bool{
+		store.FlagReceipts: patch.ReadReceipts, store.FlagTyping: patch.Typing, store.FlagPresence: patch.Presence,
+	} {
+		if on != nil {
+			flags[flag] = *on
+		}
+	}
+	return flags
+}
+
+func (s *Server) setContactFlags(ctx context.Context, c *protocol.PutContact, flags map[store.Flag]bool) error {
+	if len(flags) == 0 {
+		return nil
+	}
+	var rows []store.Row
+	for flag, on := range flags {
+		rows = append(rows, store.SetFlag{Conversation: c.Conversation, Flag: flag, Value: bit(on)})
+	}
+	if err := s.write(ctx, rows, protocol.Event{Type: protocol.ContactUpdated, Contact: c.ID}); err != nil {
+		return err
+	}
+	if _, ok := flags[store.FlagPresence]; ok {
+		return s.presenceAgain(ctx)
+	}
+	return nil
 }
 
 func (s *Server) removeContact(ctx context.Context, in *byID) (*done, error) {
@@ -164,6 +213,21 @@ func (s *Server) getVerification(ctx context.Context, in *byID) (*reply[api.Veri
 	return ok(0, out), err
 }
 
+// verificationQR draws what the other side's program can compare.
+func (s *Server) verificationQR(w http.ResponseWriter, r *http.Request) {
+	c, err := s.readContact(r.Context(), r.PathValue("id"))
+	if err != nil {
+		s.answerError(w, r, err)
+		return
+	}
+	v, err := s.verification(r.Context(), c)
+	if err != nil {
+		s.answerError(w, r, err)
+		return
+	}
+	s.answerQR(w, r, v.QRPayload)
+}
+
 type verifyInput struct {
 	ID   string `path:"id"`
 	Body api.VerifyRequest
@@ -215,6 +279,16 @@ func (s *Server) unverify(ctx context.Context, in *byID) (*done, error) {
 	return &done{}, s.change(ctx, func(ref uint64) protocol.Input {
 		return protocol.SetVerified{Ref: ref, Contact: c.ID}
 	})
+}
+
+// acknowledge has mail go on to a contact whose devices changed since it was
+// verified, without a comparison: it is not verified any more.
+func (s *Server) acknowledge(ctx context.Context, in *byID) (*done, error) {
+	c, err := s.readContact(ctx, in.ID)
+	if err != nil || c.Verification != protocol.VerifiedChanged {
+		return &done{}, err
+	}
+	return s.unverify(ctx, in)
 }
 
 func (s *Server) listBlocks(ctx context.Context, _ *none) (*reply[list[api.Block]], error) {

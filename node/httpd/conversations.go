@@ -5,6 +5,7 @@ import (
 
 	"pabal/node/api"
 	"pabal/protocol"
+	"pabal/store"
 )
 
 // visibleConversations returns the newest conversations that the actor may see.
@@ -41,6 +42,16 @@ func (r *reader) visibleConversations(limit int) ([]protocol.PutConversation, er
 type conversationsInput struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	After string `query:"after" maxLength:"64" doc:"next of the page before"`
+	State string `query:"state" enum:"inbox,archived" doc:"only those that are not archived, or only those that are"`
+	// Pinned and Unread narrow only when they are true.
+	Pinned bool `query:"pinned" doc:"only pinned ones"`
+	Unread bool `query:"unread" doc:"only those with unread messages, or marked so"`
+}
+
+// wants reports whether a conversation is one of those asked for.
+func (in *conversationsInput) wants(c *api.Conversation) bool {
+	return (in.State == "" || (in.State == "archived") == c.Archived) && (!in.Pinned || c.Pinned) &&
+		(!in.Unread || c.Unread.Marked || c.Unread.Count > 0)
 }
 
 // conversationPage is a list that is too long for one answer.
@@ -64,25 +75,37 @@ func (s *Server) listConversations(ctx context.Context, in *conversationsInput) 
 		if _, err := r.allContacts(); err != nil { // names, read at once
 			return err
 		}
+		return r.conversationPage(&out, in, after)
+	})
+	return ok(0, out), err
+}
+
+// conversationPage collects those conversations that are asked for.
+func (r *reader) conversationPage(out *conversationPage, in *conversationsInput, after protocol.ConversationID) error {
+	for {
 		rows, err := r.conversationsAfter(after, in.Limit+1)
 		if err != nil {
 			return err
-		}
-		if len(rows) > in.Limit {
-			rows = rows[:in.Limit]
-			next := rows[in.Limit-1].ID.String()
-			out.Next = &next
 		}
 		for i := range rows {
 			view, err := r.conversationView(&rows[i])
 			if err != nil {
 				return err
 			}
+			if !in.wants(&view) {
+				continue
+			}
+			if len(out.Items) == in.Limit {
+				out.Next = &out.Items[in.Limit-1].ID
+				return nil
+			}
 			out.Items = append(out.Items, r.withoutMessages(view))
 		}
-		return nil
-	})
-	return ok(0, out), err
+		if len(rows) <= in.Limit {
+			return nil
+		}
+		after = rows[len(rows)-1].ID
+	}
 }
 
 // conversationsAfter returns a page of the conversations that the actor may see.
@@ -177,15 +200,23 @@ func (s *Server) patchConversation(ctx context.Context, in *conversationInput) (
 	if err != nil {
 		return nil, err
 	}
+	rows := flagRows(id, &in.Body, s.now())
 	if in.Body.Disappearing.Present {
 		t, err := timer(in.Body.Disappearing.Value)
 		if err != nil {
 			return nil, err
 		}
-		err = s.change(ctx, func(ref uint64) protocol.Input {
+		_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
 			return protocol.SetTimer{Ref: ref, Conversation: id, Timer: t}
-		})
+		}, func(any) []store.Row { return rows })
 		if err != nil {
+			return nil, err
+		}
+	} else if len(rows) > 0 {
+		if _, err := s.knownConversation(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		if err := s.write(ctx, rows, conversationEvent(protocol.ConversationUpdated, id)); err != nil {
 			return nil, err
 		}
 	}
@@ -210,14 +241,27 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*reply[api.Conver
 	defer leave()
 	mark := protocol.MarkRead{Conversation: id}
 	moved := false
+	var rows []store.Row
 	err = s.read(ctx, func(r *reader) error {
 		c, err := r.conversation(id)
 		if err != nil {
 			return err
 		}
+		flags, err := r.Flags(id)
+		if err != nil {
+			return err
+		}
+		if rows = nil; flags[store.FlagUnread] != 0 {
+			rows = []store.Row{store.SetFlag{Conversation: id, Flag: store.FlagUnread}}
+		}
 		mark.UpTo, mark.UnreadBefore = min(in.Body.UpTo, c.LastPosition), c.Unread
 		if moved = mark.UpTo > c.ReadUpTo; !moved {
 			return nil
+		}
+		if flags[store.FlagReceipts] != 0 {
+			if mark.Receipt, err = r.HighestRead(id, c.ReadUpTo+1, mark.UpTo); err != nil {
+				return err
+			}
 		}
 		mark.Expiries, mark.Unread, err = r.Unstarted(id, mark.UpTo, s.now().UnixMilli())
 		return err
@@ -225,14 +269,17 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*reply[api.Conver
 	if err != nil {
 		return nil, err
 	}
-	if moved {
-		err := s.change(ctx, func(ref uint64) protocol.Input {
+	switch {
+	case moved:
+		_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
 			mark.Ref = ref
 			return mark
-		})
-		if err != nil {
-			return nil, err
-		}
+		}, func(any) []store.Row { return rows })
+	case len(rows) > 0:
+		err = s.write(ctx, rows, conversationEvent(protocol.ConversationRead, id))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s.conversation(ctx, id)
 }

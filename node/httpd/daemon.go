@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"pabal/node/api"
@@ -30,6 +31,9 @@ type Daemon interface {
 	// server has checked name, timer and lengths. The timer is that of new
 	// conversations from the first on; [DisappearingSetting] is its row.
 	Setup(ctx context.Context, in Setup) error
+	// Restore makes the profile that is in a backup and starts it, as Setup does. Errors: those
+	// that [ArchiveProblem] knows.
+	Restore(ctx context.Context, from io.Reader, in Restore) (store.Archived, error)
 	// Unlock opens a locked profile and returns once it is ready. A nil
 	// passphrase means the keyfile. Problems: bad_passphrase, also for a
 	// passphrase where there is a keyfile; passphrase_required where there is none.
@@ -37,6 +41,23 @@ type Daemon interface {
 	// Lock erases the keys from memory and closes the network; it returns when
 	// both are done.
 	Lock(ctx context.Context) error
+	// LockScreen has the daemon answer as if it were locked, and Store return nil, until
+	// Unlock is given what opens the profile; mail still comes in, and what is due is
+	// deleted. Then it has contacts told that the user has gone, for which it does not wait
+	// long. It has no effect on a locked screen. Problem: locked, if the keys are erased.
+	LockScreen(ctx context.Context) error
+	// ChangePassphrase has the profile open by another passphrase, or by a keyfile if it is nil,
+	// and begins a rotation, which it returns. Old is nil where there is none. The receiver
+	// owns the bytes. Problems: bad_passphrase, passphrase_required, passphrase_taken, locked.
+	ChangePassphrase(ctx context.Context, old, passphrase []byte) (api.Job, error)
+	// Verify reports whether a passphrase opens what is open, with bad_passphrase if not: also
+	// where there is a keyfile. The receiver owns the bytes. Problem: locked.
+	Verify(ctx context.Context, passphrase []byte) error
+	// SetDuress has a second passphrase open a decoy from now on, or none. Problems:
+	// bad_passphrase, duress_needs_passphrase, passphrase_taken, locked.
+	SetDuress(ctx context.Context, in Duress) error
+	// Wipe destroys the profile, what opens it first, and begins the shutdown.
+	Wipe(ctx context.Context) error
 	// Stop begins the shutdown and returns at once.
 	Stop()
 
@@ -74,11 +95,21 @@ type Daemon interface {
 	// Egress returns to whom anything was sent since the profile was unlocked. Problem:
 	// locked.
 	Egress() (egress.Seen, error)
+	// Transfers returns the files that are on their way, and those that wait for that.
+	Transfers() []Transfer
 	// Why says what contacts, or messages of ours, wait for, all at one moment. An
 	// answer is nil if the contact is unknown. Subject is filled in by the server.
 	Why(ctx context.Context, about ...Question) ([]*api.Why, error)
 	// Couriers returns who keeps mail for whom, by contact id.
 	Couriers(ctx context.Context) ([]protocol.Help, error)
+	// StartDrill has the profile attacked, as a job; one that is under way is returned.
+	// Problem: locked.
+	StartDrill() (api.Job, error)
+	// StartRotation has the database copied under a new key, as a job; one that is under way
+	// is returned. Problem: locked.
+	StartRotation() (api.Job, error)
+	// Job returns a job that is under way or ended lately. Problem: not_found.
+	Job(id string) (api.Job, error)
 	// Alive returns an error that tells, as a code, why the process would not
 	// take a message now, or nil: the store was written and the core stepped
 	// within the last 5 seconds. It may block up to ctx.
@@ -95,6 +126,7 @@ type Question struct {
 // State is what the daemon can do, since when, and what the user should know.
 type State struct {
 	State    api.State
+	Screen   bool // locked, with the keys in memory
 	Since    time.Time
 	Warnings []api.Warning
 	Network  api.NetworkSummary
@@ -104,6 +136,15 @@ type State struct {
 type Identity struct {
 	Account identity.AccountPublic
 	Devices []api.Device
+}
+
+// Duress is how a decoy is set: by the passphrase of what is open, a second one, and the name of
+// the decoy's account. A nil Duress has none open anything from now on. The receiver owns the
+// passphrases' bytes.
+type Duress struct {
+	Passphrase  []byte
+	Duress      []byte
+	DisplayName string
 }
 
 // Setup is how a profile is made. A nil Passphrase means a keyfile; a nil

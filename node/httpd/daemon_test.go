@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -29,6 +30,8 @@ type testDaemon struct {
 	mu     sync.Mutex
 	state  api.State
 	store  *store.Store
+	behind *store.Store     // of a locked screen
+	clock  func() time.Time // nil: the machine's
 	peer   *protocol.Peer
 	ref    uint64
 	fail   error // of the next commits
@@ -37,6 +40,13 @@ type testDaemon struct {
 	asked  int // calls of Why
 	helps  []protocol.Help
 	sent   egress.Seen
+	live   []api.NetworkPeer
+	duress *Duress // as it was set last
+
+	verifying func() // is called while a passphrase is tried; nil: nothing
+
+	signals []protocol.Input // of typing and presence
+	busy    chan struct{}    // Submit says here that it begins, and waits; nil: it does not
 }
 
 func (d *testDaemon) set(s api.State) {
@@ -48,10 +58,45 @@ func (d *testDaemon) set(s api.State) {
 	}
 }
 
+func (d *testDaemon) now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.clock == nil {
+		return time.Now()
+	}
+	return d.clock()
+}
+
+// setClock has the server's clock read otherwise from now on.
+func (d *testDaemon) setClock(now func() time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clock = now
+}
+
 func (d *testDaemon) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return State{State: d.state, Since: time.Now(), Network: api.NetworkSummary{Reachability: api.ReachabilityOffline}}
+	return State{State: d.state, Screen: d.behind != nil, Since: time.Now(), Network: api.NetworkSummary{Reachability: api.ReachabilityOffline}}
+}
+
+func (d *testDaemon) Restore(_ context.Context, from io.Reader, in Restore) (store.Archived, error) {
+	st, done, err := d.profile.Restore(from, store.RestoreOptions{
+		Archive: in.Archive, Options: store.Options{Passphrase: in.Passphrase, Argon: cheapArgon()}, Now: time.Now(),
+	})
+	if err != nil {
+		return store.Archived{}, err
+	}
+	state, err := st.Load()
+	if err != nil {
+		return store.Archived{}, err
+	}
+	peer, err := protocol.Load(rand.Reader, protocol.Config{}, state)
+	d.mu.Lock()
+	d.store, d.peer = st, peer
+	d.mu.Unlock()
+	d.set(api.StateReady)
+	return done, err
 }
 
 func (d *testDaemon) Setup(_ context.Context, in Setup) error {
@@ -89,6 +134,19 @@ func cheapArgon() store.Argon {
 }
 
 func (d *testDaemon) Unlock(_ context.Context, passphrase []byte) error {
+	d.mu.Lock()
+	behind := d.behind
+	d.mu.Unlock()
+	if behind != nil {
+		if err := behind.Verify(store.Unlock{Passphrase: passphrase}); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		d.store, d.behind = behind, nil
+		d.mu.Unlock()
+		d.set(api.StateReady)
+		return nil
+	}
 	st, err := d.profile.Open(store.Unlock{Passphrase: passphrase})
 	if err != nil {
 		return err
@@ -110,12 +168,45 @@ func (d *testDaemon) Unlock(_ context.Context, passphrase []byte) error {
 
 func (d *testDaemon) Lock(context.Context) error {
 	d.mu.Lock()
-	st := d.store
-	d.store, d.peer = nil, nil
+	st := cmp.Or(d.store, d.behind)
+	d.store, d.behind, d.peer = nil, nil, nil
 	d.mu.Unlock()
 	d.set(api.StateLocked)
 	return st.Close()
 }
+
+func (d *testDaemon) LockScreen(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.store == nil && d.behind == nil {
+		return api.NewProblem(api.CodeLocked)
+	}
+	d.store, d.behind, d.state = nil, cmp.Or(d.store, d.behind), api.StateLocked
+	d.server.Notify()
+	return nil
+}
+
+func (d *testDaemon) ChangePassphrase(context.Context, []byte, []byte) (api.Job, error) {
+	return d.StartRotation()
+}
+
+func (d *testDaemon) StartRotation() (api.Job, error) {
+	return api.Job{ID: "jb_2", Kind: api.JobRotation, State: api.JobRunning, Total: 1}, nil
+}
+
+func (d *testDaemon) Verify(_ context.Context, passphrase []byte) error {
+	if d.verifying != nil {
+		d.verifying()
+	}
+	return d.Store().Verify(store.Unlock{Passphrase: passphrase})
+}
+
+func (d *testDaemon) SetDuress(_ context.Context, in Duress) error {
+	d.duress = &in
+	return nil
+}
+
+func (d *testDaemon) Wipe(context.Context) error { return d.profile.DestroyKeys() }
 
 func (d *testDaemon) Stop() {
 	d.mu.Lock()
@@ -130,6 +221,10 @@ func (d *testDaemon) Store() *store.Store {
 }
 
 func (d *testDaemon) Submit(_ context.Context, input func(uint64) protocol.Input, after func(any) []store.Row) (any, error) {
+	if d.busy != nil {
+		d.busy <- struct{}{}
+		<-d.busy
+	}
 	result, err := d.step(input, after)
 	if err == nil {
 		d.server.Notify()
@@ -142,7 +237,12 @@ func (d *testDaemon) step(input func(uint64) protocol.Input, after func(any) []s
 	defer d.mu.Unlock()
 	d.ref++
 	now := time.Now()
-	first, err := d.peer.Step(now, input(d.ref))
+	in := input(d.ref)
+	switch in.(type) {
+	case protocol.SetTyping, protocol.SetPresence:
+		d.signals = append(d.signals, in)
+	}
+	first, err := d.peer.Step(now, in)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +270,7 @@ func (d *testDaemon) commit(b store.Batch) error {
 		return d.fail
 	}
 	d.writes++
-	_, err := d.store.Commit(b)
+	_, err := cmp.Or(d.store, d.behind).Commit(b)
 	return err
 }
 
@@ -191,7 +291,9 @@ func (d *testDaemon) Identity(context.Context) (Identity, error) {
 	return Identity{Account: d.peer.Account(), Devices: []api.Device{{Name: "test", This: true}}}, nil
 }
 
-func (d *testDaemon) Network() api.Network { return api.Network{Reachability: api.ReachabilityOffline} }
+func (d *testDaemon) Network() api.Network {
+	return api.Network{Reachability: api.ReachabilityOffline, Peers: d.live}
+}
 
 func (d *testDaemon) TrustNetwork(_ context.Context, network string) (api.LocalNetwork, error) {
 	if network != "eth0" {
@@ -223,6 +325,8 @@ func (d *testDaemon) Egress() (egress.Seen, error) {
 	return d.sent, nil
 }
 
+func (d *testDaemon) Transfers() []Transfer { return nil }
+
 func (d *testDaemon) Why(_ context.Context, about ...Question) ([]*api.Why, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -242,6 +346,18 @@ func (d *testDaemon) Couriers(context.Context) ([]protocol.Help, error) {
 	return append(d.peer.Helps(), d.helps...), nil
 }
 
+func (d *testDaemon) StartDrill() (api.Job, error) {
+	return api.Job{ID: "jb_" + zeros, Kind: api.JobDrill, State: api.JobRunning, Total: 5}, nil
+}
+
+func (d *testDaemon) Job(id string) (api.Job, error) {
+	if id != "jb_"+zeros {
+		return api.Job{}, api.NewProblem(api.CodeNotFound)
+	}
+	row := api.DrillRow{Check: "pages", Verdict: api.VerdictOK, Code: "pages_owned", Count: 7}
+	return api.Job{ID: id, Kind: api.JobDrill, State: api.JobDone, Drill: &api.DrillReport{Opened: true, Rows: []api.DrillRow{row}}}, nil
+}
+
 func (d *testDaemon) Alive(context.Context) error { return d.fail }
 
 const testPassphrase = "correct horse battery"
@@ -254,7 +370,7 @@ func start(t testing.TB) *testDaemon {
 		t.Fatal(err)
 	}
 	d := &testDaemon{t: t, profile: profile, state: api.StateUninitialised}
-	d.server, err = New(Config{RuntimeDir: shortDir(t), Profile: "test", Version: "0", Commit: "c"}, d)
+	d.server, err = New(Config{RuntimeDir: shortDir(t), Profile: "test", Version: "0", Commit: "c", Now: d.now}, d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -325,6 +325,9 @@ type consumerInput struct {
 }
 
 func (s *Server) putConsumer(ctx context.Context, in *consumerInput) (*reply[api.Consumer], error) {
+	if requestOf(ctx).actor.kind == api.ActorSession { // its row would outlive it
+		return nil, api.NewProblem(api.CodeConsumerNeedsToken)
+	}
 	cursor := ""
 	if in.Body != nil {
 		cursor = in.Body.Cursor

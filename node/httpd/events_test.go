@@ -226,7 +226,8 @@ func TestDeletedTextIsNotReplayed(t *testing.T) {
 	found := false
 	for _, e := range page.Events {
 		if e.Type == api.EventMessageDeleted {
-			found = decode[api.Reference](t, e).ID == w.message
+			ref := decode[api.Reference](t, e)
+			found = ref.ID == w.message && ref.Position > 0
 		}
 	}
 	if !found {
@@ -303,6 +304,19 @@ func TestConsumers(t *testing.T) {
 	w.d.must(404, call{method: "DELETE", path: "/v1/consumers/bot"})
 }
 
+// TestSessionMakesNoConsumer: what a session made would lie there for ever.
+func TestSessionMakesNoConsumer(t *testing.T) {
+	w := newWorld(t)
+	before := w.d.must(200, call{method: "GET", path: "/v1/consumers"}).body
+	a := w.d.must(403, call{method: "PUT", path: "/v1/consumers/web", body: `{}`, token: w.session(t)})
+	if a.problem() != api.CodeConsumerNeedsToken {
+		t.Errorf("refused with %s", a.problem())
+	}
+	if after := w.d.must(200, call{method: "GET", path: "/v1/consumers"}).body; after != before {
+		t.Errorf("there are %s", after)
+	}
+}
+
 // TestConsumersOfTokens: a consumer is its token's and the owner's, and nobody else's.
 func TestConsumersOfTokens(t *testing.T) {
 	w := newWorld(t)
@@ -352,6 +366,18 @@ func TestRevokedTokenEndsItsStream(t *testing.T) {
 	if bye := decode[api.Bye](t, s.next()); bye.Reason != api.ByeTokenRevoked {
 		t.Errorf("bye %+v", bye)
 	}
+}
+
+func TestNewPassphraseEndsLogins(t *testing.T) {
+	w := newWorld(t)
+	token := w.d.token(api.TokenRequest{Preset: api.PresetBot})
+	page := w.d.openStream(t, "after=latest", ndjsonType, w.session(t))
+	page.want(api.EventHello)
+	w.d.must(202, call{method: "POST", path: "/v1/self/passphrase", body: `{"old":"so far","new":"eight bytes"}`})
+	if bye := decode[api.Bye](t, page.next()); bye.Reason != api.ByeTokenRevoked {
+		t.Errorf("bye %+v", bye)
+	}
+	w.d.must(200, call{method: "GET", path: "/v1/contacts", token: token})
 }
 
 func TestLockEndsStreamsAndUnlockStartsThem(t *testing.T) {
@@ -479,3 +505,47 @@ type flusher struct{ http.ResponseWriter }
 
 func (flusher) FlushError() error                { return nil }
 func (flusher) SetWriteDeadline(time.Time) error { return nil }
+
+// TestEventReadsItsMessageOnly shows the event of a new message in a short and in a long conversation:
+// the second takes no more than the first.
+func TestEventReadsItsMessageOnly(t *testing.T) {
+	w := newWorld(t)
+	id, err := protocol.ParseConversationID(w.conversation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := uint64(0)
+	cost := func() (allocations float64) {
+		err := w.d.server.view(owner(), func(r *reader) error {
+			c, err := r.conversation(id)
+			if err != nil {
+				return err
+			}
+			e := protocol.Event{Type: protocol.MessageCreated, Conversation: id, First: c.LastPosition, Count: 1}
+			allocations = testing.AllocsPerRun(10, func() {
+				if objects, err := r.createdMessages(&e, false); err != nil || len(objects) != 1 {
+					t.Fatal(objects, err)
+				}
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return allocations
+	}
+	send := func(n int) {
+		for range n {
+			sent++
+			w.d.must(http.StatusCreated, call{
+				method: "POST", path: "/v1/conversations/" + w.conversation + "/messages", body: fmt.Sprintf(`{"text":"number %d"}`, sent),
+			})
+		}
+	}
+	send(2)
+	short := cost()
+	send(100)
+	if long := cost(); long > 1.5*short {
+		t.Errorf("%.0f allocations behind 2 messages, %.0f behind 102", short, long)
+	}
+}

@@ -14,12 +14,19 @@ import (
 // none means that every reader of events sees them.
 func eventScopes(t string) []api.Scope {
 	switch t {
-	case api.EventMessageCreated, api.EventMessageStatus, api.EventMessageDeleted, api.EventMessageExpired:
+	case api.EventMessageCreated, api.EventMessageStatus, api.EventMessageEdited, api.EventMessageDeleted, api.EventMessageExpired,
+		api.EventMessagePinned, api.EventMessageStarred, api.EventMessageReaction:
 		return scopes(api.ScopeMessagesRead, api.ScopeMessagesMeta)
 	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
 		return scopes(api.ScopeConversationsRead)
+	case api.EventDraft:
+		return scopes(api.ScopeDrafts)
 	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
 		return scopes(api.ScopeInvitesManage)
+	case api.EventFileAvailable, api.EventFileFailed, api.EventTransfer:
+		return scopes(api.ScopeFilesRead)
+	case api.EventBackupMade:
+		return scopes(api.ScopeIdentityManage)
 	case api.EventSettingsChanged:
 		return scopes(api.ScopeSettingsRead)
 	case api.EventTokenCreated, api.EventTokenRevoked:
@@ -104,8 +111,10 @@ func (r *reader) objects(e *protocol.Event, refs bool) ([]any, error) {
 func reference(e *protocol.Event) any {
 	var none [16]byte
 	switch {
+	case e.Type == protocol.ContactRemoved && e.Ref != none:
+		return api.Reference{ID: e.Contact.String(), Became: protocol.ContactID(e.Ref).String()}
 	case e.Ref != none:
-		return api.Reference{ID: refText(e)}
+		return api.Reference{ID: refText(e), Position: e.First}
 	case e.Contact != none:
 		return api.Reference{ID: e.Contact.String()}
 	case e.Conversation != none:
@@ -119,6 +128,8 @@ func reference(e *protocol.Event) any {
 // refText writes the id in Event.Ref, whose kind follows from the type.
 func refText(e *protocol.Event) string {
 	switch string(e.Type) {
+	case api.EventFileAvailable, api.EventFileFailed, api.EventTransfer:
+		return protocol.FileID(e.Ref).String()
 	case api.EventRequestReceived, api.EventRequestResolved:
 		return protocol.RequestID(e.Ref).String()
 	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
@@ -130,7 +141,16 @@ func refText(e *protocol.Event) string {
 
 func (r *reader) object(e *protocol.Event) (any, error) {
 	switch string(e.Type) {
-	case api.EventMessageDeleted, api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
+	case api.EventMessageDeleted:
+		c, m, err := r.message(protocol.MessageID(e.Ref).String())
+		if isNotFound(err) {
+			return reference(e), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.messageView(c, &m)
+	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
 		api.EventCourierUpdated:
 		return reference(e), nil
 	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
@@ -140,17 +160,33 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		}
 		view, err := r.conversationView(c)
 		return r.withoutMessages(view), err
+	case api.EventMessageEdited, api.EventMessagePinned, api.EventMessageStarred, api.EventMessageReaction:
+		c, m, err := r.message(refText(e))
+		if err != nil {
+			return nil, err
+		}
+		return r.messageView(c, &m)
 	case api.EventRequestReceived, api.EventRequestResolved:
 		row, err := r.Request(e.Ref)
-		return r.requestView(&row), err
+		if err != nil {
+			return nil, err
+		}
+		return r.requestView(&row)
 	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
 		row, err := r.Invite(e.Ref)
 		return r.inviteView(&row, r.now), err
+	case api.EventFileAvailable, api.EventFileFailed:
+		f, err := r.file(e.Ref)
+		return r.fileView(&f), err
 	case api.EventSettingsChanged:
 		return r.settings()
 	case api.EventSelfUpdated:
 		name, err := r.ownName()
-		return api.SelfChange{DisplayName: name}, err
+		if err != nil {
+			return nil, err
+		}
+		picture, err := r.pictureView(protocol.ContactID{})
+		return api.SelfChange{DisplayName: name, Picture: picture}, err
 	case api.EventSecurityAlert:
 		return api.Alert{Code: e.Code, ContactID: idOrNil(e.Contact)}, nil
 	}
@@ -161,7 +197,7 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.contactView(c), nil
+	return r.contactView(c)
 }
 
 // createdMessages returns the messages at positions First, First+1, …; one that
@@ -179,8 +215,9 @@ func (r *reader) createdMessages(e *protocol.Event, refs bool) ([]any, error) {
 		return nil, err
 	}
 	end := e.First + e.Count
-	for after := e.First; after < end; {
-		page, err := r.Messages(c.ID, store.PageQuery{Before: min(after+store.PageMax, end), Limit: store.PageMax})
+	for after := e.First; after < end; after += store.PageMax {
+		before := min(after+store.PageMax, end)
+		page, err := r.Messages(c.ID, store.PageQuery{Before: before, Limit: int(before - after)})
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +229,6 @@ func (r *reader) createdMessages(e *protocol.Event, refs bool) ([]any, error) {
 				return nil, err
 			}
 		}
-		after += store.PageMax
 	}
 	return out, nil
 }
@@ -239,8 +275,28 @@ func (r *reader) announcement(e *protocol.Event) (*api.Event, error) {
 	}
 	out := &api.Event{Type: string(e.Type)}
 	var data any = api.Reference{ID: e.Contact.String()}
-	if e.Type == protocol.PeerState {
+	switch e.Type {
+	case protocol.TransferProgress:
+		f, err := r.file(e.Ref)
+		if err != nil {
+			return nil, nil // deleted meanwhile
+		}
+		out.ConversationID = f.Conversation.String()
+		data = r.fileView(&f)
+	case protocol.PeerState:
 		data = api.PeerState{ContactID: e.Contact.String(), State: e.Code}
+	case protocol.Typing:
+		if e.Conversation != (protocol.ConversationID{}) {
+			out.ConversationID = e.Conversation.String()
+		}
+		data = api.TypingState{ContactID: e.Contact.String(), Active: e.Code == protocol.TypingOn}
+	case protocol.Presence:
+		data = api.PresenceState{ContactID: e.Contact.String(), Here: e.Code == protocol.PresenceHere}
+	case protocol.Draft:
+		out.ConversationID = e.Conversation.String()
+		if data, err = r.draftView(e.Conversation); err != nil {
+			return nil, err
+		}
 	}
 	if out.Data, err = json.Marshal(data); err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)

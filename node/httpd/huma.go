@@ -132,6 +132,7 @@ func (s *Server) register() {
 	schemas := config.Components.Schemas
 	schemas.RegisterTypeAlias(reflect.TypeFor[api.Optional[*api.Disappearing]](), reflect.TypeFor[*api.Disappearing]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[api.Optional[*string]](), reflect.TypeFor[*string]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[api.Optional[*api.Time]](), reflect.TypeFor[*api.Time]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[api.Time](), reflect.TypeFor[moment]())
 	problem := schemas.Schema(reflect.TypeFor[api.Problem](), true, "Problem")
 	a := huma.NewAPI(config, adapter{s.mux})
@@ -188,6 +189,9 @@ func (rt *route) operation(problem *huma.Schema) huma.Operation {
 	}
 	if rt.stepUp {
 		op.Extensions["x-step-up"] = true
+	}
+	if rt.confirm {
+		op.Extensions["x-confirm"] = true
 	}
 	if !rt.public {
 		op.Security = []map[string][]string{{"bearer": {}}}

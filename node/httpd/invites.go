@@ -223,9 +223,14 @@ func (s *Server) listRequests(ctx context.Context, in *requestsInput) (*reply[li
 		rows, err := r.requests()
 		out.Items = []api.Request{}
 		for i := range rows {
-			if string(rows[i].Phase) == in.State {
-				out.Items = append(out.Items, r.requestView(&rows[i]))
+			if string(rows[i].Phase) != in.State {
+				continue
 			}
+			view, err := r.requestView(&rows[i])
+			if err != nil {
+				return err
+			}
+			out.Items = append(out.Items, view)
 		}
 		return err
 	})
@@ -291,8 +296,8 @@ func (s *Server) answerRequest(ctx context.Context, text string, answer protocol
 	}
 	var out api.Request
 	err = s.read(ctx, func(r *reader) error {
-		out = r.requestView(&row)
-		return nil
+		out, err = r.requestView(&row)
+		return err
 	})
 	return ok(0, out), err
 }

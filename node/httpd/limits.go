@@ -10,9 +10,12 @@ const (
 	connsMax         = 256 // open connections a listener
 	streamsMax       = 64  // event streams
 	streamsPerToken  = 8
+	callsPerToken    = 32 // requests under way, streams among them
+	callsRetry       = time.Second
 	headerBytesMax   = 32 << 10
 	headerTimeout    = 5 * time.Second
 	bodyTimeout      = 10 * time.Second
+	uploadStall      = time.Minute // for a chunk of a file to come
 	idleTimeout      = 2 * time.Minute
 	writeTimeout     = 30 * time.Second // of one answer, and of one event
 	shutdownTimeout  = 3 * time.Second  // for answers that are being written
@@ -33,6 +36,7 @@ const (
 	tokensMax       = 256
 	sessionsMax     = 64
 	sessionLifetime = 7 * 24 * time.Hour
+	confirmLifetime = 10 * time.Minute
 	loginCodesMax   = 16
 	loginTTLDefault = time.Minute
 	loginTriesMax   = 5

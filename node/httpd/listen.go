@@ -57,7 +57,7 @@ func listenUnix(dir string) (net.Listener, string, error) {
 		l.Close()
 		return nil, "", fmt.Errorf("open socket: %w", err)
 	}
-	return &boundedListener{Listener: &ownListener{l}, slots: make(chan struct{}, connsMax), closed: make(chan struct{})}, path, nil
+	return newBoundedListener(&ownListener{l}, connsMax), path, nil
 }
 
 // ownDirectory makes dir, or checks that nobody else can enter or change it.
@@ -87,7 +87,7 @@ func listenTCP() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open loopback port: %w", err)
 	}
-	return &boundedListener{Listener: l, slots: make(chan struct{}, connsMax), closed: make(chan struct{})}, nil
+	return newBoundedListener(l, connsMax), nil
 }
 
 // ownListener drops connections of other users' processes without an answer.
@@ -106,41 +106,115 @@ func (l *ownListener) Accept() (net.Conn, error) {
 	}
 }
 
-// boundedListener accepts while fewer than cap(slots) connections are open;
-// more wait in the system's queue.
+// boundedListener keeps at most so many connections open. A further one takes the place of the
+// oldest that nobody has been served on, or that rests: who opens many connections and says nothing
+// keeps nobody out. While every one is being served, a further one waits.
 type boundedListener struct {
 	net.Listener
-	slots  chan struct{} // one token an open connection
-	closed chan struct{}
-	once   sync.Once
+	most int
+
+	mu     sync.Mutex // guards what follows
+	change sync.Cond  // on mu: a place may be free, or the listener is closed
+	open   map[*boundedConn]struct{}
+	order  uint64 // of the last connection that came, or came to rest
+	closed bool
+}
+
+func newBoundedListener(l net.Listener, most int) *boundedListener {
+	b := &boundedListener{Listener: l, most: most, open: make(map[*boundedConn]struct{})}
+	b.change.L = &b.mu
+	return b
 }
 
 func (l *boundedListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
+	inner, err := l.Listener.Accept()
 	if err != nil {
-		<-l.slots
 		return nil, err
 	}
-	return &boundedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
+	conn := &boundedConn{Conn: inner, listener: l}
+	loser, err := l.admit(conn)
+	if loser != nil {
+		loser.Close()
+	}
+	if err != nil {
+		inner.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// admit gives a connection a place, and returns the one that has lost its own for it.
+func (l *boundedListener) admit(conn *boundedConn) (loser *boundedConn, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed && len(l.open) >= l.most {
+		if loser = l.oldest(); loser != nil {
+			delete(l.open, loser)
+			break
+		}
+		l.change.Wait()
+	}
+	if l.closed {
+		return loser, net.ErrClosed
+	}
+	l.open[conn] = struct{}{}
+	l.touch(conn)
+	return loser, nil
+}
+
+// oldest returns the connection that is not served for longest; nil = all are served.
+func (l *boundedListener) oldest() (found *boundedConn) {
+	for c := range l.open {
+		if c.served == 0 && (found == nil || c.since < found.since) {
+			found = c
+		}
+	}
+	return found
+}
+
+func (l *boundedListener) touch(c *boundedConn) {
+	l.order++
+	c.since = l.order
 }
 
 func (l *boundedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.change.Broadcast()
 	return l.Listener.Close()
 }
 
+// boundedConn is a connection of a boundedListener, which guards all but Conn.
 type boundedConn struct {
 	net.Conn
-	release func()
+	listener *boundedListener
+	served   int // requests of somebody known that are under way
+	since    uint64
+}
+
+// serve notes that a request is served, and returns what to call when it is no more.
+func (c *boundedConn) serve() (end func()) {
+	l := c.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.served++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if c.served--; c.served == 0 {
+			l.touch(c)
+			l.change.Signal()
+		}
+	}
 }
 
 func (c *boundedConn) Close() error {
-	defer c.release()
+	l := c.listener
+	l.mu.Lock()
+	delete(l.open, c)
+	l.mu.Unlock()
+	l.change.Signal()
 	return c.Conn.Close()
 }
 
@@ -151,6 +225,22 @@ func (c *boundedConn) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return nil
+}
+
+type connKey struct{}
+
+// withConn has requests know the connection that they come by.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// serving notes that a request of somebody known is served on its connection, which keeps its place
+// until end is called.
+func serving(ctx context.Context) (end func()) {
+	if conn, ok := ctx.Value(connKey{}).(*boundedConn); ok {
+		return conn.serve()
+	}
+	return func() {}
 }
 
 type transportKey struct{}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -16,8 +18,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pabal/node/api"
+	"pabal/protocol"
 )
 
 // coreCodes reads the constants Code… of package protocol from its source.
@@ -139,13 +143,15 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
+// TestBoundedListener has four connections come to two places: who is not served makes room, who is
+// served does not.
 func TestBoundedListener(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &boundedListener{Listener: inner, slots: make(chan struct{}, 1), closed: make(chan struct{})}
-	accepted := make(chan net.Conn, 2)
+	l := newBoundedListener(inner, 2)
+	accepted := make(chan *boundedConn)
 	over := make(chan error, 1)
 	go func() {
 		for {
@@ -154,28 +160,112 @@ func TestBoundedListener(t *testing.T) {
 				over <- err
 				return
 			}
-			accepted <- c
+			accepted <- c.(*boundedConn)
 		}
 	}()
-	for range 2 {
+	dial := func() net.Conn {
 		c, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
+		return c
 	}
+	ended := func(name string, c net.Conn) {
+		t.Helper()
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("%s is still open", name)
+		}
+	}
+	dial()
 	first := <-accepted
-	if len(l.slots) != 1 || len(accepted) != 0 {
-		t.Error("two connections are open at once")
+	first.serve()
+	silent := dial()
+	<-accepted
+	dial()
+	third := <-accepted
+	ended("the silent one", silent)
+	end := third.serve()
+	third.serve()() // another of its requests, and its end
+
+	dial()
+	select {
+	case <-accepted:
+		t.Fatal("a third connection has a place")
+	case <-time.After(10 * time.Millisecond): // a wrong answer comes at once
 	}
-	first.Close()
-	first.Close() // frees one slot only
-	second := <-accepted
+	end()
+	fourth := <-accepted
+	ended("the one that rests", third)
+	fourth.Close()
+	fourth.Close() // frees one place only
+	dial()
+	fifth := <-accepted
+	l.mu.Lock()
+	if len(l.open) != 2 || first.served != 1 {
+		t.Errorf("%d connections are open", len(l.open))
+	}
+	l.mu.Unlock()
 	l.Close()
 	if err := <-over; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept after Close: %v", err)
 	}
-	second.Close()
+	first.Close()
+	fifth.Close()
+}
+
+// TestCrowdKeepsNobodyOut opens many more connections than there are places: silent ones, such that never
+// end their header, and such of somebody with a weak token that never send the body they tell of. Another
+// one with a token is served as ever, and keeps an event stream.
+func TestCrowdKeepsNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	contact, err := protocol.ParseContactID(w.contact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := w.d.token(api.TokenRequest{Preset: api.PresetBot})
+	weak := w.d.token(api.TokenRequest{Preset: api.PresetMetrics})
+	stream := w.d.openStream(t, "after=latest&ephemeral=1", ndjsonType, token)
+	stream.want(api.EventHello)
+	at := strings.TrimPrefix(w.d.server.Base(), "http://")
+	for i := range 3 * connsMax {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		switch i % 3 {
+		case 1:
+			fmt.Fprintf(c, "GET /v1/status HTTP/1.1\r\nHost: ")
+		case 2:
+			fmt.Fprintf(c, "DELETE /v1/auth/me HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n", at, weak)
+		}
+	}
+	asked := time.Now()
+	w.d.must(http.StatusOK, call{method: "GET", path: "/v1/conversations", token: token})
+	if waited := time.Since(asked); waited >= headerTimeout { // the least that the crowd stays by itself
+		t.Errorf("it is served behind the crowd, after %v", waited)
+	}
+	w.d.server.Announce(protocol.Event{Type: protocol.PeerState, Contact: contact, Code: "live"})
+	stream.want(api.EventPeerState)
+}
+
+// TestBodyThatNeverComes waits until a request whose body does not come is answered and its connection
+// ended, though net/http would read on.
+func TestBodyThatNeverComes(t *testing.T) {
+	w := newWorld(t)
+	token := w.d.token(api.TokenRequest{Preset: api.PresetMetrics})
+	at := strings.TrimPrefix(w.d.server.Base(), "http://")
+	c, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "DELETE /v1/auth/me HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\n\r\n", at, token)
+	answer, err := io.ReadAll(c) // ends with the connection
+	if err != nil || !strings.Contains(string(answer), string(api.CodeTimeout)) {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
 }
 
 // TestSecretsStayOut sends secrets through every operation: none may come back

@@ -3,12 +3,11 @@ package httpd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -98,11 +97,14 @@ func (s *Server) putMessage(ctx context.Context, in *putMessageInput) (*reply[ap
 	if !protocol.ValidClientID(in.MessageID) {
 		return nil, api.NewProblem(api.CodeInvalidID).At("path:message_id", api.FieldMalformed)
 	}
-	send, err := sendInput(in.Body)
+	send, err := s.sendInput(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	send.Conversation, send.ClientID = conversation, in.MessageID
+	if err := s.refer(ctx, &send, in.Body); err != nil {
+		return nil, err
+	}
 	status, err := s.putOnce(ctx, in, send)
 	if err != nil {
 		return nil, err
@@ -126,7 +128,9 @@ func (s *Server) putOnce(ctx context.Context, in *putMessageInput, send protocol
 	_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
 		send.Ref = ref
 		return send
-	}, func(any) []store.Row { return []store.Row{row} })
+	}, func(any) []store.Row {
+		return []store.Row{row, store.EraseDraft{Conversation: send.Conversation, Sent: send.Text}}
+	})
 	return http.StatusCreated, err
 }
 
@@ -164,6 +168,8 @@ func (s *Server) sentBefore(ctx context.Context, in *putMessageInput, send proto
 			return nil
 		case err != nil:
 			return err
+		case m.State == protocol.MessageErased:
+			return api.NewProblem(api.CodeGone)
 		case !known && !sameMessage(&m, send):
 			return api.NewProblem(api.CodeIdempotencyMismatch)
 		}
@@ -180,19 +186,53 @@ func (s *Server) sentBefore(ctx context.Context, in *putMessageInput, send proto
 // was made with it is too old to be kept.
 func sameMessage(m *store.Message, send protocol.SendText) bool {
 	content, _, err := wire.DecodeContent(m.Content)
-	return err == nil && m.Direction == protocol.Out && content.Text == send.Text
+	if err != nil || m.Direction != protocol.Out || content.Text != send.Text || len(content.Files) != len(send.Files) || !slices.Equal(content.Mentions, send.Mentions) {
+		return false
+	}
+	for i, f := range send.Files {
+		if content.Files[i].Root != f.File.Root {
+			return false
+		}
+	}
+	return true
+}
+
+// filesToSend finds the files that a message is to carry, which must lie here whole.
+func (s *Server) filesToSend(ctx context.Context, ids []string) (out []protocol.FileToSend, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = s.read(ctx, func(r *reader) error {
+		out = nil
+		for i, text := range ids {
+			at := "/files/" + strconv.Itoa(i)
+			id, err := protocol.ParseFileID(text)
+			if err != nil {
+				return api.NewProblem(api.CodeNotFound).At(at, api.CodeInvalidID)
+			}
+			f, err := r.file(id)
+			switch {
+			case isNotFound(err):
+				return api.NewProblem(api.CodeNotFound).At(at, api.FieldInvalid)
+			case err != nil:
+				return err
+			case f.State != store.FileAvailable:
+				return api.NewProblem(api.CodeFileNotReady).At(at, api.FieldInvalid)
+			}
+			out = append(out, protocol.FileToSend{ID: id, File: f.Info})
+		}
+		return nil
+	})
+	return out, err
 }
 
 // sendInput checks a message and makes the core's input of it.
-func sendInput(req api.MessageRequest) (protocol.SendText, error) {
+func (s *Server) sendInput(ctx context.Context, req api.MessageRequest) (protocol.SendText, error) {
 	var in protocol.SendText
-	switch {
-	case len(req.Text) > api.TextBytesMax:
-		return in, api.NewProblem(api.CodeTextTooLong).With("max", api.TextBytesMax).At("/text", api.FieldTooLong)
-	case req.Text == "":
-		return in, api.NewProblem(api.CodeInvalidText).At("/text", api.FieldTooShort)
-	case !utf8.ValidString(req.Text):
-		return in, api.NewProblem(api.CodeInvalidUTF8).At("/text", api.FieldInvalidUTF8)
+	if req.Text != "" || len(req.Files) == 0 {
+		if err := checkText(req.Text); err != nil {
+			return in, err
+		}
 	}
 	in.Text = req.Text
 	if req.Disappearing.Present {
@@ -202,7 +242,9 @@ func sendInput(req api.MessageRequest) (protocol.SendText, error) {
 		}
 		in.Timer, in.NoTimer = t, t == nil
 	}
-	return in, nil
+	var err error
+	in.Files, err = s.filesToSend(ctx, req.Files)
+	return in, err
 }
 
 type postMessageInput struct {
@@ -218,18 +260,21 @@ func (s *Server) postMessage(ctx context.Context, in *postMessageInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
-	send, err := sendInput(in.Body)
+	send, err := s.sendInput(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	send.Conversation = id
+	if err := s.refer(ctx, &send, in.Body); err != nil {
+		return nil, err
+	}
 	return s.send(ctx, in, send)
 }
 
 // postToContact sends in one line: the contact may be named by "@" and its alias
 // or name, and its conversation is made if there is none.
 func (s *Server) postToContact(ctx context.Context, in *postMessageInput) (*reply[api.Message], error) {
-	send, err := sendInput(in.Body)
+	send, err := s.sendInput(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +283,9 @@ func (s *Server) postToContact(ctx context.Context, in *postMessageInput) (*repl
 		return nil, err
 	}
 	send.Contact = c.ID
+	if err := s.refer(ctx, &send, in.Body); err != nil {
+		return nil, err
+	}
 	return s.send(ctx, in, send)
 }
 
@@ -249,7 +297,8 @@ func (s *Server) send(ctx context.Context, in *postMessageInput, send protocol.S
 			send.Ref = ref
 			return send
 		}, func(result any) []store.Row {
-			return try.rows(http.StatusCreated, result.(protocol.Sent).ID.String())
+			sent := result.(protocol.Sent)
+			return append(try.rows(http.StatusCreated, sent.ID.String()), store.EraseDraft{Conversation: sent.Conversation, Sent: send.Text})
 		})
 		if err != nil {
 			return "", err
@@ -322,38 +371,6 @@ func (s *Server) getMessage(ctx context.Context, in *byID) (*reply[api.Message],
 		return err
 	})
 	return ok(0, out), err
-}
-
-// deleteMessage deletes a message here. One of ours that is not delivered is
-// taken back, so that it never is; if it is delivered at the same moment, it is
-// deleted here only.
-func (s *Server) deleteMessage(ctx context.Context, in *byID) (*done, error) {
-	var m store.Message
-	undelivered := false
-	err := s.read(ctx, func(r *reader) error {
-		c, found, err := r.message(in.ID)
-		if err != nil {
-			return err
-		}
-		m, undelivered = found, found.Direction == protocol.Out && waits(string(store.StatusOf(c, &found)))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if undelivered {
-		err := s.change(ctx, func(ref uint64) protocol.Input {
-			return protocol.TakeBack{Ref: ref, ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence}
-		})
-		if p := (*protocol.Problem)(nil); !errors.As(err, &p) || p.Code != protocol.CodeDelivered {
-			return &done{}, err
-		}
-	}
-	return &done{}, s.change(ctx, func(ref uint64) protocol.Input {
-		return protocol.DeleteMessage{
-			Ref: ref, ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence, Direction: m.Direction,
-		}
-	})
 }
 
 func (s *Server) whyMessage(ctx context.Context, in *byID) (*reply[api.Why], error) {

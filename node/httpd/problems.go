@@ -17,6 +17,9 @@ import (
 	"pabal/store"
 )
 
+// ProblemOf is the problem that an error is answered with.
+func ProblemOf(err error) *api.Problem { return problemOf(err) }
+
 // problemOf says what an error of the daemon, the core or the store is to a
 // client. What is not known becomes CodeInternal without its text.
 func problemOf(err error) *api.Problem {
@@ -25,7 +28,11 @@ func problemOf(err error) *api.Problem {
 	}
 	if p := (*protocol.Problem)(nil); errors.As(err, &p) {
 		if _, ok := api.Code(p.Code).Status(); ok {
-			return api.NewProblem(api.Code(p.Code))
+			out := api.NewProblem(api.Code(p.Code))
+			if p.Contact != (protocol.ContactID{}) {
+				out.With("contact_id", p.Contact.String())
+			}
+			return out
 		}
 		return api.NewProblem(api.CodeInternal)
 	}
@@ -34,6 +41,8 @@ func problemOf(err error) *api.Problem {
 		return api.NewProblem(api.CodeNotFound)
 	case errors.Is(err, store.ErrFull):
 		return api.NewProblem(api.CodeStorageFull)
+	case errors.Is(err, store.ErrBlind):
+		return api.NewProblem(api.CodeDrillBlind)
 	case errors.Is(err, store.ErrClosed):
 		return api.NewProblem(api.CodeLocked)
 	case errors.Is(err, store.ErrBadPassphrase):

@@ -24,7 +24,8 @@ type reader struct {
 	conversations map[protocol.ConversationID]*protocol.PutConversation
 	contacts      map[protocol.ContactID]*protocol.PutContact
 	selfName      *string
-	now           time.Time // for what depends on it; set where needed
+	looks         namesakes
+	now           time.Time
 }
 
 // read runs fn in a view of the open store and notes the log position that the
@@ -48,7 +49,7 @@ func (s *Server) view(a *actor, fn func(*reader) error) error {
 	}
 	return st.View(func(v *store.View) error {
 		return fn(&reader{
-			View: v, actor: a,
+			View: v, actor: a, now: s.now(),
 			conversations: make(map[protocol.ConversationID]*protocol.PutConversation),
 			contacts:      make(map[protocol.ContactID]*protocol.PutContact),
 		})
@@ -116,8 +117,8 @@ func (r *reader) allContacts() ([]protocol.PutContact, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		r.contacts[all[i].ID] = &all[i]
+	for _, c := range all {
+		r.contacts[c.ID] = &c // not of the slice, which callers shorten
 	}
 	return slices.DeleteFunc(all, func(c protocol.PutContact) bool {
 		return c.Role != protocol.RolePerson || r.actor.narrowed() && !r.actor.sees(c.Conversation.String())

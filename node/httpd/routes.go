@@ -19,9 +19,11 @@ type route struct {
 
 	public       bool // answers without a token
 	stepUp       bool // only the owner on the unix socket, whatever a token's scopes
+	confirm      bool // a session may, too, once its owner has confirmed it
 	stream       bool // writes for as long as it likes
 	text         bool // also takes text/plain
 	file         bool // takes a bundle file, and no JSON
+	upload       bool // reads its body itself, as it comes
 	sends        bool // counts as a sent message
 	secret       bool // answers with a secret, so it takes no Idempotency-Key
 	experimental bool // may change within v1
@@ -49,7 +51,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), courierRoutes(), bundleRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -63,14 +65,27 @@ func serviceRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: "/v1/status", summary: "What the daemon can do now",
 			scopes: scopes(api.ScopeStatusRead), states: always, register: operation((*Server).getStatus)},
-		{method: http.MethodPost, path: "/v1/setup", summary: "Make the profile", scopes: owner,
+		{method: http.MethodPost, path: "/v1/setup", summary: "Make the profile",
+			scopes: scopes(api.ScopeLock), // of a session that the owner let in: there are no tokens yet
 			states: inUninitialised, status: http.StatusCreated, register: operation((*Server).setup)},
+		{method: http.MethodPost, path: "/v1/setup/restore", summary: "Make the profile that is in a backup", scopes: owner,
+			states: inUninitialised, stepUp: true, stream: true, upload: true, secret: true, register: registerRestore},
+		{method: http.MethodPost, path: "/v1/backups", summary: "A backup of the profile, sealed under a passphrase of its own",
+			scopes: owner, states: reading, stepUp: true, stream: true, secret: true, register: registerBackup},
 		{method: http.MethodPost, path: "/v1/unlock", summary: "Open a locked profile",
 			scopes: scopes(api.ScopeLock), states: inLocked, status: http.StatusNoContent, register: operation((*Server).unlock)},
-		{method: http.MethodPost, path: "/v1/lock", summary: "Erase the keys from memory and close the network",
-			scopes: scopes(api.ScopeLock), states: reading, status: http.StatusNoContent, register: operation((*Server).lock)},
+		{method: http.MethodPost, path: "/v1/lock", summary: "Erase the keys from memory and close the network, or lock the screen only",
+			scopes: scopes(api.ScopeLock), states: inLocked | reading, status: http.StatusNoContent, register: operation((*Server).lock)},
+		{method: http.MethodPost, path: "/v1/self/passphrase", summary: "Change what opens the profile, end all logins, and begin a rotation", scopes: owner,
+			states: writing, status: http.StatusAccepted, stepUp: true, secret: true, register: operation((*Server).changePassphrase)},
+		{method: http.MethodPut, path: "/v1/duress", summary: "Have a second passphrase open a decoy, or none; what another passphrase opened is destroyed", scopes: owner,
+			states: writing, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).putDuress)},
+		{method: http.MethodPost, path: "/v1/wipe", summary: "Destroy the profile, the keys first, and end", scopes: owner,
+			states: inLocked | inStarting | reading, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).wipe)},
 		{method: http.MethodPost, path: "/v1/shutdown", summary: "Commit what is held and end", scopes: owner,
 			states: always, status: http.StatusAccepted, register: operation((*Server).shutdown)},
+		{method: http.MethodGet, path: "/v1/warrant", summary: "What would be obtained from whom, as things are now", scopes: owner,
+			states: reading, confirm: true, register: operation((*Server).warrant)},
 		{method: http.MethodGet, path: "/v1/snapshot", summary: "What a first screen needs, with the cursor to go on from",
 			scopes: scopes(api.ScopeConversationsRead), states: reading, register: operation((*Server).snapshot)},
 		{method: http.MethodGet, path: "/v1/settings", summary: "All settings",
@@ -103,16 +118,18 @@ func authRoutes() []route {
 			states: anyLocked, register: operation((*Server).me)},
 		{method: http.MethodDelete, path: "/v1/auth/me", summary: "End this session or revoke this token",
 			states: anyLocked, status: http.StatusNoContent, register: operation((*Server).logout)},
+		{method: http.MethodPost, path: "/v1/auth/confirm", summary: "Show that whoever sits at a session is the owner",
+			states: reading, status: http.StatusCreated, secret: true, register: operation((*Server).confirm)},
 		{method: http.MethodPost, path: "/v1/login-links", summary: "Let one browser in, once", scopes: scopes(api.ScopeOwner),
 			states: anyLocked, status: http.StatusCreated, stepUp: true, secret: true, register: operation((*Server).createLoginLink)},
 		{method: http.MethodGet, path: "/v1/tokens", summary: "All tokens", scopes: manage,
-			states: reading, register: operation((*Server).listTokens)},
+			states: reading, confirm: true, register: operation((*Server).listTokens)},
 		{method: http.MethodPost, path: "/v1/tokens", summary: "Make a token, no stronger than oneself", scopes: manage,
-			states: writing, status: http.StatusCreated, secret: true, register: operation((*Server).createToken)},
+			states: writing, status: http.StatusCreated, secret: true, confirm: true, register: operation((*Server).createToken)},
 		{method: http.MethodGet, path: "/v1/tokens/{id}", summary: "One token", scopes: manage,
-			states: reading, register: operation((*Server).getToken)},
+			states: reading, confirm: true, register: operation((*Server).getToken)},
 		{method: http.MethodDelete, path: "/v1/tokens/{id}", summary: "Revoke a token and end its streams", scopes: manage,
-			states: reading, status: http.StatusNoContent, register: operation((*Server).revokeToken)},
+			states: reading, status: http.StatusNoContent, confirm: true, register: operation((*Server).revokeToken)},
 	}
 }
 
@@ -136,7 +153,7 @@ func selfRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: "/v1/self", summary: "The account", states: reading, register: operation((*Server).getSelf)},
 		{method: http.MethodPatch, path: "/v1/self", summary: "Change the display name", scopes: scopes(api.ScopeIdentityManage),
-			states: writing, register: operation((*Server).patchSelf)},
+			states: writing, confirm: true, register: operation((*Server).patchSelf)},
 		{method: http.MethodGet, path: "/v1/self/fingerprint", summary: "This account's half of every safety number",
 			states: reading, register: operation((*Server).selfFingerprint)},
 		{method: http.MethodGet, path: "/v1/self/qr.svg", summary: "The own fingerprint as a QR code",
@@ -187,10 +204,14 @@ func contactRoutes() []route {
 			states: reading, register: operation((*Server).whyContact)},
 		{method: http.MethodGet, path: "/v1/contacts/{id}/verification", summary: "The safety number with a contact", scopes: read,
 			states: reading, register: operation((*Server).getVerification)},
+		{method: http.MethodGet, path: "/v1/contacts/{id}/verification/qr.svg", summary: "The safety number with a contact as a QR code", scopes: read,
+			states: reading, register: raw(svgType, (*Server).verificationQR)},
 		{method: http.MethodPost, path: "/v1/contacts/{id}/verify", summary: "Record that the safety numbers are equal", scopes: write,
 			states: writing, register: operation((*Server).verify)},
 		{method: http.MethodDelete, path: "/v1/contacts/{id}/verification", summary: "Take a verification back", scopes: write,
 			states: writing, status: http.StatusNoContent, register: operation((*Server).unverify)},
+		{method: http.MethodPost, path: "/v1/contacts/{id}/key-change/acknowledge", summary: "Write on to a contact whose devices changed, unverified", scopes: write,
+			states: writing, status: http.StatusNoContent, register: operation((*Server).acknowledge)},
 		{method: http.MethodGet, path: "/v1/blocks", summary: "Blocked contacts", scopes: read,
 			states: reading, register: operation((*Server).listBlocks)},
 		{method: http.MethodPut, path: "/v1/blocks/{id}", summary: "Block a contact: to them we look like off", scopes: write,
@@ -209,10 +230,16 @@ func conversationRoutes() []route {
 			scopes: write, states: writing, register: operation((*Server).openConversation)},
 		{method: http.MethodGet, path: "/v1/conversations/{id}", summary: "One conversation", scopes: read,
 			states: reading, register: operation((*Server).getConversation)},
-		{method: http.MethodPatch, path: "/v1/conversations/{id}", summary: "Change the timer of new messages",
+		{method: http.MethodPatch, path: "/v1/conversations/{id}", summary: "Change the timer of new messages, mute, archive, pin",
 			scopes: write, states: writing, register: operation((*Server).patchConversation)},
 		{method: http.MethodPost, path: "/v1/conversations/{id}/read", summary: "Say that the user has read up to a position",
 			scopes: scopes(api.ScopeMessagesRead), states: writing, register: operation((*Server).markRead)},
+		{method: http.MethodPost, path: "/v1/conversations/{id}/unread", summary: "Mark a conversation as unread until it is read again",
+			scopes: write, states: writing, register: operation((*Server).markUnread)},
+		{method: http.MethodPut, path: "/v1/conversations/{id}/draft", summary: "Keep what is begun to be written; sending that text ends it",
+			scopes: scopes(api.ScopeDrafts), states: writing, register: operation((*Server).putDraft)},
+		{method: http.MethodDelete, path: "/v1/conversations/{id}/draft", summary: "Erase a draft",
+			scopes: scopes(api.ScopeDrafts), states: writing, status: http.StatusNoContent, register: operation((*Server).deleteDraft)},
 	}
 }
 
@@ -227,12 +254,24 @@ func messageRoutes() []route {
 			scopes: send, states: writing, status: http.StatusCreated, sends: true, register: operation((*Server).putMessage)},
 		{method: http.MethodPost, path: "/v1/contacts/{id}/messages", summary: "Send a message to a contact, by id or @alias",
 			scopes: send, states: writing, status: http.StatusCreated, text: true, sends: true, register: operation((*Server).postToContact)},
+		{method: http.MethodGet, path: "/v1/messages", summary: "Pinned or starred messages, newest first", scopes: read,
+			states: reading, register: operation((*Server).listMarked)},
 		{method: http.MethodGet, path: "/v1/messages/{id}", summary: "One message", scopes: read,
 			states: reading, register: operation((*Server).getMessage)},
-		{method: http.MethodDelete, path: "/v1/messages/{id}", summary: "Delete a message here; take a queued one back",
+		{method: http.MethodPatch, path: "/v1/messages/{id}", summary: "Give a message of ours a new text",
+			scopes: scopes(api.ScopeMessagesManage), states: writing, sends: true, register: operation((*Server).editMessage)},
+		{method: http.MethodPost, path: "/v1/messages/{id}/forward", summary: "Send what a message says, and its files, to others", status: http.StatusCreated,
+			scopes: scopes(api.ScopeMessagesSend), states: writing, sends: true, register: operation((*Server).forwardMessage)},
+		{method: http.MethodGet, path: "/v1/messages/{id}/history", summary: "What a message said before it was edited, and says now", scopes: read,
+			states: reading, register: operation((*Server).messageHistory)},
+		{method: http.MethodDelete, path: "/v1/messages/{id}", summary: "Delete a message here, which takes a queued one back, or for everyone",
 			scopes: scopes(api.ScopeMessagesManage), states: reading, status: http.StatusNoContent, register: operation((*Server).deleteMessage)},
+		{method: http.MethodGet, path: "/v1/messages/{id}/copies", summary: "Who may hold a message, as far as it can be known here", scopes: read,
+			states: reading, register: operation((*Server).copies)},
 		{method: http.MethodGet, path: "/v1/messages/{id}/why", summary: "What a message of ours waits for", scopes: read,
 			states: reading, register: operation((*Server).whyMessage)},
+		{method: http.MethodGet, path: "/v1/search", summary: "Messages by their words, newest first, and contacts by their names",
+			scopes: scopes(api.ScopeSearch), states: reading, register: operation((*Server).search)},
 		{method: http.MethodGet, path: "/v1/outbox", summary: "Messages of ours that are not delivered", scopes: send,
 			states: reading, register: operation((*Server).outbox)},
 	}

@@ -24,11 +24,14 @@ func (s *Server) self(ctx context.Context) (api.Self, error) {
 	}
 	out := api.Self{AccountID: accountID(id.Account), Devices: notNil(id.Devices)}
 	err = s.view(s.owner, func(r *reader) (err error) {
-		out.DisplayName, err = r.ownName()
+		if out.DisplayName, err = r.ownName(); err != nil {
+			return err
+		}
+		out.Picture, err = r.pictureView(protocol.ContactID{})
 		return err
 	})
 	if requestOf(ctx).actor.redacted() {
-		out.DisplayName = ""
+		out.DisplayName, out.Picture = "", nil
 	}
 	return out, err
 }

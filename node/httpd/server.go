@@ -63,6 +63,8 @@ type Server struct {
 	inFlight    *inFlight
 	files       chan struct{} // 1: a bundle file is being read or taken; the next one waits
 	feed        *feed
+	idle        *idle
+	presence    presence
 	streams     atomic.Int32 // open event streams
 	metrics     *metrics
 	started     time.Time
@@ -79,7 +81,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(),
-		inFlight: newInFlight(), feed: newFeed(), files: make(chan struct{}, 1),
+		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), files: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -138,6 +140,10 @@ func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		s.watchIdle(groupCtx)
+		return nil
+	})
 	if ready != nil {
 		ready(d)
 	}
@@ -180,6 +186,7 @@ func (s *Server) httpServer(t transport) *http.Server {
 		// net/http would log addresses and bytes of broken requests.
 		ErrorLog:    log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return withTransport(context.Background(), t) },
+		ConnContext: withConn,
 		Protocols:   new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)

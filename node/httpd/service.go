@@ -20,6 +20,13 @@ func (s *Server) getStatus(ctx context.Context, _ *none) (*reply[api.Status], er
 		API:     api.Version{Major: api.Major, Minor: api.Minor, Features: []string{}},
 		Profile: s.config.Profile, Network: state.Network, Warnings: notNil(state.Warnings),
 	}
+	if state.State == api.StateLocked {
+		lock := api.LockKeys
+		if state.Screen {
+			lock = api.LockScreen
+		}
+		out.Lock = &lock
+	}
 	if s.daemon.Store() == nil {
 		return ok(0, out), nil
 	}
@@ -101,10 +108,8 @@ func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
 		}
 		passphrase = []byte(in.Body.Passphrase)
 	}
-	if !s.auth.mayGuess(requestOf(ctx).actor, s.now()) {
-		p := api.NewProblem(api.CodeRateLimited)
-		p.RetryAfterMS = failuresEvery.Milliseconds()
-		return nil, p
+	if err := s.guess(ctx); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, operationMax)
 	defer cancel()
@@ -115,8 +120,119 @@ func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
 	return &done{}, nil
 }
 
-func (s *Server) lock(ctx context.Context, _ *none) (*done, error) {
+type lockInput struct{ Body *api.LockRequest }
+
+// lock locks as asked. What is locked already stays so: the keys of a locked screen are
+// erased, but erased keys do not come back.
+func (s *Server) lock(ctx context.Context, in *lockInput) (*done, error) {
+	defer s.auth.endConfirmations()
+	switch state := s.daemon.State(); {
+	case in.Body != nil && in.Body.Screen:
+		return &done{}, s.lockScreen(ctx)
+	case state.State == api.StateLocked && !state.Screen:
+		return &done{}, nil
+	}
+	defer s.presence.end()
 	return &done{}, s.daemon.Lock(ctx)
+}
+
+type passphraseInput struct{ Body api.PassphraseRequest }
+
+// changePassphrase asks for the old passphrase, as putDuress does. Whoever was logged in must
+// log in again.
+func (s *Server) changePassphrase(ctx context.Context, in *passphraseInput) (*reply[api.Job], error) {
+	var old, passphrase []byte
+	if p := in.Body.Old; p != nil {
+		if len(*p) > api.PassphraseBytesMax {
+			return nil, invalid("/old", api.FieldTooLong)
+		}
+		old = []byte(*p)
+	}
+	if p := in.Body.New; p != nil {
+		switch {
+		case len(*p) < api.PassphraseBytesMin:
+			return nil, invalid("/new", api.FieldTooShort)
+		case len(*p) > api.PassphraseBytesMax:
+			return nil, invalid("/new", api.FieldTooLong)
+		}
+		passphrase = []byte(*p)
+	}
+	if err := s.guess(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, operationMax)
+	defer cancel()
+	job, err := s.daemon.ChangePassphrase(ctx, old, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	s.auth.guessed()
+	s.auth.endSessions()
+	return ok(0, job), nil
+}
+
+// guess refuses whoever has guessed at the passphrase too often.
+func (s *Server) guess(ctx context.Context) error {
+	if s.auth.mayGuess(requestOf(ctx).actor, s.now()) {
+		return nil
+	}
+	return tooManyGuesses()
+}
+
+func tooManyGuesses() error {
+	p := api.NewProblem(api.CodeRateLimited)
+	p.RetryAfterMS = failuresEvery.Milliseconds()
+	return p
+}
+
+type duressInput struct{ Body api.DuressRequest }
+
+// putDuress sets or clears the duress passphrase. It asks for the passphrase of what is open:
+// whoever finds the machine unlocked must not set one.
+func (s *Server) putDuress(ctx context.Context, in *duressInput) (*done, error) {
+	req := in.Body
+	set := Duress{Passphrase: []byte(req.Passphrase), DisplayName: req.DisplayName}
+	if len(req.Passphrase) > api.PassphraseBytesMax {
+		return nil, invalid("/passphrase", api.FieldTooLong)
+	}
+	if d := req.DuressPassphrase; d != nil {
+		switch {
+		case len(*d) < api.PassphraseBytesMin:
+			return nil, invalid("/duress_passphrase", api.FieldTooShort)
+		case len(*d) > api.PassphraseBytesMax:
+			return nil, invalid("/duress_passphrase", api.FieldTooLong)
+		}
+		set.Duress = []byte(*d)
+		if req.DisplayName == "" {
+			self, err := s.self(ctx)
+			if err != nil {
+				return nil, err
+			}
+			set.DisplayName = self.DisplayName
+		}
+		if err := checkName("/display_name", set.DisplayName); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.guess(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, operationMax)
+	defer cancel()
+	if err := s.daemon.SetDuress(ctx, set); err != nil {
+		return nil, err
+	}
+	s.auth.guessed()
+	return &done{}, nil
+}
+
+type wipeInput struct{ Body api.WipeRequest }
+
+func (s *Server) wipe(ctx context.Context, in *wipeInput) (*done, error) {
+	if !in.Body.Confirm {
+		return nil, invalid("/confirm", api.FieldRequired)
+	}
+	return &done{}, s.daemon.Wipe(ctx)
 }
 
 // shutdownAnswer is the empty object that POST /v1/shutdown answers with.
@@ -165,13 +281,22 @@ func (r *reader) snapshotPeople(out *api.SnapshotResponse) error {
 		return err
 	}
 	for i := range contacts {
-		out.Contacts = append(out.Contacts, r.contactView(&contacts[i]))
+		view, err := r.contactView(&contacts[i])
+		if err != nil {
+			return err
+		}
+		out.Contacts = append(out.Contacts, view)
 	}
 	requests, err := r.requests()
 	for i := range requests {
-		if requests[i].Phase == protocol.RequestWaiting {
-			out.Requests = append(out.Requests, r.requestView(&requests[i]))
+		if requests[i].Phase != protocol.RequestWaiting {
+			continue
 		}
+		view, err := r.requestView(&requests[i])
+		if err != nil {
+			return err
+		}
+		out.Requests = append(out.Requests, view)
 	}
 	return err
 }
@@ -214,6 +339,8 @@ func (r *reader) snapshotConversations(out *api.SnapshotResponse, in *snapshotIn
 const (
 	settingDisappearing = "disappearing"
 	settingLanguage     = "language"
+	settingDeletions    = "deletions"
+	settingLockIdle     = "lock_idle_seconds"
 )
 
 // DisappearingSetting is the row of the setting that shows the timer of new
@@ -230,8 +357,11 @@ func settingRow(name string, value any) store.Row {
 
 // settings reads all settings; one that was never set has its zero value.
 func (r *reader) settings() (api.Settings, error) {
-	var out api.Settings
-	for name, field := range map[string]any{settingDisappearing: &out.Disappearing, settingLanguage: &out.Language} {
+	out := api.Settings{Deletions: api.DeletionsConfirm}
+	for name, field := range map[string]any{
+		settingDisappearing: &out.Disappearing, settingLanguage: &out.Language, settingDeletions: &out.Deletions,
+		settingLockIdle: &out.LockIdle,
+	} {
 		value, err := r.Setting(name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -263,34 +393,78 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 	if patch.Language != nil {
 		rows = append(rows, settingRow(settingLanguage, *patch.Language))
 	}
-	changed := []protocol.Event{{Type: api.EventSettingsChanged}}
-	if !patch.Disappearing.Present {
-		if len(rows) > 0 {
-			if err := s.write(ctx, rows, changed...); err != nil {
-				return nil, err
-			}
+	if patch.LockIdle != nil {
+		if *patch.LockIdle != 0 && *patch.LockIdle < api.LockIdleMin {
+			return nil, invalid("/lock_idle_seconds", api.FieldTooSmall)
 		}
-		return s.getSettings(ctx, nil)
+		rows = append(rows, settingRow(settingLockIdle, *patch.LockIdle))
 	}
-	t, err := timer(patch.Disappearing.Value)
-	if err != nil {
-		return nil, err
+	var inputs []func(ref uint64) protocol.Input
+	if patch.Deletions != nil {
+		rows = append(rows, settingRow(settingDeletions, *patch.Deletions))
+		inputs = append(inputs, func(ref uint64) protocol.Input {
+			return protocol.SetDeletions{Ref: ref, Refuse: *patch.Deletions == api.DeletionsRefuse}
+		})
 	}
-	rows = append(rows, DisappearingSetting(patch.Disappearing.Value))
-	_, err = s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
-		return protocol.SetDefaultTimer{Ref: ref, Timer: t}
-	}, func(any) []store.Row { return rows })
-	if err != nil {
-		return nil, err
+	if patch.Disappearing.Present {
+		t, err := timer(patch.Disappearing.Value)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, DisappearingSetting(patch.Disappearing.Value))
+		inputs = append(inputs, func(ref uint64) protocol.Input { return protocol.SetDefaultTimer{Ref: ref, Timer: t} })
 	}
-	if err := s.write(ctx, nil, changed...); err != nil {
-		return nil, err
+	for _, input := range inputs {
+		if _, err := s.daemon.Submit(ctx, input, func(any) []store.Row { return rows }); err != nil {
+			return nil, err
+		}
+	}
+	if len(rows) > 0 {
+		if err := s.write(ctx, rows, protocol.Event{Type: api.EventSettingsChanged}); err != nil {
+			return nil, err
+		}
+		s.idle.forget() // it may be another now
 	}
 	return s.getSettings(ctx, nil)
 }
 
-func (s *Server) network(context.Context, *none) (*reply[api.Network], error) {
+// network answers the addresses and the contacts that are live: those that the actor may see, and
+// to who may read contacts, whether they write and are here.
+func (s *Server) network(ctx context.Context, _ *none) (*reply[api.Network], error) {
 	out := s.daemon.Network()
-	out.Listen, out.Peers, out.Networks = notNil(out.Listen), notNil(out.Peers), notNil(out.Networks)
-	return ok(0, out), nil
+	out.Listen, out.Networks = notNil(out.Listen), notNil(out.Networks)
+	live := out.Peers
+	err := s.read(ctx, func(r *reader) error {
+		out.Peers = make([]api.NetworkPeer, 0, len(live))
+		for _, p := range live {
+			seen, err := r.seesPeer(p.ContactID)
+			switch {
+			case err != nil:
+				return err
+			case !seen:
+				continue
+			case !r.actor.has(api.ScopeContactsRead):
+				p.Typing, p.Here = false, false
+			}
+			out.Peers = append(out.Peers, p)
+		}
+		return nil
+	})
+	return ok(0, out), err
+}
+
+// seesPeer reports whether the actor's token shows it a live contact.
+func (r *reader) seesPeer(contact string) (bool, error) {
+	if !r.actor.narrowed() {
+		return true, nil
+	}
+	id, err := protocol.ParseContactID(contact)
+	if err != nil {
+		return false, err
+	}
+	_, err = r.contact(id)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -227,7 +227,6 @@ func (s *Server) nextEvents(a *actor, q *eventQuery, limit int) (batch, error) {
 	var b batch
 	err := s.view(a, func(r *reader) error {
 		b = batch{}
-		r.now = s.now()
 		query := store.EventQuery{After: q.after, Types: q.types, Limit: limit}
 		if q.conversation != (protocol.ConversationID{}) {
 			query.Conversations = []protocol.ConversationID{q.conversation}

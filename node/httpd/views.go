@@ -71,7 +71,7 @@ func timer(d *api.Disappearing) (*wire.Timer, error) {
 	return t, nil
 }
 
-func (r *reader) contactView(c *protocol.PutContact) api.Contact {
+func (r *reader) contactView(c *protocol.PutContact) (api.Contact, error) {
 	out := api.Contact{
 		ID: c.ID.String(), Name: c.Name, Alias: textOrNil(c.Alias), State: string(c.Phase), Reason: textOrNil(c.Reason),
 		ConversationID: idOrNil(c.Conversation), Verification: string(c.Verification), Blocked: c.Blocked,
@@ -83,7 +83,16 @@ func (r *reader) contactView(c *protocol.PutContact) api.Contact {
 	if r.actor.redacted() {
 		out.Name, out.Alias = "", nil
 	}
-	return out
+	flags, err := r.Flags(c.Conversation)
+	if err != nil {
+		return out, err
+	}
+	out.ReadReceipts, out.Typing, out.Presence = flags[store.FlagReceipts] != 0, flags[store.FlagTyping] != 0, flags[store.FlagPresence] != 0
+	if out.Picture, err = r.pictureView(c.ID); err != nil {
+		return out, err
+	}
+	out.Warnings, err = r.contactWarnings(c)
+	return out, err
 }
 
 // conversationView shows a conversation with its newest message.
@@ -105,6 +114,9 @@ func (r *reader) conversationView(c *protocol.PutConversation) (api.Conversation
 		}
 		out.Title = name
 	}
+	if err := r.flagsView(&out, c.ID); err != nil {
+		return out, err
+	}
 	last, err := r.LastMessage(c.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return out, nil
@@ -120,6 +132,8 @@ func (r *reader) conversationView(c *protocol.PutConversation) (api.Conversation
 	if view.Body != nil {
 		excerpt := excerptOf(view.Body.Text)
 		out.Last.Excerpt = &excerpt
+	} else if len(view.Attachments) > 0 && !r.actor.redacted() {
+		out.Last.Excerpt = &view.Attachments[0].Name
 	}
 	return out, nil
 }
@@ -174,6 +188,7 @@ func (r *reader) messageView(c *protocol.PutConversation, m *store.Message) (api
 	}
 	created, received := api.Milli(m.SentAt), api.Milli(m.At)
 	out := api.Message{
+		Attachments: []api.File{}, Reactions: []api.Reaction{},
 		ID: &id, ConversationID: c.ID.String(), Position: m.Position, Kind: api.MessageText, Direction: api.DirectionOut,
 		CreatedAt: &created, Status: status, Trust: string(m.Verification), ExpiresAt: api.MilliOrNil(m.ExpiresAt),
 	}
@@ -186,16 +201,53 @@ func (r *reader) messageView(c *protocol.PutConversation, m *store.Message) (api
 	if m.Direction == protocol.In {
 		out.ReceivedAt = &received
 	}
+	marks, err := r.Marks(m.ID)
+	if err != nil {
+		return out, err
+	}
+	out.Pinned, out.Starred = marks[store.MarkPin], marks[store.MarkStar]
+	if out.Deleted = deletionView(m); out.Deleted != nil {
+		return out, nil
+	}
 	content, _, err := wire.DecodeContent(m.Content)
-	if err != nil || content.Type != wire.ContentText {
+	if err == nil && content.Type == wire.ContentTimer {
+		out.Kind, out.System = api.MessageSystem, timerView(content.Timer)
+		return out, nil
+	}
+	if err == nil && content.Type == wire.ContentManifest {
+		out.Kind = api.MessageFile
+		out.Attachments, err = r.attachments(m)
+		if err != nil {
+			return out, err
+		}
+	} else if err != nil || content.Type != wire.ContentText && content.Type != wire.ContentReply {
 		out.Kind = api.MessageUnsupported
 		return out, nil
 	}
 	out.Disappearing = disappearing(content.Timer)
-	if !r.actor.redacted() {
-		out.Body = &api.Body{Text: content.Text, Format: api.FormatPlain}
+	if out.Reactions, err = r.reactionsView(m); err != nil {
+		return out, err
 	}
-	return out, nil
+	out.Forwarded = content.Forwarded
+	r.editView(&out, m, &content)
+	if text := shownText(m, &content); !r.actor.redacted() && text != "" {
+		out.Body = &api.Body{Text: text, Format: api.FormatPlain, Mentions: mentionViews(c.Contact, m.Direction, shownMentions(m, &content))}
+	}
+	if content.Type == wire.ContentReply {
+		out.ReplyTo, err = r.quoteView(c, m, content.About)
+	}
+	return out, err
+}
+
+// attachments shows the files of a message.
+func (r *reader) attachments(m *store.Message) ([]api.File, error) {
+	files, err := r.FilesOf(m.ID)
+	out := make([]api.File, len(files))
+	for i := range files {
+		out[i] = r.fileView(&files[i])
+		out[i].MessageID, out[i].ConversationID = idOrNil(m.ID), idOrNil(m.Conversation)
+	}
+	return out, err
 }
 
 // sender fills in who wrote an item.
@@ -219,7 +271,7 @@ func (r *reader) statusView(c *protocol.PutConversation, m *store.Message) (*api
 	if err != nil {
 		return nil, err
 	}
-	out := &api.MessageState{State: string(store.StatusOf(c, m)), At: api.MilliOrNil(since)}
+	out := &api.MessageState{State: string(store.StatusOf(c, m)), At: api.MilliOrNil(max(since, m.DeletedAt))}
 	switch out.State {
 	case api.StateCarried:
 		out.Carriers = store.CarriedBy(c, m.Sequence)
@@ -235,13 +287,14 @@ func (r *reader) itemView(c *protocol.PutConversation, item store.Item) (api.Mes
 		return r.messageView(c, item.Message)
 	}
 	out := api.Message{
+		Attachments: []api.File{}, Reactions: []api.Reaction{},
 		ConversationID: c.ID.String(), Position: item.Position, Kind: api.MessageGap, Count: item.Missing,
 		Trust: string(protocol.Unverified),
 	}
 	return out, r.sender(&out, c, protocol.In)
 }
 
-func (r *reader) requestView(q *protocol.PutRequest) api.Request {
+func (r *reader) requestView(q *protocol.PutRequest) (api.Request, error) {
 	out := api.Request{
 		ID: q.ID.String(), InviteID: q.Invite.String(), ContactID: idOrNil(q.Contact), State: string(q.Phase),
 		Name: q.Name, Greeting: q.Greeting, At: api.Milli(q.At),
@@ -249,7 +302,13 @@ func (r *reader) requestView(q *protocol.PutRequest) api.Request {
 	if r.actor.redacted() {
 		out.Name, out.Greeting = "", ""
 	}
-	return out
+	id := ""
+	if out.ContactID != nil {
+		id = *out.ContactID
+	}
+	warnings, err := r.nameWarnings(id, out.Name)
+	out.Warnings = warnings
+	return out, err
 }
 
 // inviteView shows an invite; its link only to who may make one.

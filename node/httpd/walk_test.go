@@ -25,9 +25,16 @@ func samples(w *world) map[string]sample {
 	return map[string]sample{
 		"GET /v1/status":                                   {status: 200},
 		"POST /v1/setup":                                   {body: `{"display_name":"Mina","keyfile":true,"disappearing":null}`, status: 201, state: api.StateUninitialised},
+		"POST /v1/setup/restore":                           {status: 415, state: api.StateUninitialised},
+		"POST /v1/backups":                                 {body: `{"passphrase":"eight bytes"}`, status: 200},
 		"POST /v1/unlock":                                  {status: 204, state: api.StateLocked},
 		"POST /v1/lock":                                    {status: 204},
+		"POST /v1/self/passphrase":                         {body: `{"old":"x","new":"short"}`, status: 422},
+		"POST /v1/rotation":                                {status: 202},
+		"PUT /v1/duress":                                   {body: `{"passphrase":"x","duress_passphrase":"short"}`, status: 422},
+		"POST /v1/wipe":                                    {body: `{"confirm":false}`, status: 422},
 		"POST /v1/shutdown":                                {status: 202},
+		"GET /v1/warrant":                                  {status: 200},
 		"GET /v1/snapshot":                                 {status: 200},
 		"GET /v1/settings":                                 {status: 200},
 		"PATCH /v1/settings":                               {body: `{"language":"ko"}`, status: 200},
@@ -36,6 +43,7 @@ func samples(w *world) map[string]sample {
 		"POST /v1/auth/exchange":                           {body: `{"code":"@code@"}`, status: 200},
 		"GET /v1/auth/me":                                  {status: 200},
 		"DELETE /v1/auth/me":                               {status: 204},
+		"POST /v1/auth/confirm":                            {body: `{"passphrase":"x"}`, status: 409},
 		"POST /v1/login-links":                             {body: `{}`, status: 201},
 		"GET /v1/tokens":                                   {status: 200},
 		"POST /v1/tokens":                                  {body: `{"name":"t","preset":"bot"}`, status: 201},
@@ -67,8 +75,10 @@ func samples(w *world) map[string]sample {
 		"DELETE /v1/contacts/{id}":                         {path: "/v1/contacts/@contact@", status: 204},
 		"GET /v1/contacts/{id}/why":                        {path: "/v1/contacts/" + contact + "/why", status: 200},
 		"GET /v1/contacts/{id}/verification":               {path: "/v1/contacts/" + contact + "/verification", status: 409},
+		"GET /v1/contacts/{id}/verification/qr.svg":        {path: "/v1/contacts/" + contact + "/verification/qr.svg", status: 409},
 		"POST /v1/contacts/{id}/verify":                    {path: "/v1/contacts/" + contact + "/verify", body: `{"method":"number"}`, status: 409},
 		"DELETE /v1/contacts/{id}/verification":            {path: "/v1/contacts/" + contact + "/verification", status: 409},
+		"POST /v1/contacts/{id}/key-change/acknowledge":    {path: "/v1/contacts/" + contact + "/key-change/acknowledge", status: 204},
 		"GET /v1/blocks":                                   {status: 200},
 		"PUT /v1/blocks/{id}":                              {path: "/v1/blocks/@contact@", status: 204},
 		"DELETE /v1/blocks/{id}":                           {path: "/v1/blocks/" + contact, status: 204},
@@ -82,9 +92,30 @@ func samples(w *world) map[string]sample {
 		"PUT /v1/conversations/{id}/messages/{message_id}": {path: "/v1/conversations/" + conv + "/messages/@mid@", body: `{"text":"hi"}`, status: 201},
 		"POST /v1/contacts/{id}/messages":                  {path: "/v1/contacts/" + contact + "/messages", body: `{"text":"hi"}`, status: 201},
 		"GET /v1/messages/{id}":                            {path: "/v1/messages/" + message, status: 200},
+		"POST /v1/messages/{id}/forward":                   {path: "/v1/messages/" + message + "/forward", body: `{"to":["` + conv + `"]}`, status: 201},
+		"PATCH /v1/messages/{id}":                          {path: "/v1/messages/" + message, body: `{"text":"edited"}`, status: 200},
+		"GET /v1/messages/{id}/history":                    {path: "/v1/messages/" + message + "/history", status: 200},
 		"DELETE /v1/messages/{id}":                         {path: "/v1/messages/@message@", status: 204},
+		"GET /v1/messages/{id}/copies":                     {path: "/v1/messages/" + message + "/copies", status: 200},
 		"GET /v1/messages/{id}/why":                        {path: "/v1/messages/" + message + "/why", status: 200},
 		"GET /v1/outbox":                                   {status: 200},
+		"GET /v1/messages":                                 {path: "/v1/messages?marked=star", status: 200},
+		"PUT /v1/messages/{id}/pin":                        {path: "/v1/messages/" + message + "/pin", status: 204},
+		"DELETE /v1/messages/{id}/pin":                     {path: "/v1/messages/" + message + "/pin", status: 204},
+		"PUT /v1/messages/{id}/reactions/{emoji}":          {path: "/v1/messages/" + message + "/reactions/%F0%9F%91%8D", status: 204},
+		"DELETE /v1/messages/{id}/reactions/{emoji}":       {path: "/v1/messages/" + message + "/reactions/%F0%9F%91%8D", status: 204},
+		"PUT /v1/messages/{id}/star":                       {path: "/v1/messages/" + message + "/star", status: 204},
+		"DELETE /v1/messages/{id}/star":                    {path: "/v1/messages/" + message + "/star", status: 204},
+		"POST /v1/conversations/{id}/unread":               {path: "/v1/conversations/" + conv + "/unread", status: 200},
+		"POST /v1/conversations/{id}/typing":               {path: "/v1/conversations/" + conv + "/typing", body: `{"active":true}`, status: 204},
+		"GET /v1/self/picture":                             {status: 404},
+		"PUT /v1/self/picture":                             {status: 422},
+		"DELETE /v1/self/picture":                          {status: 204},
+		"GET /v1/contacts/{id}/picture":                    {path: "/v1/contacts/" + contact + "/picture", status: 404},
+		"PUT /v1/presence":                                 {body: `{"here":true}`, status: 204},
+		"PUT /v1/conversations/{id}/draft":                 {path: "/v1/conversations/" + conv + "/draft", body: `{"text":"half"}`, status: 200},
+		"DELETE /v1/conversations/{id}/draft":              {path: "/v1/conversations/" + conv + "/draft", status: 204},
+		"GET /v1/search":                                   {path: "/v1/search?q=hello", status: 200},
 		"GET /v1/couriers":                                 {status: 200},
 		"POST /v1/network/trust":                           {body: `{"network":"eth0"}`, status: 200},
 		"DELETE /v1/network/trust/{network}":               {path: "/v1/network/trust/eth0", status: 204},
@@ -97,6 +128,19 @@ func samples(w *world) map[string]sample {
 		"DELETE /v1/couriers/{id}":                         {path: "/v1/couriers/" + contact, status: 404},
 		"POST /v1/bundles/export":                          {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/bundles/import":                          {status: 422},
+		"POST /v1/drill":                                   {status: 202},
+		"GET /v1/jobs/{id}":                                {path: "/v1/jobs/jb_" + zeros, status: 200},
+		"GET /v1/files":                                    {status: 200},
+		"POST /v1/files":                                   {status: 201},
+		"PATCH /v1/files/{id}":                             {path: "/v1/files/@file@", status: 422},
+		"GET /v1/files/{id}":                               {path: "/v1/files/" + w.file, status: 200},
+		"DELETE /v1/files/{id}":                            {path: "/v1/files/@file@", status: 204},
+		"GET /v1/files/{id}/content":                       {path: "/v1/files/" + w.file + "/content", status: 200},
+		"POST /v1/files/{id}/fetch":                        {path: "/v1/files/" + w.file + "/fetch", status: 409},
+		"POST /v1/files/{id}/resume":                       {path: "/v1/files/" + w.file + "/resume", status: 409},
+		"POST /v1/files/{id}/pause":                        {path: "/v1/files/" + w.file + "/pause", status: 409},
+		"POST /v1/files/{id}/cancel":                       {path: "/v1/files/" + w.file + "/cancel", status: 409},
+		"GET /v1/transfers":                                {status: 200},
 		"GET /healthz":                                     {status: 200},
 		"GET /readyz":                                      {status: 200},
 		"GET /metrics":                                     {status: 200},
@@ -110,6 +154,7 @@ var zeros = strings.Repeat("a", 26)
 type world struct {
 	d                                                             *testDaemon
 	conversation, contact, message, invite, link, cursor, tokenID string
+	file                                                          string
 	owner                                                         string // a token with every scope but owner
 }
 
@@ -126,6 +171,7 @@ func newWorld(t *testing.T) *world {
 	w.contact = w.newContact()
 	w.message = w.newMessage()
 	w.invite = w.newInvite()
+	w.file = w.newFile()
 	w.cursor = d.must(200, call{method: "PUT", path: "/v1/consumers/c1", body: `{}`}).header.Get("Pabal-Cursor")
 	return w
 }
@@ -142,6 +188,12 @@ func (w *world) newMessage() string {
 	return *out.ID
 }
 
+func (w *world) newFile() string {
+	var out api.File
+	w.d.must(201, call{method: "POST", path: "/v1/files", body: "the bytes of a file"}).into(w.d.t, &out)
+	return out.ID
+}
+
 func (w *world) newInvite() string {
 	var out api.Invite
 	w.d.must(201, call{method: "POST", path: "/v1/invites", body: `{}`}).into(w.d.t, &out)
@@ -151,7 +203,7 @@ func (w *world) newInvite() string {
 // fill replaces the marks of a sample by fresh objects.
 func (w *world) fill(s sample) sample {
 	for mark, make := range map[string]func() string{
-		"@contact@": w.newContact, "@message@": w.newMessage, "@invite@": w.newInvite, "@mid@": api.NewMessageID,
+		"@contact@": w.newContact, "@message@": w.newMessage, "@file@": w.newFile, "@invite@": w.newInvite, "@mid@": api.NewMessageID,
 		"@link@":  func() string { return link(w.d.t) },
 		"@token@": func() string { return api.TokenID(w.d.token(api.TokenRequest{Preset: api.PresetBot})) },
 		"@consumer@": func() string {
@@ -205,9 +257,8 @@ func TestRoutesAnswerTheOwner(t *testing.T) {
 	w := newWorld(t)
 	each(t, w, func(t *testing.T, rt *route, s sample) {
 		w.bring(t, s.state)
-		if rt.name() == "POST /v1/setup" {
-			s.status = 0 // TestSetup
-			return
+		if s.state == api.StateUninitialised {
+			return // TestSetup, TestRestore
 		}
 		s = w.fill(s)
 		a := w.d.must(s.status, call{method: rt.method, path: s.path, body: s.body})
@@ -252,6 +303,9 @@ func TestRoutesAnswerATokenWithTheScope(t *testing.T) {
 		s = w.fill(s)
 		for _, scope := range rt.scopes {
 			granted := []api.Scope{scope}
+			if rt.path == "/v1/messages/{id}/forward" { // it sends on what it may read only
+				granted = append(granted, api.ScopeMessagesRead)
+			}
 			token := w.d.token(api.TokenRequest{Scopes: granted})
 			again := w.fill(samples(w)[rt.name()])
 			if again.path == "" {
@@ -362,7 +416,11 @@ func TestRoutesRefuseUnknownFields(t *testing.T) {
 		if s.state != "" {
 			return
 		}
-		a := w.d.do(call{method: rt.method, path: s.path + "?no_such=1", body: s.body})
+		mark := "?"
+		if strings.Contains(s.path, mark) {
+			mark = "&"
+		}
+		a := w.d.do(call{method: rt.method, path: s.path + mark + "no_such=1", body: s.body})
 		raw := strings.HasSuffix(rt.path, ".svg") || rt.path == "/metrics" || rt.path == "/v1/openapi.json"
 		if !raw && (a.status != 422 || a.problem() != api.CodeUnknownField) {
 			t.Errorf("unknown parameter = %d %s", a.status, a.body)
@@ -383,11 +441,11 @@ func TestRoutesWhileLocked(t *testing.T) {
 	w := newWorld(t)
 	w.bring(t, api.StateLocked)
 	open := []string{
-		"GET /v1/status", "POST /v1/unlock", "POST /v1/shutdown", "GET /healthz", "GET /readyz", "GET /v1/openapi.json",
+		"GET /v1/status", "POST /v1/unlock", "POST /v1/lock", "POST /v1/shutdown", "POST /v1/wipe", "GET /healthz", "GET /readyz", "GET /v1/openapi.json",
 		"GET /v1/events", "GET /v1/auth/me", "DELETE /v1/auth/me", "POST /v1/auth/proof", "POST /v1/auth/exchange", "POST /v1/login-links",
 	}
 	each(t, w, func(t *testing.T, rt *route, s sample) {
-		if slices.Contains(open, rt.name()) || rt.name() == "POST /v1/setup" {
+		if slices.Contains(open, rt.name()) || rt.states == inUninitialised {
 			return
 		}
 		if a := w.d.must(423, call{method: rt.method, path: s.path, body: s.body}); a.problem() != api.CodeLocked {
@@ -413,7 +471,7 @@ func TestRoutesInOtherStates(t *testing.T) {
 			a := w.d.do(call{method: rt.method, path: s.path, body: s.body})
 			code := want
 			switch {
-			case rt.path == "/v1/setup" && state == api.StateReadOnly:
+			case rt.states == inUninitialised && state == api.StateReadOnly:
 				code = api.CodeAlreadyInitialised
 			case rt.path == "/v1/unlock" && state == api.StateReadOnly:
 				code = api.CodeNotLocked

@@ -97,6 +97,33 @@ func (p Places) Running() ([]Daemon, error) {
 	return running, nil
 }
 
+// All returns the paths of every directory, or link to one, where a profile could be, sorted
+// by name: whether there is one is for package store to say.
+func (p Places) All() ([]Paths, error) {
+	base := p.dataDir()
+	if p.Home != "" {
+		base = p.Home
+	}
+	entries, err := os.ReadDir(base)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for profiles: %w", err)
+	}
+	var all []Paths
+	for _, e := range entries {
+		paths, err := p.Paths(e.Name())
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(base, e.Name())); err == nil && info.IsDir() {
+			all = append(all, paths)
+		}
+	}
+	return all, nil
+}
+
 // live reads a discovery file and tries the socket that it names. A socket that
 // does not answer in time has somebody behind it who is busy: only a refusal means
 // that nobody is there.
