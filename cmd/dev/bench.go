@@ -20,6 +20,7 @@ type benchOptions struct {
 	only     string
 	messages int // of the throughput, and of the short history of flat_cost
 	history  int // the long history of flat_cost
+	stored   int // the long history of bench store
 	dir      string
 	profile  string
 	gate     bool
@@ -67,18 +68,23 @@ func measurements() []measurement {
 type benchmark struct {
 	tree
 	benchOptions
+	list []measurement
 }
 
 // bench measures and prints a line a figure, as soon as it has it. Every limit
 // but those of the idle daemon is a reference that is measured in the same
 // run, in turns with what it is compared with, because machines differ and
-// are not alone.
+// are not alone. "bench store" measures a store of a million messages by itself.
 func bench(ctx context.Context, t tree, args []string) error {
-	b := &benchmark{tree: t}
+	b := &benchmark{tree: t, list: measurements()}
+	if len(args) > 0 && args[0] == "store" {
+		b.list, args = storeMeasurements(), args[1:]
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.only, "only", "", "comma-separated `figures`; empty = all")
 	flags.IntVar(&b.messages, "messages", 100_000, "`messages` of the throughput")
 	flags.IntVar(&b.history, "history", 500_000, "`messages` of the long history of flat_cost")
+	flags.IntVar(&b.stored, "stored", 1_000_000, "`messages` of bench store")
 	flags.StringVar(&b.dir, "dir", "", "`directory` on a real disk; empty = the user's cache directory")
 	flags.StringVar(&b.profile, "cpuprofile", "", "`file` for a profile of the throughput")
 	flags.BoolVar(&b.gate, "gate", false, "fail if a figure misses its bar")
@@ -113,7 +119,7 @@ func realDisk(dir string) (string, error) {
 
 func (b *benchmark) all(ctx context.Context) error {
 	var missed []string
-	for _, m := range measurements() {
+	for _, m := range b.list {
 		if !slices.ContainsFunc(m.figures, b.wanted) {
 			continue
 		}

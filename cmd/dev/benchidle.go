@@ -28,13 +28,13 @@ func measureIdle(ctx context.Context, b *benchmark) (figures []figure, err error
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	binary := filepath.Join(dir, "pabal")
-	if _, err := b.output(ctx, "go", "build", "-o", binary, "./cmd/pabal"); err != nil {
+	if err := b.buildAlone(ctx, binary); err != nil {
 		return nil, err
 	}
 	sides := [2]*side{newSide("left", binary, dir), newSide("right", binary, dir)}
 	for _, s := range sides {
-		defer s.close()
-		if err := s.start(ctx); err != nil {
+		defer s.Close()
+		if err := s.Start(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -45,7 +45,7 @@ func measureIdle(ctx context.Context, b *benchmark) (figures []figure, err error
 	if !pause(ctx, idleSettle) {
 		return nil, ctx.Err()
 	}
-	pid := sides[0].process.Process.Pid
+	pid := sides[0].PID()
 	before, err := processorTime(pid)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (t tree) checkSteps() []step {
 		}},
 		// Without cmd: its scripts run the same code, in processes and against deadlines.
 		{"race", func(ctx context.Context) error {
-			return t.run(ctx, "go", "test", "-race", "-short", "./protocol/...", "./store/...", "./node/...")
+			return t.run(ctx, "go", "test", "-race", "-short", "-timeout=20m", "./protocol/...", "./store/...", "./node/...")
 		}},
 		{"fuzz", func(ctx context.Context) error { return t.fuzzAll(ctx, checkFuzzTime, nil) }},
 		{"sim", func(ctx context.Context) error {

@@ -65,49 +65,14 @@ func flood(ctx context.Context, t tree, args []string) error {
 		fmt.Fprintln(t.stderr, "at least one connection, and one a second")
 		return errUsage
 	}
-	parent, err := realDisk(o.dir)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(parent, "flood-")
-	if err != nil {
-		return err
-	}
-	if err := t.flood(ctx, o, dir); err != nil {
-		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), os.RemoveAll(dir))
-		}
-		return fmt.Errorf("profiles and logs in %s: %w", dir, err)
-	}
-	return os.RemoveAll(dir)
-}
-
-func (t tree) flood(ctx context.Context, o floodOptions, dir string) error {
-	if o.binary == "" {
-		o.binary = filepath.Join(dir, "pabal")
-		if err := t.build(ctx, o.binary); err != nil {
+	return t.withProfiles(ctx, "flood-", o.binary, o.dir, func(c *cast) error {
+		talks, err := c.talks(ctx)
+		if err != nil {
 			return err
 		}
-	}
-	c := &cast{dir: dir, binary: o.binary}
-	defer c.close()
-	talks, err := c.talks(ctx)
-	if err != nil {
-		return err
-	}
-	figures, err := t.underFlood(ctx, o, talks)
-	missed := 0
-	for _, f := range figures {
-		fmt.Fprintln(t.stdout, f)
-		if !f.met() {
-			missed++
-			t.note("%s misses its bar", f.name)
-		}
-	}
-	if err == nil && o.gate && missed > 0 {
-		err = errors.New("a bar is missed")
-	}
-	return err
+		figures, err := t.underFlood(ctx, o, talks)
+		return errors.Join(err, t.print(figures, o.gate))
+	})
 }
 
 // talk is two contacts, and how many seconds each of their messages took until it was
@@ -227,7 +192,7 @@ func (s *storm) endure(flooding, ctx context.Context, talks [2]*talk) (back time
 	if err := converse(half, ctx, talks); err != nil {
 		return 0, err
 	}
-	if err := talks[0].other.restart(ctx); err != nil {
+	if err := talks[0].other.Restart(ctx); err != nil {
 		return 0, err
 	}
 	if back, err = talks[0].one.deliver(ctx, "welcome back"); err != nil {
@@ -239,7 +204,7 @@ func (s *storm) endure(flooding, ctx context.Context, talks [2]*talk) (back time
 // place finds where a daemon is and what its transport key is, as anybody does who once had
 // a link of it.
 func (s *side) place(ctx context.Context) (netip.AddrPort, identity.TransportKey, error) {
-	invite, err := s.client.CreateInvite(ctx, api.InviteRequest{})
+	invite, err := s.Client.CreateInvite(ctx, api.InviteRequest{})
 	if err != nil {
 		return netip.AddrPort{}, identity.TransportKey{}, err
 	}
@@ -250,7 +215,7 @@ func (s *side) place(ctx context.Context) (netip.AddrPort, identity.TransportKey
 	if err != nil {
 		return netip.AddrPort{}, identity.TransportKey{}, err
 	}
-	network, err := s.client.Network(ctx)
+	network, err := s.Client.Network(ctx)
 	if err != nil || len(network.Listen) == 0 || len(link.Addresses) == 0 {
 		return netip.AddrPort{}, identity.TransportKey{}, errors.Join(errors.New("the daemon listens nowhere"), err)
 	}
@@ -286,7 +251,7 @@ type floodCost struct {
 }
 
 func (s *side) cost() (c floodCost, err error) {
-	pid := s.process.Process.Pid
+	pid := s.PID()
 	if c.resident, err = residentMB(pid); err != nil {
 		return c, err
 	}
@@ -298,7 +263,7 @@ func (s *side) cost() (c floodCost, err error) {
 		return c, err
 	}
 	c.descriptors = len(open)
-	err = filepath.WalkDir(filepath.Join(s.home, s.name), func(_ string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(s.Home, s.Name), func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

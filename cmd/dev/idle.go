@@ -108,7 +108,7 @@ func (t tree) idle(ctx context.Context, o idleOptions) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if o.binary == "" {
 		o.binary = filepath.Join(dir, "pabal")
-		if err := t.build(ctx, o.binary); err != nil {
+		if err := t.buildAlone(ctx, o.binary); err != nil {
 			return err
 		}
 	}
@@ -124,20 +124,9 @@ func (t tree) idle(ctx context.Context, o idleOptions) (err error) {
 	}
 	figures, err := v.measure(ctx, o.time)
 	if err != nil {
-		return fmt.Errorf("%w\nlog of the node: %s", err, v.node.logTail())
+		return fmt.Errorf("%w\nlog of the node: %s", err, v.node.LogTail())
 	}
-	missed := 0
-	for _, f := range figures {
-		fmt.Fprintln(t.stdout, f)
-		if !f.met() {
-			missed++
-			t.note("%s misses its bar", f.name)
-		}
-	}
-	if o.gate && missed > 0 {
-		return errors.New("a bar is missed")
-	}
-	return nil
+	return t.print(figures, o.gate)
 }
 
 // village is the node that is measured and its contacts.
@@ -152,7 +141,7 @@ type village struct {
 func (v *village) close() {
 	for _, s := range append(append([]*side{v.node}, v.on...), v.off...) {
 		if s != nil {
-			s.close()
+			s.Close()
 		}
 	}
 }
@@ -160,8 +149,8 @@ func (v *village) close() {
 // begin starts a daemon in a place of the lab.
 func (v *village) begin(ctx context.Context, name, space string, at netip.Addr) (*side, error) {
 	s := newSide(name, v.binary, v.dir)
-	s.within, s.listen = v.lab.inside(space), at.String()+idlePort
-	return s, s.start(ctx)
+	s.Within, s.Listen = v.lab.inside(space), at.String()+idlePort
+	return s, s.Start(ctx)
 }
 
 // settle makes the node and its contacts. Then half of them are off for good, with a
@@ -190,17 +179,17 @@ func (v *village) settle(ctx context.Context, count int) (err error) {
 		if line == lineOn {
 			continue
 		}
-		if err := s.stop(ctx); err != nil {
+		if err := s.Stop(ctx); err != nil {
 			return err
 		}
 		if err := v.lab.leave(ctx, line, at); err != nil {
 			return err
 		}
-		if _, err := v.node.client.SendToContact(ctx, v.node.contactID, api.MessageRequest{Text: "for when you are back"}, api.SendOptions{}); err != nil {
+		if _, err := v.node.Client.SendToContact(ctx, v.node.ContactID, api.MessageRequest{Text: "for when you are back"}, api.SendOptions{}); err != nil {
 			return err
 		}
 	}
-	return v.node.stop(ctx)
+	return v.node.Stop(ctx)
 }
 
 // has reports whether an address is one of the line.
@@ -235,7 +224,7 @@ func (v *village) look(ctx context.Context) (l idleLook, err error) {
 func (v *village) lookInside(ctx context.Context) (idleLook, error) {
 	l, err := v.look(ctx)
 	if err == nil {
-		l.processor, err = processorTime(v.node.process.Process.Pid)
+		l.processor, err = processorTime(v.node.PID())
 	}
 	return l, err
 }
@@ -247,7 +236,7 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 	if err != nil {
 		return nil, err
 	}
-	if err := v.node.start(ctx); err != nil {
+	if err := v.node.Start(ctx); err != nil {
 		return nil, err
 	}
 	v.note("idle: until no connection stands")
@@ -255,7 +244,7 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 		if !pause(ctx, time.Second) {
 			return false, ctx.Err()
 		}
-		status, err := v.node.client.Status(ctx)
+		status, err := v.node.Client.Status(ctx)
 		return err == nil && status.Network.Peers == 0, err
 	})
 	if err != nil {
@@ -273,7 +262,7 @@ func (v *village) measure(ctx context.Context, length time.Duration) ([]figure, 
 	if err != nil {
 		return nil, err
 	}
-	resident, err := residentMB(v.node.process.Process.Pid)
+	resident, err := residentMB(v.node.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +287,7 @@ func (l idleLook) since(before idleLook, line idleLine) float64 {
 
 // day puts together what the node's day costs.
 func (v *village) day(ctx context.Context, began, before, after idleLook) (idleDay, error) {
-	ledger, err := v.node.client.Egress(ctx)
+	ledger, err := v.node.Client.Egress(ctx)
 	if err != nil {
 		return idleDay{}, err
 	}
@@ -315,10 +304,10 @@ func (v *village) day(ctx context.Context, began, before, after idleLook) (idleD
 	if tried.quic == 0 || tried.tcp == 0 {
 		return idleDay{}, errors.New("nobody who is off was tried")
 	}
-	if err := v.node.stop(ctx); err != nil {
+	if err := v.node.Stop(ctx); err != nil {
 		return idleDay{}, err
 	}
-	schedule, err := scheduleOf(filepath.Join(v.node.home, v.node.name, "data"))
+	schedule, err := scheduleOf(filepath.Join(v.node.Home, v.node.Name, "data"))
 	return idleDay{
 		contacts: len(v.on), meetingBytes: before.since(began, lineOn) / float64(len(v.on)),
 		quietBytes: after.since(before, lineOn) * secondsPerDay / after.at.Sub(before.at).Seconds(),

@@ -31,13 +31,19 @@ func commands() []command {
 		{"check", "format, vet, staticcheck, race tests, short fuzz, 50 simulation seeds", check},
 		{"fuzz", "run every fuzz target for -for each", fuzz},
 		{"sim", "simulate the protocol under faults, -seeds of them or -for a time, from the last one on", sim},
-		{"crash", "kill two daemons under load and look for lost or repeated messages", crash},
+		{"crash", "kill two daemons under load and look for lost or repeated messages", crashTest},
+		{"drill", "delete half of a profile, have it expire, and look for it with the key and without", drill},
 		{"offline", "have mail arrive at who is off: by a home node, a friend, a file; collect much of it", offline},
+		{"file", "send a large file between two daemons, and again while both are killed", file},
 		{"nat", "let daemons behind different routers reach each other, in network namespaces", nat},
 		{"idle", "measure a daemon with many contacts, half of them off, that has nothing to do", idle},
+		{"e2e", "try the web UI in a real browser, with real daemons", e2e},
+		{"events", "have consumers follow a fast event log, one asleep, while the daemon is killed", events},
+		{"clients", "generate clients from openapi.json, and have them talk", clients},
 		{"flood", "have strangers in great number come to a daemon, while two contacts talk", flood},
+		{"siege", "have programs of this machine try to keep the owner from the local API", siege},
 		{"mutate", "show that the simulator catches deliberate bugs", mutate},
-		{"bench", "measure beside references of the same run", bench},
+		{"bench", "measure beside references of the same run; bench store: a store of a million messages", bench},
 	}
 }
 

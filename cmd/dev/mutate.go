@@ -17,6 +17,10 @@ import (
 const (
 	mutateSeeds     = 40 // each bug must be found within these
 	gremlinsKillBar = 80 // percent
+
+	// gremlinsPatience is how many times as long as ever the tests may take before a bug counts as one that
+	// never ends: on a machine that has more to do a small number takes slow tests for such.
+	gremlinsPatience = 20
 )
 
 // mutation is a bug made on purpose: one text of one file becomes another.
@@ -164,7 +168,7 @@ func (m mutation) apply(text string) (string, error) {
 // -short, to notice most of it.
 func (t tree) gremlins(ctx context.Context, pkg string) error {
 	cmd := t.command(ctx, "go", "tool", "-modfile=.tools/go.mod", "gremlins", "unleash",
-		"--threshold-efficacy", strconv.Itoa(gremlinsKillBar), pkg)
+		"--threshold-efficacy", strconv.Itoa(gremlinsKillBar), "--workers", "1", "--timeout-coefficient", strconv.Itoa(gremlinsPatience), pkg)
 	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -short"))
 	cmd.Stdout = t.stdout
 	return cmd.Run()

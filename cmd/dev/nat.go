@@ -152,7 +152,7 @@ type natCouple struct {
 func newNatCouple(lab *natLab, binary, dir string) *natCouple {
 	in := func(space, listen string) *side {
 		s := newSide(space, binary, dir)
-		s.within, s.listen = lab.inside(space), listen
+		s.Within, s.Listen = lab.inside(space), listen
 		return s
 	}
 	return &natCouple{
@@ -165,15 +165,15 @@ func (k *natCouple) sides() []*side { return []*side{k.help, k.away, k.home} }
 
 func (k *natCouple) close() {
 	for _, s := range k.sides() {
-		s.close()
+		s.Close()
 	}
 }
 
 // logs is what the daemons have to say to a failure.
 func (k *natCouple) logs() (err error) {
 	for _, s := range k.sides() {
-		if log := s.logTail(); len(log) > 0 {
-			err = errors.Join(err, fmt.Errorf("log of %s: %s", s.name, log))
+		if log := s.LogTail(); len(log) > 0 {
+			err = errors.Join(err, fmt.Errorf("log of %s: %s", s.Name, log))
 		}
 	}
 	return err
@@ -198,15 +198,15 @@ func (k *natCouple) measure(ctx context.Context, p natPair) (natResult, error) {
 // meet starts all, has both helped, and makes them contacts.
 func (k *natCouple) meet(ctx context.Context) error {
 	for _, s := range k.sides() {
-		if err := s.start(ctx); err != nil {
+		if err := s.Start(ctx); err != nil {
 			return err
 		}
 	}
 	for _, s := range []*side{k.away, k.home} {
 		if err := befriend(ctx, k.help, s); err != nil {
-			return fmt.Errorf("make %s a contact of the courier: %w", s.name, err)
+			return fmt.Errorf("make %s a contact of the courier: %w", s.Name, err)
 		}
-		if _, err := k.help.client.OfferCourier(ctx, api.CourierRequest{ContactID: k.help.contactID}); err != nil {
+		if _, err := k.help.Client.OfferCourier(ctx, api.CourierRequest{ContactID: k.help.ContactID}); err != nil {
 			return err
 		}
 		if err := k.helped(ctx, s); err != nil {
@@ -229,8 +229,8 @@ func (k *natCouple) meet(ctx context.Context) error {
 
 // helped waits until a side's mailboxes stand at the courier.
 func (k *natCouple) helped(ctx context.Context, s *side) error {
-	return eventually(ctx, natReach, s.name+" having its mailboxes", func(ctx context.Context) (bool, error) {
-		couriers, err := s.client.Couriers(ctx)
+	return eventually(ctx, natReach, s.Name+" having its mailboxes", func(ctx context.Context) (bool, error) {
+		couriers, err := s.Client.Couriers(ctx)
 		return err == nil && len(couriers) == 1 && couriers[0].Ready, err
 	})
 }
@@ -238,11 +238,11 @@ func (k *natCouple) helped(ctx context.Context, s *side) error {
 // comeBack starts the daemon at home again and returns how long its first message took.
 // It has another port then: no hole that was made before leads to it.
 func (k *natCouple) comeBack(ctx context.Context) (time.Duration, error) {
-	if err := k.home.stop(ctx); err != nil {
+	if err := k.home.Stop(ctx); err != nil {
 		return 0, err
 	}
-	k.home.listen = "0.0.0.0:4002"
-	if err := k.home.start(ctx); err != nil {
+	k.home.Listen = "0.0.0.0:4002"
+	if err := k.home.Start(ctx); err != nil {
 		return 0, err
 	}
 	return k.home.deliver(ctx, "back again")
@@ -252,13 +252,13 @@ func (k *natCouple) comeBack(ctx context.Context) (time.Duration, error) {
 // acknowledged it.
 func (s *side) deliver(ctx context.Context, text string) (time.Duration, error) {
 	start := time.Now()
-	m, err := s.client.PutMessage(ctx, s.conversation, api.NewMessageID(), api.MessageRequest{Text: text},
+	m, err := s.Client.PutMessage(ctx, s.Conversation, api.NewMessageID(), api.MessageRequest{Text: text},
 		api.SendOptions{Wait: api.StateDelivered, Timeout: natReach})
 	switch took := time.Since(start); {
 	case err != nil:
 		return 0, err
 	case m.Status == nil || m.Status.State != api.StateDelivered:
-		return 0, fmt.Errorf("a message of %s was not delivered in %v", s.name, natReach)
+		return 0, fmt.Errorf("a message of %s was not delivered in %v", s.Name, natReach)
 	default:
 		return took, nil
 	}
@@ -319,12 +319,12 @@ const (
 
 // told returns by which path the daemon at home says that it reaches the other.
 func (k *natCouple) told(ctx context.Context) (string, error) {
-	network, err := k.home.client.Network(ctx)
+	network, err := k.home.Client.Network(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, peer := range network.Peers {
-		if peer.ContactID == k.home.contactID {
+		if peer.ContactID == k.home.ContactID {
 			return peer.Path, nil
 		}
 	}
@@ -333,7 +333,7 @@ func (k *natCouple) told(ctx context.Context) (string, error) {
 
 // punches returns how often the daemon at home has tried to make a hole.
 func (k *natCouple) punches(ctx context.Context) (uint64, error) {
-	ledger, err := k.home.client.Egress(ctx)
+	ledger, err := k.home.Client.Egress(ctx)
 	var n uint64
 	for _, e := range ledger.Items {
 		if e.Reason == "punch" {

@@ -22,13 +22,13 @@ func (k *natCouple) comeBackAlone(ctx context.Context) (time.Duration, error) {
 	if err := k.helpEnds(ctx); err != nil {
 		return 0, err
 	}
-	if err := k.away.stop(ctx); err != nil {
+	if err := k.away.Stop(ctx); err != nil {
 		return 0, err
 	}
 	if err := k.warned(ctx); err != nil {
 		return 0, err
 	}
-	if err := k.home.stop(ctx); err != nil {
+	if err := k.home.Stop(ctx); err != nil {
 		return 0, err
 	}
 	if !pause(ctx, natForgets+time.Second) {
@@ -36,7 +36,7 @@ func (k *natCouple) comeBackAlone(ctx context.Context) (time.Duration, error) {
 	}
 	group, starting := errgroup.WithContext(ctx)
 	for _, s := range []*side{k.home, k.away} {
-		group.Go(func() error { return s.start(starting) })
+		group.Go(func() error { return s.Start(starting) })
 	}
 	if err := group.Wait(); err != nil {
 		return 0, err
@@ -47,22 +47,22 @@ func (k *natCouple) comeBackAlone(ctx context.Context) (time.Duration, error) {
 // helpEnds has the courier help nobody, and waits until both sides know of the other where
 // it is seen, and that nobody can be sure of that.
 func (k *natCouple) helpEnds(ctx context.Context) error {
-	helped, err := k.help.client.Couriers(ctx)
+	helped, err := k.help.Client.Couriers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range helped {
-		if err := k.help.client.EndCourier(ctx, c.ContactID); err != nil {
+		if err := k.help.Client.EndCourier(ctx, c.ContactID); err != nil {
 			return err
 		}
 	}
 	for _, s := range []*side{k.home, k.away} {
-		err := eventually(ctx, natReach, s.name+" being left alone", func(ctx context.Context) (bool, error) {
-			couriers, err := s.client.Couriers(ctx)
+		err := eventually(ctx, natReach, s.Name+" being left alone", func(ctx context.Context) (bool, error) {
+			couriers, err := s.Client.Couriers(ctx)
 			if err != nil || len(couriers) > 0 {
 				return false, err
 			}
-			network, err := s.client.Network(ctx)
+			network, err := s.Client.Network(ctx)
 			if err == nil && network.Reachability != "unconfirmed" {
 				err = errors.New("a home is said to be reachable: " + network.Reachability)
 			}
@@ -86,7 +86,7 @@ func (k *natCouple) helpEnds(ctx context.Context) error {
 // warned waits until the daemon at home says that there is no way to the other, which is off.
 func (k *natCouple) warned(ctx context.Context) error {
 	return eventually(ctx, natReach, "a warning that there is no public path", func(ctx context.Context) (bool, error) {
-		status, err := k.home.client.Status(ctx)
+		status, err := k.home.Client.Status(ctx)
 		return slices.ContainsFunc(status.Warnings, func(w api.Warning) bool { return w.Code == api.WarningNoPublicPath }), err
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pabal/cmd/crash"
 	"pabal/node/api"
 )
 
@@ -126,14 +127,14 @@ type cast struct {
 // begin starts a new daemon.
 func (c *cast) begin(ctx context.Context, name string, args ...string) (*side, error) {
 	s := newSide(name, c.binary, c.dir)
-	s.args = args
+	s.Args = args
 	c.all = append(c.all, s)
-	return s, s.start(ctx)
+	return s, s.Start(ctx)
 }
 
 func (c *cast) close() {
 	for _, s := range c.all {
-		s.close()
+		s.Close()
 	}
 }
 
@@ -157,7 +158,7 @@ func (c *cast) senders(ctx context.Context, owner *side, count int) ([]*side, er
 func letters(sender *side, count, size int) []string {
 	out := make([]string, count)
 	for i := range out {
-		text := fmt.Sprintf("letter %d of %s: ", i+1, sender.name)
+		text := fmt.Sprintf("letter %d of %s: ", i+1, sender.Name)
 		text += strings.Repeat("the slow brown dog sleeps under the quick fox ", size/46+1)
 		out[i] = text[:size]
 	}
@@ -170,11 +171,9 @@ func write(ctx context.Context, senders []*side, texts [][]string) error {
 	for i, s := range senders {
 		group.Go(func() error {
 			for n, text := range texts[i] {
-				p := promise{api.NewMessageID(), text}
-				if err := s.put(ctx, p); err != nil {
-					return fmt.Errorf("%s, message %d: %w", s.name, n, err)
+				if err := s.Say(ctx, text); err != nil {
+					return fmt.Errorf("%s, message %d: %w", s.Name, n, err)
 				}
-				s.ledger.add(0, p)
 			}
 			return nil
 		})
@@ -186,10 +185,10 @@ func write(ctx context.Context, senders []*side, texts [][]string) error {
 // promised to send.
 func (s *side) carried(ctx context.Context, count int, limit time.Duration) error {
 	next := 0
-	all := s.ledger.streams[0][:count]
-	return eventually(ctx, limit, s.name+" having all its mail carried", func(ctx context.Context) (bool, error) {
+	all := s.Said()[:count]
+	return eventually(ctx, limit, s.Name+" having all its mail carried", func(ctx context.Context) (bool, error) {
 		for ; next < len(all); next++ {
-			m, err := s.client.Message(ctx, all[next].id)
+			m, err := s.Client.Message(ctx, all[next].ID)
 			if err != nil || m.Status == nil || m.Status.State != api.StateCarried {
 				return false, err
 			}
@@ -200,13 +199,13 @@ func (s *side) carried(ctx context.Context, count int, limit time.Duration) erro
 
 // arrived waits until the owner has as many texts of each sender as were sent, less a tail.
 func (s *side) arrived(ctx context.Context, senders []*side, texts [][]string, tail int) error {
-	return eventually(ctx, offlineStepLimit, s.name+" having all mail", func(ctx context.Context) (bool, error) {
+	return eventually(ctx, offlineStepLimit, s.Name+" having all mail", func(ctx context.Context) (bool, error) {
 		for i, sender := range senders {
-			contact, err := s.contact(ctx, sender.name)
+			contact, err := s.Contact(ctx, sender.Name)
 			if err != nil || contact.ConversationID == nil {
 				return false, err
 			}
-			conversation, err := s.client.Conversation(ctx, *contact.ConversationID)
+			conversation, err := s.Client.Conversation(ctx, *contact.ConversationID)
 			if err != nil || conversation.Unread.Count < uint64(len(texts[i])-tail) {
 				return false, err
 			}
@@ -221,24 +220,24 @@ func (s *side) examine(ctx context.Context, senders []*side, texts [][]string, t
 	right := 0
 	var wrong []error
 	for i, sender := range senders {
-		contact, err := s.contact(ctx, sender.name)
+		contact, err := s.Contact(ctx, sender.Name)
 		if err != nil {
 			return right, err
 		}
 		if contact.ConversationID == nil {
-			return right, fmt.Errorf("%s is no contact of %s any more", sender.name, s.name)
+			return right, fmt.Errorf("%s is no contact of %s any more", sender.Name, s.Name)
 		}
-		items, err := s.history(ctx, *contact.ConversationID)
+		items, err := s.History(ctx, *contact.ConversationID)
 		if err != nil {
 			return right, err
 		}
 		came, all := incoming(items), len(texts[i])
-		var sent []item
+		var sent []crash.Item
 		for _, text := range texts[i][:min(max(came, all-tail), all)] {
-			sent = append(sent, item{text: text, kind: api.MessageText, direction: api.DirectionOut})
+			sent = append(sent, crash.Item{Text: text, Kind: api.MessageText, Direction: api.DirectionOut})
 		}
-		if err := checkReceived(sent, items); err != nil {
-			wrong = append(wrong, fmt.Errorf("messages of %s: %w", sender.name, err))
+		if err := crash.CheckReceived(sent, items); err != nil {
+			wrong = append(wrong, fmt.Errorf("messages of %s: %w", sender.Name, err))
 		}
 		right += inPlace(texts[i], items)
 	}
@@ -246,9 +245,9 @@ func (s *side) examine(ctx context.Context, senders []*side, texts [][]string, t
 }
 
 // incoming counts the texts of the other side.
-func incoming(items []item) (n int) {
+func incoming(items []crash.Item) (n int) {
 	for _, it := range items {
-		if it.kind == api.MessageText && it.direction == api.DirectionIn {
+		if it.Kind == api.MessageText && it.Direction == api.DirectionIn {
 			n++
 		}
 	}
@@ -256,13 +255,13 @@ func incoming(items []item) (n int) {
 }
 
 // inPlace counts the texts that came in the place in which they were sent.
-func inPlace(texts []string, items []item) (n int) {
+func inPlace(texts []string, items []crash.Item) (n int) {
 	at := 0
 	for _, it := range items {
-		if it.kind != api.MessageText || it.direction != api.DirectionIn {
+		if it.Kind != api.MessageText || it.Direction != api.DirectionIn {
 			continue
 		}
-		if at < len(texts) && it.text == texts[at] {
+		if at < len(texts) && it.Text == texts[at] {
 			n++
 		}
 		at++

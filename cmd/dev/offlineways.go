@@ -28,14 +28,14 @@ func (c *cast) home(ctx context.Context) (keeper, owner *side, err error) {
 	if owner, err = c.begin(ctx, "owner"); err != nil {
 		return nil, nil, err
 	}
-	invite, err := keeper.client.CreateInvite(ctx, api.InviteRequest{Kind: "home"})
+	invite, err := keeper.Client.CreateInvite(ctx, api.InviteRequest{Kind: "home"})
 	if err != nil {
 		return nil, nil, err
 	}
 	if invite.URI == nil {
 		return nil, nil, errors.New("the new invite has no link")
 	}
-	_, err = owner.client.AddHome(ctx, api.HomeRequest{URI: *invite.URI})
+	_, err = owner.Client.AddHome(ctx, api.HomeRequest{URI: *invite.URI})
 	return keeper, owner, err
 }
 
@@ -52,7 +52,7 @@ func byFriend(ctx context.Context, c *cast, messages int) (figure, error) {
 	if err := befriend(ctx, keeper, owner); err != nil {
 		return figure{}, err
 	}
-	if _, err := keeper.client.OfferCourier(ctx, api.CourierRequest{ContactID: "@owner"}); err != nil {
+	if _, err := keeper.Client.OfferCourier(ctx, api.CourierRequest{ContactID: "@owner"}); err != nil {
 		return figure{}, err
 	}
 	return c.byKeeper(ctx, "courier", keeper, owner, messages)
@@ -68,7 +68,7 @@ func (c *cast) byKeeper(ctx context.Context, name string, keeper, owner *side, m
 	if err := leave(ctx, keeper, owner, senders, texts, 0); err != nil {
 		return f, err
 	}
-	if err := owner.start(ctx); err != nil {
+	if err := owner.Start(ctx); err != nil {
 		return f, err
 	}
 	waited := owner.arrived(ctx, senders, texts, 0)
@@ -84,7 +84,7 @@ func (c *cast) byKeeper(ctx context.Context, name string, keeper, owner *side, m
 // while the owner is off. Then they are off, too.
 func leave(ctx context.Context, keeper, owner *side, senders []*side, texts [][]string, tail int) error {
 	err := eventually(ctx, offlineStepLimit, "the owner having its mailboxes", func(ctx context.Context) (bool, error) {
-		couriers, err := owner.client.Couriers(ctx)
+		couriers, err := owner.Client.Couriers(ctx)
 		return len(couriers) == 1 && couriers[0].Ready && couriers[0].Takes != nil &&
 			couriers[0].Takes.Mailboxes == len(senders), err
 	})
@@ -96,11 +96,11 @@ func leave(ctx context.Context, keeper, owner *side, senders []*side, texts [][]
 			return err
 		}
 	}
-	if err := owner.stop(ctx); err != nil {
+	if err := owner.Stop(ctx); err != nil {
 		return err
 	}
 	for _, s := range senders { // nobody still holds a connection for alive
-		if err := s.restart(ctx); err != nil {
+		if err := s.Restart(ctx); err != nil {
 			return err
 		}
 	}
@@ -109,11 +109,11 @@ func leave(ctx context.Context, keeper, owner *side, senders []*side, texts [][]
 	}
 	for i, s := range senders {
 		if err := s.carried(ctx, len(texts[i])-tail, offlineCarryLimit); err != nil {
-			return fmt.Errorf("%w\n%s", err, keeper.logTail())
+			return fmt.Errorf("%w\n%s", err, keeper.LogTail())
 		}
 	}
 	for _, s := range senders {
-		if err := s.stop(ctx); err != nil {
+		if err := s.Stop(ctx); err != nil {
 			return err
 		}
 	}
@@ -122,12 +122,12 @@ func leave(ctx context.Context, keeper, owner *side, senders []*side, texts [][]
 
 // say sends a text to a contact and waits until it is delivered.
 func (s *side) say(ctx context.Context, to *side, text string) error {
-	m, err := s.client.SendToContact(ctx, "@"+to.name, api.MessageRequest{Text: text}, api.SendOptions{})
+	m, err := s.Client.SendToContact(ctx, "@"+to.Name, api.MessageRequest{Text: text}, api.SendOptions{})
 	if err != nil {
 		return err
 	}
-	return eventually(ctx, offlineStepLimit, s.name+" delivering", func(ctx context.Context) (bool, error) {
-		m, err := s.client.Message(ctx, *m.ID)
+	return eventually(ctx, offlineStepLimit, s.Name+" delivering", func(ctx context.Context) (bool, error) {
+		m, err := s.Client.Message(ctx, *m.ID)
 		return err == nil && m.Status != nil && m.Status.State == api.StateDelivered, err
 	})
 }
@@ -136,13 +136,13 @@ func (s *side) say(ctx context.Context, to *side, text string) error {
 // comes twice.
 func meetAgain(ctx context.Context, owner *side, senders []*side, texts [][]string) error {
 	for _, s := range senders {
-		if err := s.start(ctx); err != nil {
+		if err := s.Start(ctx); err != nil {
 			return err
 		}
 	}
 	for _, s := range senders {
-		err := eventually(ctx, offlineStepLimit, s.name+" hearing that all is delivered", func(ctx context.Context) (bool, error) {
-			status, err := s.client.Status(ctx)
+		err := eventually(ctx, offlineStepLimit, s.Name+" hearing that all is delivered", func(ctx context.Context) (bool, error) {
+			status, err := s.Client.Status(ctx)
 			return err == nil && status.OutboxTotal == 0, err
 		})
 		if err != nil {
@@ -166,16 +166,16 @@ func byBundle(ctx context.Context, c *cast, messages int) (figure, error) {
 	sender := senders[0]
 	texts := [][]string{letters(sender, messages, offlineTextBytes)}
 	f := figure{name: "bundle", limit: float64(messages)}
-	if err := owner.stop(ctx); err != nil {
+	if err := owner.Stop(ctx); err != nil {
 		return f, err
 	}
-	if err := sender.restart(ctx); err != nil {
+	if err := sender.Restart(ctx); err != nil {
 		return f, err
 	}
 	if err := write(ctx, senders, texts); err != nil {
 		return f, err
 	}
-	bundle, err := sender.client.ExportBundle(ctx, "@owner")
+	bundle, err := sender.Client.ExportBundle(ctx, "@owner")
 	if err != nil {
 		return f, err
 	}
@@ -186,10 +186,10 @@ func byBundle(ctx context.Context, c *cast, messages int) (figure, error) {
 	if err := os.WriteFile(name, bundle.File, 0o600); err != nil {
 		return f, err
 	}
-	if err := sender.stop(ctx); err != nil {
+	if err := sender.Stop(ctx); err != nil {
 		return f, err
 	}
-	if err := owner.start(ctx); err != nil {
+	if err := owner.Start(ctx); err != nil {
 		return f, err
 	}
 	file, err := os.ReadFile(name)
@@ -197,7 +197,7 @@ func byBundle(ctx context.Context, c *cast, messages int) (figure, error) {
 		return f, err
 	}
 	for _, fresh := range []int{messages, 0} { // the second time has nothing new
-		in, err := owner.client.ImportBundle(ctx, file)
+		in, err := owner.Client.ImportBundle(ctx, file)
 		if err != nil {
 			return f, err
 		}
@@ -243,7 +243,7 @@ func (c *cast) collect(ctx context.Context, t tree, megabytes int) (figure, erro
 		return figure{}, err
 	}
 	start = time.Now()
-	if err := owner.start(ctx); err != nil {
+	if err := owner.Start(ctx); err != nil {
 		return figure{}, err
 	}
 	if err := owner.arrived(ctx, senders, texts, offlinePendingTail); err != nil {
