@@ -11,10 +11,19 @@ CREATE TABLE pictures(
 
 func addPictures(c *conn) error { return c.db.Exec(schemaPictures) }
 
-// putPicture puts a picture in the place of the one before, of which nothing stays.
+// putPicture puts a picture in the place of the one before, of which nothing stays: of our own
+// at once, for our user took it away; of a contact's within ScrubWithin, for a contact may change
+// it as often as it likes.
 func (w *writer) putPicture(r *protocol.PutPicture) error {
-	if err := w.erasePicture(r.Contact); err != nil || len(r.JPEG) == 0 {
+	due := w.scrub
+	if err := w.erasePicture(r.Contact); err != nil {
 		return err
+	}
+	if r.Contact != (protocol.ContactID{}) {
+		w.scrub = due
+	}
+	if len(r.JPEG) == 0 {
+		return nil
 	}
 	return w.c.query(`INSERT INTO pictures(contact, sequence, jpeg) VALUES (?, ?, ?)`).
 		bindBlob(r.Contact[:]).bindUint(r.Sequence).bindBlob(r.JPEG).run()

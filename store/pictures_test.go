@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pabal/protocol"
 )
@@ -42,6 +44,35 @@ func TestPictureIsErased(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplacedPicturesShareAScrub replaces a contact's picture: the log is not cut for it alone,
+// but soon. One of our own that was taken away is nowhere at once.
+func TestReplacedPicturesShareAScrub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := create(t)
+		f := newFixture(t, 1)
+		id := f.convs[0].Contact
+		for sequence, face := range []string{"the first face", "the second face", "the third face"} {
+			f.commit(s, protocol.PutPicture{Contact: id, Sequence: uint64(sequence) + 1, JPEG: []byte(face)})
+		}
+		if hits(t, s, "the first face") == 0 || hits(t, s, "the second face") == 0 {
+			t.Error("each picture of a contact has the log cut")
+		}
+		time.Sleep(ScrubWithin)
+		synctest.Wait()
+		if first, second := hits(t, s, "the first face"), hits(t, s, "the second face"); first+second != 0 {
+			t.Errorf("%d and %d hits %v after they were replaced", first, second, ScrubWithin)
+		}
+		f.commit(s, protocol.PutPicture{Sequence: 1, JPEG: []byte("our own face")})
+		f.commit(s, protocol.PutPicture{Sequence: 2})
+		if n := hits(t, s, "our own face"); n != 0 {
+			t.Errorf("%d hits of our own", n)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestPicturesOfNobody counts a picture of no contact as an orphan, and our own not.
