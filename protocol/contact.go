@@ -111,6 +111,10 @@ type contactState struct {
 
 	PictureDue   bool   `cbor:"45,keyasint,omitempty"` // it has not been told our picture
 	TheirPicture uint64 `cbor:"46,keyasint,omitempty"` // sequence of the picture last taken
+	PictureAnew  bool   `cbor:"47,keyasint,omitempty"` // the next picture counts whatever its sequence
+
+	PictureUntold bool    `cbor:"48,keyasint,omitempty"` // there is one of which the user was not told
+	PicturesTold  []int64 `cbor:"49,keyasint,omitempty"` // Unix seconds: when the user was told of one, the last day's
 
 	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }

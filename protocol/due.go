@@ -141,6 +141,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 	}
 	p.noteLost(now, c)
 	p.scanSignals(now, c)
+	p.showPicture(now, c)
 	p.resend(now, c)
 	if c.recordDue {
 		c.recordDue = false
@@ -238,6 +239,7 @@ func (c *contact) nextDue(now time.Time) time.Time {
 		add(now)
 	}
 	add(c.nextSignal(now))
+	add(c.pictureShown(now))
 	if c.state.PartingSince != 0 {
 		add(now.Add(partingAgain))
 	}

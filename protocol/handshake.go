@@ -548,7 +548,7 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	}
-	p.pushIntroduction(now, c)
+	p.pushIntroduction(now, c, ps)
 	p.touchContact(c)
 	return ps
 }

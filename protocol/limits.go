@@ -55,6 +55,7 @@ const (
 	answersMax      = 4096     // contents that wait for a contact: beyond, it gets no answers to deletions
 	revisionJumpMax = 1 << 16  // a revision further above the one known is absurd (protocol)
 	recentTagsMax   = 256      // message tags remembered a conversation (protocol)
+	picturesToldMax = 8        // pictures of one contact of which the user is told in a day
 	formerTagsMax   = 512      // of these of what came before the author removed us and began anew (protocol)
 	pushItemsMax    = 64       // items of a mailbox on the way to one reader
 	pushBytesMax    = 4 << 20  // of these

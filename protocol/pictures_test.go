@@ -116,7 +116,7 @@ func TestPicturesAreForContacts(t *testing.T) {
 	b.p.out = &Output{}
 	for _, sequence := range []uint64{old - 1, old} {
 		content := wire.Content{Type: wire.ContentPicture, Sequence: sequence, Picture: face(t, 9)}
-		b.p.pictureReceived(b.only(), &content)
+		b.p.pictureReceived(now, b.only(), &content)
 	}
 	if len(b.p.out.Writes) != 0 {
 		t.Error("an old picture comes back")
@@ -130,6 +130,76 @@ func TestBadPictures(t *testing.T) {
 		var p *Problem
 		if !errors.As(err, &p) || p.Code != CodeInvalidPicture {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestPicturesAreBounded has a contact change its picture time and again: the last one is
+// stored, and the user is told of so many a day, and of the last.
+func TestPicturesAreBounded(t *testing.T) {
+	a, b := meet(t)
+	now := calm(t, a, b)
+	b.pictures()
+	b.out.Events = nil
+	told := func() (n int) {
+		for _, e := range b.out.Events {
+			if e.Type == ContactUpdated {
+				n++
+			}
+		}
+		b.out.Events = nil
+		return n
+	}
+	last := byte(3*picturesToldMax + 1)
+	for shade := byte(1); shade <= last; shade++ {
+		a.step(now, SetPicture{Picture: face(t, shade)})
+		pump(t, now, a, b)
+		now = now.Add(time.Minute)
+	}
+	if n := told(); n != picturesToldMax {
+		t.Errorf("the user is told of %d pictures, want %d", n, picturesToldMax)
+	}
+	list := b.pictures()
+	if len(list) == 0 || !bytes.Equal(list[len(list)-1].JPEG, face(t, last)) {
+		t.Errorf("the last of %d is not stored", len(list))
+	}
+	due := b.only().nextDue(now)
+	if due.IsZero() || due.After(now.Add(24*time.Hour)) {
+		t.Fatalf("the user is told of the last one at %v", due)
+	}
+	now = now.Add(24 * time.Hour)
+	b.p.nextDue = now
+	b.step(now, Woke{})
+	if n := told(); n != 1 {
+		t.Errorf("the user is told %d times of the last one", n)
+	}
+	b.p.nextDue = now.Add(time.Hour)
+	b.step(now.Add(time.Hour), Woke{})
+	if n := told(); n != 0 {
+		t.Errorf("the user is told %d times again", n)
+	}
+}
+
+// TestBadPictureAlone has a picture that nobody can draw come in one envelope with a text: only
+// the picture is not taken, and the next one is.
+func TestBadPictureAlone(t *testing.T) {
+	for what, picture := range map[string][]byte{"text": []byte("<svg/>"), "a cut one": face(t, 1)[:30], "a large one": make([]byte, wire.PictureBytesMax+1)} {
+		a, b := meet(t)
+		now := calm(t, a, b)
+		b.out = Output{}
+		a.p.pushInline(a.only(), wire.Content{Type: wire.ContentPicture, Sequence: 1 << 40, Picture: picture})
+		a.step(now, SendText{Contact: a.only().row.ID, Text: "beside it"})
+		pump(t, now, a, b)
+		if n := b.received(); n != 1 {
+			t.Errorf("%s: %d texts came beside it, alerts %q", what, n, b.alerts())
+		}
+		if list := b.pictures(); len(list) != 0 {
+			t.Errorf("%s is taken", what)
+		}
+		a.step(now, SetPicture{Picture: face(t, 2)})
+		pump(t, now, a, b)
+		if list := b.pictures(); len(list) != 1 || !bytes.Equal(list[0].JPEG, face(t, 2)) {
+			t.Errorf("%s: the next one is not taken", what)
 		}
 	}
 }

@@ -59,11 +59,11 @@ func (p *Peer) recordOf(now time.Time, c *contact, reply wire.ReplyPath, linkTag
 // pushIntroduction queues what a new session begins with: our device list, our
 // name, where we are, which list of theirs we know, and what we keep for them: an old
 // disk may know otherwise, on either side.
-func (p *Peer) pushIntroduction(now time.Time, c *contact) {
+func (p *Peer) pushIntroduction(now time.Time, c *contact, ps *pairSession) {
 	list := p.self.presented().list
 	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
 	p.pushProfile(c)
-	c.state.PictureDue = p.self.state.PictureSequence > 0 && c.row.Role == RolePerson
+	c.state.PictureDue = (p.self.state.PictureSequence > 0 || ps.generation > 0) && c.row.Role == RolePerson
 	p.pushRecord(now, c)
 	p.pushListHead(c)
 	p.pushTimer(now, c)

@@ -289,10 +289,10 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	return ps
 }
 
-// startAnew lets the next name and the next record of a contact count, whatever their
-// numbers: who was put back to an old state counts from there again.
+// startAnew lets the next name, the next picture and the next record of a contact count,
+// whatever their numbers: who was put back to an old state counts from there again.
 func (c *contact) startAnew() {
-	c.state.TheirName = 0
+	c.state.TheirName, c.state.PictureAnew = 0, true
 	if c.state.Record != nil {
 		again := *c.state.Record
 		again.Sequence = 0
@@ -308,6 +308,7 @@ func (p *Peer) endEarlier(c *contact, ps *pairSession) bool {
 	}
 	c.forked, c.state.Forked = false, false
 	c.state.Repair = nil
+	c.startAnew()
 	return true
 }
 
@@ -348,6 +349,10 @@ func (p *Peer) startOver(now time.Time, c *contact, ps *pairSession) {
 	c.forked, c.state.Forked, c.state.Repair, c.state.Reasked = false, false, nil, [32]byte{}
 	c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	p.dropAccept(c)
+	c.startAnew()
+	if c.state.TheirPicture > 0 { // like a stranger's: the session begins with it, if there is one
+		p.takePicture(now, c, 0, nil)
+	}
 	if v := c.conv; v != nil {
 		for _, g := range slices.Clone(v.have.Gaps) {
 			p.closeGap(v, g.First, g.First+g.Count-1)

@@ -381,7 +381,7 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 	case wire.ContentReseed:
 		p.reseedReceived(now, c, ps, content.Reseed)
 	case wire.ContentPicture:
-		p.pictureReceived(c, content)
+		p.pictureReceived(now, c, content)
 	case wire.ContentTyping: // counts in a bare ack only
 	case wire.ContentReadReceipt:
 		p.readReceived(c, content)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -261,4 +262,46 @@ func TestWhatWaitedElsewhere(t *testing.T) {
 	s.end()
 	equal(t, "at B", s.texts(1, 0), "came", "waited", "after all")
 	equal(t, "at A", s.texts(0, 1), "waited", "after all")
+}
+
+// TestPictureOfAnOldDisk puts back an old disk of somebody whose contact has a later picture: each
+// time the two show the same, whether the old disk has another one or none, by a renewal and by
+// links behind a removal.
+func TestPictureOfAnOldDisk(t *testing.T) {
+	for what, first := range map[string]int{"with another": 1, "with none": 0} {
+		for how, removed := range map[string]int{"renewed": -1, "removed by it": 0, "removed by the other": 1} {
+			t.Run(what+", "+how, func(t *testing.T) {
+				s := acquainted(t, 2)
+				show := func(shade int) {
+					s.does(0, func(ref uint64) protocol.Input { return protocol.SetPicture{Ref: ref, Picture: portrait(shade)} })
+					s.wait(time.Minute)
+				}
+				if first > 0 {
+					show(first)
+				}
+				old := s.machine(0).disk.snapshot()
+				show(2)
+				if removed >= 0 {
+					s.remove(removed, 1-removed)
+					s.wait(time.Minute)
+					s.add(1-removed, s.link(removed))
+					s.wait(time.Hour)
+				}
+				s.w.putBack(s.machine(0), old)
+				s.machine(0).restart()
+				s.wait(time.Hour)
+				if removed >= 0 {
+					s.add(1, s.link(0))
+					s.wait(time.Hour)
+				}
+				s.write(0, 1, "hello")
+				s.wait(24 * time.Hour)
+				own, c := s.machine(0).disk.pictures[protocol.ContactID{}], s.machine(1).contactWith(s.machine(0))
+				if seen := s.machine(1).disk.pictures[c.ID]; !bytes.Equal(seen.JPEG, own.JPEG) {
+					t.Errorf("B shows %d bytes, A has %d", len(seen.JPEG), len(own.JPEG))
+				}
+				s.end()
+			})
+		}
+	}
 }

@@ -52,7 +52,7 @@ func (w *World) unsettledPicture(m *machine, c protocol.PutContact, other *machi
 	mine := m.disk.pictures[c.ID]
 	theirs := other.disk.pictures[protocol.ContactID{}]
 	connected := m.present() && slices.ContainsFunc(m.peer.Live(), func(l protocol.LivePeer) bool { return l.Contact == c.ID })
-	if !connected || c.Role != protocol.RolePerson || m.epoch+other.epoch > 0 || bytes.Equal(mine.JPEG, theirs.JPEG) {
+	if !connected || c.Role != protocol.RolePerson || bytes.Equal(mine.JPEG, theirs.JPEG) {
 		return ""
 	}
 	return fmt.Sprintf("%v has another picture", other)
