@@ -64,6 +64,7 @@ func archivedTables() map[string]archivedTable {
 		"held":          {portion: inMove},
 		"tombstones":    {portion: inAll},
 		"events":        {portion: inMove},
+		"audit":         {portion: inMove},
 		"consumers":     {portion: inMove},
 		"idempotency":   {portion: inMove},
 		"tokens":        {portion: inMove},

@@ -122,6 +122,7 @@ var orphanRows = map[string]string{
 	"outbox":        `INSERT INTO outbox VALUES (99, 98, 1, x'', x'', x'')`,
 	"tombstones":    `INSERT INTO tombstones VALUES (x'01', 1)`,
 	"events":        `INSERT INTO events VALUES (99, 1, 1, 'message.created', NULL, NULL, NULL, 1, 'a text!')`,
+	"audit":         `INSERT INTO audit VALUES (1, 1, 'token.created', 'owner', '', 'ok', 'a text!', 1)`,
 	"consumers":     `INSERT INTO consumers VALUES ('bot', 1, 1, 'tk_gone')`,
 	"files":         `INSERT INTO files VALUES (99, x'01', 'a.txt', '', 1, x'', 0, 0, 0, x'', 1, 'available', '', 0, x'', x'')`,
 	"chunks":        `INSERT INTO chunks VALUES (98, 0, x'01', x'')`,

@@ -57,6 +57,9 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		b.Rows = append(b.Rows, PutDraft{f.convs[1].ID, 5, messages[0].ID, "반쯤 쓴"}, SetFlag{f.convs[1].ID, FlagMuted, 1 << 40},
 			SetMark{messages[1].ID, MarkStar, true})
 	}
+	if version >= auditSince {
+		b.Rows = append(b.Rows, PutAudit{storedAudit})
+	}
 	messages[1].Wire = wireID(messages[1].Content)
 	if version >= picturesSince {
 		b.Writes = append(b.Writes, protocol.PutPicture{Contact: f.convs[0].Contact, Sequence: 7, JPEG: []byte("jpeg")})
@@ -129,6 +132,15 @@ func TestStoredProfiles(t *testing.T) {
 		if version >= picturesSince {
 			checkStoredPicture(t, s)
 		}
+		if version >= auditSince {
+			rows := view(t, s, func(v *View) ([]Audited, error) { return v.Audit(0, 5) })
+			if len(rows) == 1 {
+				rows[0].Sequence = 0
+			}
+			if len(rows) != 1 || rows[0] != storedAudit {
+				t.Errorf("the audit log is %+v", rows)
+			}
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -140,6 +152,11 @@ const filesSince = 5
 
 // picturesSince is the version of the schema that has pictures of people.
 const picturesSince = 10
+
+// auditSince is the version of the schema that has the audit log.
+const auditSince = 11
+
+var storedAudit = Audited{At: 5, What: "token.created", Kind: "owner", Outcome: AuditOK, About: "tk_stored", Count: 1}
 
 // flagsSince is the version of the schema that has what the user sets for themselves.
 const flagsSince = 6

@@ -38,7 +38,8 @@ func ownerships() []ownership {
 		{"search_edited", `SELECT count(*) FROM search_edited WHERE seq NOT IN (SELECT seq FROM messages)`},
 		{"outbox", `SELECT count(*) FROM outbox WHERE session NOT IN (SELECT key FROM sessions)`}, // and see lostContents
 		{"tombstones", `SELECT count(*) FROM tombstones WHERE length(mac) <> 16`},
-		{"events", `SELECT count(*) FROM events WHERE length(ref) > 16 OR type || code GLOB '*[^a-z0-9_.]*'`}, // references, no texts
+		{"events", `SELECT count(*) FROM events WHERE length(ref) > 16 OR type || code GLOB '*[^a-z0-9_.]*'`},        // references, no texts
+		{"audit", `SELECT count(*) FROM audit WHERE what || kind || actor || outcome || about GLOB '*[^a-z0-9_.]*'`}, // codes and ids, no texts
 		{"consumers", `SELECT count(*) FROM consumers WHERE owner <> '' AND owner NOT IN (SELECT id FROM tokens)`},
 		{"files", fmt.Sprintf(`SELECT count(*) FROM files WHERE key NOT IN (SELECT file FROM attachments) AND at < unixepoch() * 1000 - %d`,
 			2*UploadAge.Milliseconds())},

@@ -46,6 +46,7 @@ func (s *Server) exchange(_ context.Context, in *exchangeInput) (*reply[api.Exch
 	if !s.auth.addSession(a, now) {
 		return nil, unauthenticated()
 	}
+	s.note(api.AuditSession, a, api.AuditOK, "")
 	return ok(0, api.ExchangeResponse{
 		Secret: secret, TokenID: a.id, Scopes: a.scopes, ExpiresAt: api.NewTime(a.expiresAt),
 	}), nil
@@ -65,7 +66,11 @@ func (s *Server) logout(ctx context.Context, _ *none) (*done, error) {
 	a := requestOf(ctx).actor
 	switch a.kind {
 	case api.ActorToken:
-		return &done{}, s.revoke(ctx, a.id)
+		err := s.revoke(ctx, a.id)
+		if err == nil {
+			s.note(api.AuditTokenRevoked, a, api.AuditOK, a.id)
+		}
+		return &done{}, err
 	case api.ActorSession:
 		s.auth.remove(a.id)
 	}
@@ -242,6 +247,7 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 		return nil, err
 	}
 	s.auth.addToken(a, st)
+	q.about = a.id
 	return ok(0, api.TokenCreated{Secret: secret, Token: tokenView(a)}), nil
 }
 
@@ -283,6 +289,7 @@ func (s *Server) revokeToken(ctx context.Context, in *byID) (*done, error) {
 	if _, err := s.tokenOf(in.ID); err != nil {
 		return nil, err
 	}
+	requestOf(ctx).about = in.ID
 	return &done{}, s.revoke(ctx, in.ID)
 }
 

@@ -35,6 +35,8 @@ type request struct {
 	cursor    string        // the log position that the response reflects
 	body      []byte
 	code      api.Code // of the problem that was answered
+	about     string   // the id that the audit log has of what was done
+	served    bool     // the operation ended without a panic
 }
 
 type requestKey struct{}
@@ -93,7 +95,9 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		s.refuse(w, q, p)
 		return
 	}
+	defer s.audits(q, func() int { return w.status })()
 	s.serve(w, r)
+	q.served = true
 }
 
 // public deals with what TCP answers without a token. Whatever is wrong with

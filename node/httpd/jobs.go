@@ -13,7 +13,7 @@ func jobRoutes() []route {
 		{method: http.MethodPost, path: "/v1/drill", summary: "Attack the own profile as an examiner would",
 			scopes: owner, states: writing, status: http.StatusAccepted, confirm: true, register: operation((*Server).startDrill)},
 		{method: http.MethodPost, path: "/v1/rotation", summary: "Copy the database under a new key and destroy the old one",
-			scopes: owner, states: writing, status: http.StatusAccepted, register: operation((*Server).startRotation)},
+			scopes: owner, states: writing, status: http.StatusAccepted, audit: api.AuditRotation, register: operation((*Server).startRotation)},
 		{method: http.MethodGet, path: "/v1/jobs/{id}", summary: "How far a job is, and its result",
 			scopes: owner, states: reading, confirm: true, register: operation((*Server).getJob)},
 	}

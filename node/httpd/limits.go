@@ -42,6 +42,9 @@ const (
 	loginTriesMax   = 5
 	tokenUseEvery   = time.Hour // how exactly last_used_at survives a restart
 
+	auditWaitingMax = 64 // rows of the audit log that wait for the store
+	auditTimeout    = 5 * time.Second
+
 	outboxMax       = 200
 	excerptRunesMax = 120
 	consumersMax    = 64

@@ -26,7 +26,10 @@ type route struct {
 	upload       bool // reads its body itself, as it comes
 	sends        bool // counts as a sent message
 	secret       bool // answers with a secret, so it takes no Idempotency-Key
+	auditFirst   bool // is noted before it is done: behind it nothing may be written
 	experimental bool // may change within v1
+
+	audit api.AuditKind // what the audit log calls it; empty: it is not noted
 
 	register func(*Server, huma.API, huma.Operation)
 }
@@ -51,7 +54,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -71,17 +74,17 @@ func serviceRoutes() []route {
 		{method: http.MethodPost, path: "/v1/setup/restore", summary: "Make the profile that is in a backup", scopes: owner,
 			states: inUninitialised, stepUp: true, stream: true, upload: true, secret: true, register: registerRestore},
 		{method: http.MethodPost, path: "/v1/backups", summary: "A backup of the profile, sealed under a passphrase of its own",
-			scopes: owner, states: reading, stepUp: true, stream: true, secret: true, register: registerBackup},
+			scopes: owner, states: reading, stepUp: true, stream: true, secret: true, audit: api.AuditBackup, register: registerBackup},
 		{method: http.MethodPost, path: "/v1/unlock", summary: "Open a locked profile",
-			scopes: scopes(api.ScopeLock), states: inLocked, status: http.StatusNoContent, register: operation((*Server).unlock)},
+			scopes: scopes(api.ScopeLock), states: inLocked, status: http.StatusNoContent, audit: api.AuditUnlocked, register: operation((*Server).unlock)},
 		{method: http.MethodPost, path: "/v1/lock", summary: "Erase the keys from memory and close the network, or lock the screen only",
-			scopes: scopes(api.ScopeLock), states: inLocked | reading, status: http.StatusNoContent, register: operation((*Server).lock)},
+			scopes: scopes(api.ScopeLock), states: inLocked | reading, status: http.StatusNoContent, audit: api.AuditLocked, auditFirst: true, register: operation((*Server).lock)},
 		{method: http.MethodPost, path: "/v1/self/passphrase", summary: "Change what opens the profile, end all logins, and begin a rotation", scopes: owner,
-			states: writing, status: http.StatusAccepted, stepUp: true, secret: true, register: operation((*Server).changePassphrase)},
+			states: writing, status: http.StatusAccepted, stepUp: true, secret: true, audit: api.AuditPassphrase, register: operation((*Server).changePassphrase)},
 		{method: http.MethodPut, path: "/v1/duress", summary: "Have a second passphrase open a decoy, or none; what another passphrase opened is destroyed", scopes: owner,
 			states: writing, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).putDuress)},
 		{method: http.MethodPost, path: "/v1/wipe", summary: "Destroy the profile, the keys first, and end", scopes: owner,
-			states: inLocked | inStarting | reading, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).wipe)},
+			states: inLocked | inStarting | reading, status: http.StatusNoContent, stepUp: true, secret: true, audit: api.AuditWipe, auditFirst: true, register: operation((*Server).wipe)},
 		{method: http.MethodPost, path: "/v1/shutdown", summary: "Commit what is held and end", scopes: owner,
 			states: always, status: http.StatusAccepted, register: operation((*Server).shutdown)},
 		{method: http.MethodGet, path: "/v1/warrant", summary: "What would be obtained from whom, as things are now", scopes: owner,
@@ -119,17 +122,17 @@ func authRoutes() []route {
 		{method: http.MethodDelete, path: "/v1/auth/me", summary: "End this session or revoke this token",
 			states: anyLocked, status: http.StatusNoContent, register: operation((*Server).logout)},
 		{method: http.MethodPost, path: "/v1/auth/confirm", summary: "Show that whoever sits at a session is the owner",
-			states: reading, status: http.StatusCreated, secret: true, register: operation((*Server).confirm)},
+			states: reading, status: http.StatusCreated, secret: true, audit: api.AuditConfirmed, register: operation((*Server).confirm)},
 		{method: http.MethodPost, path: "/v1/login-links", summary: "Let one browser in, once", scopes: scopes(api.ScopeOwner),
-			states: anyLocked, status: http.StatusCreated, stepUp: true, secret: true, register: operation((*Server).createLoginLink)},
+			states: anyLocked, status: http.StatusCreated, stepUp: true, secret: true, audit: api.AuditLogin, register: operation((*Server).createLoginLink)},
 		{method: http.MethodGet, path: "/v1/tokens", summary: "All tokens", scopes: manage,
 			states: reading, confirm: true, register: operation((*Server).listTokens)},
 		{method: http.MethodPost, path: "/v1/tokens", summary: "Make a token, no stronger than oneself", scopes: manage,
-			states: writing, status: http.StatusCreated, secret: true, confirm: true, register: operation((*Server).createToken)},
+			states: writing, status: http.StatusCreated, secret: true, confirm: true, audit: api.AuditTokenCreated, register: operation((*Server).createToken)},
 		{method: http.MethodGet, path: "/v1/tokens/{id}", summary: "One token", scopes: manage,
 			states: reading, confirm: true, register: operation((*Server).getToken)},
 		{method: http.MethodDelete, path: "/v1/tokens/{id}", summary: "Revoke a token and end its streams", scopes: manage,
-			states: reading, status: http.StatusNoContent, confirm: true, register: operation((*Server).revokeToken)},
+			states: reading, status: http.StatusNoContent, confirm: true, audit: api.AuditTokenRevoked, register: operation((*Server).revokeToken)},
 	}
 }
 

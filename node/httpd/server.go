@@ -65,6 +65,7 @@ type Server struct {
 	feed        *feed
 	idle        *idle
 	presence    presence
+	audit       audit
 	streams     atomic.Int32 // open event streams
 	metrics     *metrics
 	started     time.Time

@@ -129,6 +129,7 @@ func samples(w *world) map[string]sample {
 		"POST /v1/bundles/export":                          {body: `{"contact_id":"` + contact + `"}`, status: 409},
 		"POST /v1/bundles/import":                          {status: 422},
 		"POST /v1/drill":                                   {status: 202},
+		"GET /v1/audit":                                    {status: 200},
 		"GET /v1/jobs/{id}":                                {path: "/v1/jobs/jb_" + zeros, status: 200},
 		"GET /v1/files":                                    {status: 200},
 		"POST /v1/files":                                   {status: 201},

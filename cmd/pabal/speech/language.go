@@ -63,9 +63,9 @@ func Has(key Key) bool {
 // catalogues returns the parts of a language's catalogue.
 func catalogues(l Language) []map[Key]string {
 	if l == Korean {
-		return []map[Key]string{koreanSentences, koreanProblems, koreanWords, koreanHelp, koreanEveryday, koreanDrill, koreanTrust, koreanWarrant}
+		return []map[Key]string{koreanSentences, koreanProblems, koreanWords, koreanHelp, koreanEveryday, koreanDrill, koreanTrust, koreanWarrant, koreanAutomation}
 	}
-	return []map[Key]string{englishSentences, englishProblems, englishWords, englishHelp, englishEveryday, englishDrill, englishTrust, englishWarrant}
+	return []map[Key]string{englishSentences, englishProblems, englishWords, englishHelp, englishEveryday, englishDrill, englishTrust, englishWarrant, englishAutomation}
 }
 
 func find(l Language, key Key) (string, bool) {

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestAuditIsBoundedAndCountsRepeats(t *testing.T) {
+	s := create(t)
+	note := func(rows ...Audited) {
+		t.Helper()
+		for _, r := range rows {
+			if _, err := s.Commit(Batch{Rows: []Row{PutAudit{r}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wrong := Audited{At: 5, What: "unlocked", Kind: "owner", Outcome: "bad_passphrase"}
+	again := wrong
+	again.At = 9
+	note(Audited{At: 1, What: "locked", Kind: "owner", Outcome: AuditOK}, Audited{At: 2, What: "locked", Kind: "owner", Outcome: AuditOK}, wrong, wrong, again)
+	rows := view(t, s, func(v *View) ([]Audited, error) { return v.Audit(0, 10) })
+	if len(rows) != 3 || rows[0].Count != 3 || rows[0].At != 9 || rows[0].Outcome != "bad_passphrase" || rows[2].At != 1 {
+		t.Fatalf("rows %+v", rows)
+	}
+	older := view(t, s, func(v *View) ([]Audited, error) { return v.Audit(rows[1].Sequence, 10) })
+	if len(older) != 1 || older[0] != rows[2] {
+		t.Errorf("before the second: %+v", older)
+	}
+	b := Batch{}
+	for i := range AuditMax {
+		b.Rows = append(b.Rows, PutAudit{Audited{At: int64(i), What: "token.created", Kind: "owner", Outcome: AuditOK, About: fmt.Sprint("tk_", i)}})
+	}
+	if _, err := s.Commit(b); err != nil {
+		t.Fatal(err)
+	}
+	rows = view(t, s, func(v *View) ([]Audited, error) { return v.Audit(0, 2*AuditMax) })
+	if len(rows) != AuditMax || rows[AuditMax-1].About != "tk_0" {
+		t.Errorf("%d rows, the oldest %+v", len(rows), rows[len(rows)-1])
+	}
+}
