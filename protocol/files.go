@@ -50,7 +50,25 @@ func (p *Peer) sendFiles(now time.Time, in SendText) error {
 		content.Files = append(content.Files, f.File)
 		local = append(local, MessageFile{ID: f.ID})
 	}
+	fitThumbnails(&content)
 	return p.sendContent(now, in, content, local)
+}
+
+// fitThumbnails drops the thumbnails, of the last files first, for which a manifest has no
+// room beside its caption and its files' names.
+func fitThumbnails(content *wire.Content) {
+	room := wire.ContentBytesMax - manifestFixedMax - len(content.Text)
+	for i := range content.Files {
+		f := &content.Files[i]
+		room -= fileFixedMax + len(f.Name) + len(f.MediaType) + len(f.Waveform)
+	}
+	for i := range content.Files {
+		f := &content.Files[i]
+		if len(f.Thumbnail) > room {
+			f.Thumbnail = nil
+		}
+		room -= len(f.Thumbnail)
+	}
 }
 
 // incomingFiles names the files of a message that has come. Small ones are fetched without

@@ -1,6 +1,9 @@
 package protocol
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
 	"strings"
 	"testing"
 
@@ -126,4 +129,61 @@ func TestFilesKeepAConnection(t *testing.T) {
 	if !b.only().wanted && len(b.out.Sends) == 0 {
 		t.Error("nobody looks for a contact whose files wait")
 	}
+}
+
+// TestThumbnailsTravelInManifests has a contact that is off get what a picture looks like with
+// the message, by a file as by any path, while the picture itself stays where it is.
+func TestThumbnailsTravelInManifests(t *testing.T) {
+	a, b := meet(t)
+	part(a)
+	part(b)
+	small := thumbnail(t, 2)
+	with := picture(3 << 20)
+	with.File.Thumbnail = small
+	a.step(testNow, SendText{Contact: a.only().row.ID, Files: []FileToSend{picture(1), with}})
+	a.step(testNow, ExportBundle{Ref: 1, Contact: a.only().row.ID})
+	b.step(testNow, ImportBundle{Ref: 1, File: a.out.Replies[len(a.out.Replies)-1].Result.(BundleExported).File})
+	_, got := manifestOf(t, b)
+	if got.Files[0].Thumbnail != nil || !bytes.Equal(got.Files[1].Thumbnail, small) {
+		t.Error("the thumbnail did not come with the message")
+	}
+}
+
+// TestThumbnailsMakeRoom has names and a caption come before thumbnails, and the first file's
+// before the last one's.
+func TestThumbnailsMakeRoom(t *testing.T) {
+	a, b := meet(t)
+	var files []FileToSend
+	for range wire.FilesMax {
+		f := picture(1)
+		f.File.Name, f.File.MediaType = strings.Repeat("n", wire.FileNameBytesMax), "image/"+strings.Repeat("x", wire.MediaTypeBytesMax-6)
+		f.File.Waveform, f.File.Thumbnail = make([]byte, wire.WaveformBytesMax), thumbnail(t, wire.ThumbnailSideMax)
+		files = append(files, f)
+	}
+	for _, caption := range []string{"", strings.Repeat("x", TextBytesMax)} {
+		a.step(testNow, SendText{Contact: a.only().row.ID, Text: caption, Files: files})
+		pump(t, testNow, a, b)
+		_, got := manifestOf(t, b)
+		if got.Text != caption || len(got.Files) != wire.FilesMax || got.Files[0].Thumbnail == nil || got.Files[wire.FilesMax-1].Thumbnail != nil {
+			t.Errorf("beside a caption of %d bytes the first file's thumbnail goes, and not all of them", len(caption))
+		}
+	}
+	bad := picture(1)
+	bad.File.Thumbnail = []byte("<svg/>")
+	if _, err := a.p.Step(testNow, SendText{Contact: a.only().row.ID, Files: []FileToSend{bad}}); !problem(err, CodeInvalidFile) {
+		t.Errorf("what is no picture is a thumbnail: %v", err)
+	}
+}
+
+// thumbnail makes one of some width, of as many bytes as it may have if it is the widest.
+func thumbnail(t *testing.T, width int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, 1)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if width == wire.ThumbnailSideMax {
+		b.Write(make([]byte, wire.ThumbnailBytesMax-b.Len()))
+	}
+	return b.Bytes()
 }

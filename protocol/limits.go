@@ -38,6 +38,9 @@ const (
 	// HereFor is how long the user counts as here since that was said last.
 	HereFor = 150 * time.Second
 
+	manifestFixedMax = 1 << 10 // of a manifest's bytes: all but its caption and files
+	fileFixedMax     = 128     // of a file's in it: all but name, type, waveform and thumbnail
+
 	waitingMax      = 1 << 20 // messages that wait for one contact
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceMax     = 1 << 62

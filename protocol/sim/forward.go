@@ -46,6 +46,9 @@ func (w *World) anew(m *machine, msg *message, content *wire.Content) protocol.S
 		}
 	}
 	for i, f := range content.Files {
+		if len(f.Thumbnail) > 0 { // a node makes another one of the file
+			f.Thumbnail = w.thumbnail()
+		}
 		in.Files = append(in.Files, protocol.FileToSend{ID: protocol.FileID{byte(i)}, File: f})
 	}
 	return in
@@ -73,6 +76,11 @@ func (t *truth) checkAsked(m *machine, msg *message, asked protocol.SendText) {
 		got, want := content.Files[i], asked.Files[i].File
 		same = got.Name == want.Name && got.SizeBytes == want.SizeBytes && got.Root == want.Root
 	}
+	if same {
+		if err := checkThumbnails(content.Files, asked.Files); err != nil {
+			t.w.fail("%v: %s has %v", m, short(asked.Text), err)
+		}
+	}
 	if !same {
 		t.w.fail("%v: %s is not what was to be sent: forwarded %v of %v, %d files of %d", m, short(asked.Text),
 			content.Forwarded, asked.Forwarded, len(content.Files), len(asked.Files))
@@ -94,6 +102,9 @@ func (t *truth) forwarded(m *machine, sent protocol.Sent, source *wire.Content) 
 	for _, f := range source.Files {
 		if bytes.Contains(msg.Content, f.Key[:]) {
 			t.w.fail("%v: a file of %s was forwarded with its key", m, short(content.Text))
+		}
+		if len(f.Thumbnail) > 0 && bytes.Contains(msg.Content, f.Thumbnail) {
+			t.w.fail("%v: a file of %s was forwarded with its thumbnail", m, short(content.Text))
 		}
 	}
 }

@@ -163,6 +163,9 @@ func (w *World) someFiles() (files []protocol.FileToSend) {
 	for range 1 + w.random.IntN(wire.FilesMax) {
 		size := uint64(w.random.IntN(20 << 20))
 		f := wire.File{Name: marker + ".jpg", MediaType: "image/jpeg", SizeBytes: size, Root: [32]byte{1}}
+		if w.chance(70) {
+			f.Thumbnail = w.thumbnail()
+		}
 		files = append(files, protocol.FileToSend{ID: protocol.FileID{byte(size)}, File: f})
 	}
 	return files

@@ -67,7 +67,7 @@ type truth struct {
 	here    map[[2]*machine]bool // who let whom know of being here
 	signals int                  // heard
 
-	written, names                          int
+	written, names, thumbnails              int
 	arrivals, deliveries, crashes, restores int
 	relayed, punched, carries, thirds       int
 	forwards                                int
@@ -244,6 +244,8 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 	for _, msg := range before.stubbed {
 		t.erased(m, msg, before)
 	}
+	t.checkGoneThumbnails(m, before.erased)
+	t.checkGoneThumbnails(m, before.stubbed)
 	for _, c := range before.contacts {
 		t.forgot(m, c)
 	}

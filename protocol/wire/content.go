@@ -47,7 +47,7 @@ const (
 	ContentGroup         ContentType = 22 // a signed membership operation
 	ContentGroupMessage  ContentType = 23 // a signed message of a group
 	ContentSync          ContentType = 24 // between the devices of one account
-	ContentPreview       ContentType = 25 // a picture's preview
+	ContentPreview       ContentType = 25 // a picture's preview: its thumbnail is in its manifest
 	ContentPicture       ContentType = 26 // the sender's picture
 )
 
@@ -183,8 +183,9 @@ const (
 	keySignal   = 22
 	keyMentions = 23
 	keyPicture  = 24
+	keyThumbs   = 25
 
-	keyHighest = keyPicture // the highest that is known
+	keyHighest = keyThumbs // the highest that is known
 )
 
 // keySet is a set of keys below 32, one bit each.
@@ -207,7 +208,7 @@ func (t ContentType) fields() (must, may keySet, known bool) {
 	case ContentReply:
 		must, may = keys(keyID, keySequence, keyText, keyAbout), keys(keyMentions)
 	case ContentManifest:
-		must, may = keys(keyID, keySequence, keyFiles), keys(keyText, keyForward, keyMentions)
+		must, may = keys(keyID, keySequence, keyFiles), keys(keyText, keyForward, keyMentions, keyThumbs)
 	case ContentProfile:
 		may = keys(keyText)
 	case ContentTyping:
@@ -275,6 +276,7 @@ func (c *Content) present() keySet {
 		{keySignal, c.Signal != 0},
 		{keyMentions, len(c.Mentions) != 0},
 		{keyPicture, len(c.Picture) != 0},
+		{keyThumbs, hasThumbnail(c.Files)},
 	} {
 		if f.has {
 			s |= 1 << f.key

@@ -79,6 +79,10 @@ func sampleContents() []Content {
 		{Type: ContentPicture, Sequence: 4, Picture: samplePicture()},
 		{Type: ContentPicture, Sequence: 5},
 		{Type: ContentText, ID: [16]byte{13}, Sequence: 15, At: 1790000000000, Text: "@지우 👋 @me", Mentions: []Mention{{MentionReceiver, 0, 3}, {MentionSender, 6, 3}}},
+		{Type: ContentManifest, ID: [16]byte{14}, Sequence: 16, At: 1790000000000, Files: []File{
+			{Name: "1.gif", MediaType: "image/gif", SizeBytes: 9, Root: [32]byte{1}, Key: [32]byte{2}},
+			{Name: "2.png", MediaType: "image/png", SizeBytes: 8, Root: [32]byte{3}, Key: [32]byte{4}, Width: 2, Height: 3, Thumbnail: drawn(nil, 2, 3, false)},
+		}},
 	}
 }
 

@@ -23,6 +23,9 @@ type File struct {
 	DurationMS uint32
 	// Waveform is the loudness of a voice note, evenly spread; a file with one is one.
 	Waveform []byte
+	// Thumbnail is a small picture of what the file shows, see [ValidThumbnail]. Nil: none. It
+	// travels in the manifest, and so on every path.
+	Thumbnail []byte
 }
 
 // ValidFileName reports whether a file's name may travel: 1 to FileNameBytesMax bytes of
@@ -59,7 +62,8 @@ func validMediaType(s string) bool {
 
 func (f *File) valid() bool {
 	return ValidFileName(f.Name) && validMediaType(f.MediaType) && f.SizeBytes <= FileBytesMax &&
-		f.Width <= PixelsMax && f.Height <= PixelsMax && len(f.Waveform) <= WaveformBytesMax
+		f.Width <= PixelsMax && f.Height <= PixelsMax && len(f.Waveform) <= WaveformBytesMax &&
+		(len(f.Thumbnail) == 0 || ValidThumbnail(f.Thumbnail))
 }
 
 // Valid reports whether a manifest may say this of a file.

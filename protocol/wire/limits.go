@@ -142,6 +142,10 @@ const (
 	FileBytesMax = 4 << 30
 	// PixelsMax bounds the width and the height that a file may be said to have.
 	PixelsMax = 1 << 20
+	// ThumbnailBytesMax bounds the thumbnail of a file, ThumbnailSideMax its width and its
+	// height in pixels.
+	ThumbnailBytesMax = 12 << 10
+	ThumbnailSideMax  = 320
 	// TimerSecondsMax bounds a timer: ten years.
 	TimerSecondsMax = 10 * 366 * 24 * 3600
 	// CBORDepthMax bounds the nesting of a content.

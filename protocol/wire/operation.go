@@ -110,6 +110,9 @@ func (c *Content) appendOperation(b []byte, present keySet) []byte {
 	if present&keys(keyPicture) != 0 {
 		b = appendBytes(appendHead(b, majorUint, keyPicture), c.Picture)
 	}
+	if present&keys(keyThumbs) != 0 {
+		b = appendThumbnails(b, c.Files)
+	}
 	return b
 }
 
@@ -147,6 +150,8 @@ func (c *Content) readOperation(r *item, key int) bool {
 		c.Mentions = readMentions(r)
 	case keyPicture:
 		c.Picture = bytes.Clone(r.bytes(majorBytes))
+	case keyThumbs:
+		readThumbnails(r, c.Files)
 	default:
 		return false
 	}
