@@ -3,6 +3,8 @@ package node_test
 import (
 	"bytes"
 	"context"
+	"image"
+	"image/jpeg"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -171,5 +173,47 @@ func TestCancelledFileComesWhole(t *testing.T) {
 	f = mina.fileNamed(ctx, "large.bin", api.FileAvailable)
 	if got := mina.content(ctx, f.ID); !bytes.Equal(got, content) {
 		t.Errorf("it came as %d bytes", len(got))
+	}
+}
+
+// TestThumbnailComesBeforeItsPicture has a picture be seen that waits to be asked for, and one
+// whose message came in a file while the sender is off; and no longer when the message is deleted.
+func TestThumbnailComesBeforeItsPicture(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
+	contact := befriend(ctx, mina, jiwoo)
+	var photo bytes.Buffer
+	if err := jpeg.Encode(&photo, image.NewGray(image.Rect(0, 0, 640, 320)), nil); err != nil {
+		t.Fatal(err)
+	}
+	send := func(name string, content []byte) {
+		f := must[api.File](t)(jiwoo.UploadFile(ctx, api.FileUpload{Name: name, Size: int64(len(content)), WithMetadata: true}, bytes.NewReader(content)))
+		must[api.Message](t)(jiwoo.SendToContact(ctx, contact.ID, api.MessageRequest{Files: []string{f.ID}}, api.SendOptions{}))
+	}
+	seen := func(f api.File) {
+		t.Helper()
+		config, err := jpeg.DecodeConfig(bytes.NewReader(must[[]byte](t)(mina.FileThumbnail(ctx, f.ID))))
+		if err != nil || config.Width != 320 || config.Height != 160 || !f.Thumbnail || f.Received != 0 {
+			t.Errorf("%s: %d by %d, %v, %+v", f.Name, config.Width, config.Height, err, f)
+		}
+	}
+	send("large.jpg", append(bytes.Clone(photo.Bytes()), make([]byte, 11<<20)...))
+	f := mina.fileNamed(ctx, "large.jpg", api.FileRemote)
+	seen(f)
+
+	mina.end()
+	send("small.jpg", photo.Bytes())
+	bundle := must[api.Bundle](t)(jiwoo.ExportBundle(ctx, contact.ID))
+	jiwoo.end()
+	mina.start()
+	must[api.BundleImported](t)(mina.ImportBundle(ctx, bundle.File))
+	seen(mina.fileNamed(ctx, "small.jpg", api.FileFetching))
+
+	if err := mina.DeleteMessage(ctx, *f.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mina.FileThumbnail(ctx, f.ID); !isCode(err, api.CodeNotFound) {
+		t.Errorf("behind its message: %v", err)
 	}
 }

@@ -78,6 +78,29 @@ func (v *View) File(id protocol.FileID) (f File, err error) {
 	return f, v.one(found, q.done(), "read file")
 }
 
+// Thumbnail returns the thumbnail that came with a file, or went with it, in the newest message
+// that has one. ErrNotFound says that there is none.
+func (v *View) Thumbnail(id protocol.FileID) ([]byte, error) {
+	type place struct {
+		content []byte
+		item    int64
+	}
+	places, err := collect(v.c.query(`SELECT m.content, a.item FROM files f JOIN attachments a ON a.file = f.key
+		JOIN messages m ON m.seq = a.message WHERE f.id = ? ORDER BY a.message DESC LIMIT ?`).bindBlob(id[:]).bindInt(thumbnailTries),
+		func(q *query) place { return place{q.blob(), q.int()} }, "read thumbnail")
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range places {
+		if content, _, err := wire.DecodeContent(p.content); err == nil && int(p.item) < len(content.Files) {
+			if thumbnail := content.Files[p.item].Thumbnail; len(thumbnail) > 0 {
+				return thumbnail, nil
+			}
+		}
+	}
+	return nil, ErrNotFound
+}
+
 // ConversationsOf returns the conversation of each message that has a file.
 func (v *View) ConversationsOf(id protocol.FileID) ([]protocol.ConversationID, error) {
 	return collect(v.c.query(`SELECT c.id FROM files f JOIN attachments a ON a.file = f.key

@@ -65,5 +65,6 @@ const (
 	unlinkPause         = time.Millisecond              // between two portions of them: a commit gets its turn
 	chunkGrace          = time.Minute                   // within which a new chunk gets its row
 	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
+	thumbnailTries      = 8                             // messages with one file that are looked at for its thumbnail
 	searchScanMax       = 20_000                        // messages looked at by one search without the index
 )

@@ -23,6 +23,7 @@ type File struct {
 	DurationMS     *uint32 `json:"duration_ms" doc:"of a sound or video; as its sender says"`
 	Voice          bool    `json:"voice" doc:"it is a voice note: it has a waveform"`
 	Waveform       []byte  `json:"waveform,omitempty" doc:"loudness, a byte each, evenly spread"`
+	Thumbnail      bool    `json:"thumbnail" doc:"GET /v1/files/{id}/thumbnail shows what it looks like, whatever its state; false of one that is part of no message"`
 	CreatedAt      Time    `json:"created_at"`
 	MessageID      *string `json:"message_id" doc:"of the last message that it is part of; null: of none, it goes after a day"`
 	ConversationID *string `json:"conversation_id"`
@@ -194,6 +195,23 @@ func (c *Client) FileContent(ctx context.Context, id string, offset int64) (io.R
 		return nil, responseProblem(resp, body)
 	}
 	return resp.Body, nil
+}
+
+// FileThumbnail returns the small JPEG that came with a file, which may not be here itself.
+func (c *Client) FileThumbnail(ctx context.Context, id string) ([]byte, error) {
+	resp, err := c.Raw(ctx, RawRequest{Method: http.MethodGet, Path: "/v1/files/" + seg(id) + "/thumbnail"})
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, responseBytesMax))
+	if err != nil {
+		return nil, fmt.Errorf("read response: %w", err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil, responseProblem(resp, body)
+	}
+	return body, nil
 }
 
 // Transfers lists the files that are on their way or wait for that.

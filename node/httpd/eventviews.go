@@ -177,7 +177,10 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		return r.inviteView(&row, r.now), err
 	case api.EventFileAvailable, api.EventFileFailed:
 		f, err := r.file(e.Ref)
-		return r.fileView(&f), err
+		if err != nil {
+			return nil, err
+		}
+		return r.fileView(&f)
 	case api.EventSettingsChanged:
 		return r.settings()
 	case api.EventSelfUpdated:
@@ -282,7 +285,9 @@ func (r *reader) announcement(e *protocol.Event) (*api.Event, error) {
 			return nil, nil // deleted meanwhile
 		}
 		out.ConversationID = f.Conversation.String()
-		data = r.fileView(&f)
+		if data, err = r.fileView(&f); err != nil {
+			return nil, err
+		}
 	case protocol.PeerState:
 		data = api.PeerState{ContactID: e.Contact.String(), State: e.Code}
 	case protocol.Typing:

@@ -48,6 +48,8 @@ func fileRoutes() []route {
 			states: reading, status: http.StatusNoContent, register: operation((*Server).deleteFile)},
 		{method: http.MethodGet, path: "/v1/files/{id}/content", summary: "The bytes of a file, or a range of them", scopes: read,
 			states: reading, stream: true, register: raw("application/octet-stream", (*Server).fileContent)},
+		{method: http.MethodGet, path: "/v1/files/{id}/thumbnail", summary: "What a picture looks like, small: it came with the message, also where the file is not here", scopes: read,
+			states: reading, register: raw(jpegType, (*Server).fileThumbnail)},
 		{method: http.MethodPost, path: "/v1/files/{id}/fetch", summary: "Fetch a contact's file, also one that was paused or failed", scopes: write,
 			states: writing, register: operation((*Server).fetchFile)},
 		{method: http.MethodPost, path: "/v1/files/{id}/resume", summary: "The same as fetch", scopes: write,
@@ -134,12 +136,17 @@ func (s *Server) readFile(ctx context.Context, id protocol.FileID) (f store.File
 	return f, err
 }
 
-func (r *reader) fileView(f *store.File) api.File {
+func (r *reader) fileView(f *store.File) (api.File, error) {
 	out := fileView(f)
 	if r.actor.redacted() {
 		out.Name, out.Waveform = "", nil // a waveform tells who speaks, and for how long
+		return out, nil
 	}
-	return out
+	_, err := r.Thumbnail(f.ID)
+	if out.Thumbnail = err == nil; isNotFound(err) {
+		err = nil
+	}
+	return out, err
 }
 
 func fileView(f *store.File) api.File {
@@ -207,9 +214,14 @@ func (s *Server) listFiles(ctx context.Context, in *filesInput) (*reply[list[api
 			if err != nil {
 				return err
 			}
-			if visible {
-				out.Items = append(out.Items, r.fileView(&all[i]))
+			if !visible {
+				continue
 			}
+			view, err := r.fileView(&all[i])
+			if err != nil {
+				return err
+			}
+			out.Items = append(out.Items, view)
 		}
 		return nil
 	})
@@ -232,10 +244,13 @@ func (s *Server) getFile(ctx context.Context, in *byID) (*fileReply, error) {
 	out := new(fileReply)
 	err = s.read(ctx, func(r *reader) error {
 		f, err := r.file(id)
+		if err != nil {
+			return err
+		}
 		h := make(http.Header)
 		uploadHeaders(h, &f)
 		out.Offset, out.Length, out.Complete = h.Get(api.HeaderUploadOffset), h.Get(api.HeaderUploadLength), h.Get(api.HeaderUploadComplete)
-		out.Body = r.fileView(&f)
+		out.Body, err = r.fileView(&f)
 		return err
 	})
 	return out, err
@@ -295,7 +310,9 @@ func (s *Server) setWanted(ctx context.Context, text string, rows func(protocol.
 	var out api.File
 	err = s.read(ctx, func(r *reader) error {
 		f, err := r.file(id)
-		out = r.fileView(&f)
+		if err == nil {
+			out, err = r.fileView(&f)
+		}
 		return err
 	})
 	return ok(0, out), err

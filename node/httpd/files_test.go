@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"net/http"
 	"net/url"
@@ -271,6 +272,89 @@ func TestMetaReadsNoFile(t *testing.T) {
 	}
 	if a := w.d.must(200, call{method: "GET", path: "/v1/files/" + f.ID, token: token}); strings.Contains(a.body, "secret") {
 		t.Errorf("the file's view shows %s", a.body)
+	}
+}
+
+// bytesOfPNG is a picture whose halves have two colours.
+func bytesOfPNG(t *testing.T, width, height int) string {
+	t.Helper()
+	m := image.NewGray(image.Rect(0, 0, width, height))
+	for i := range m.Pix[:len(m.Pix)/2] {
+		m.Pix[i] = 0xff
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// send sends files to the conversation.
+func (w *world) send(t *testing.T, files ...string) (m api.Message) {
+	t.Helper()
+	w.d.must(201, call{method: "POST", path: "/v1/conversations/" + w.conversation + "/messages",
+		body: `{"files":["` + strings.Join(files, `","`) + `"]}`}).into(t, &m)
+	return m
+}
+
+// TestThumbnails go with the message that a picture goes with, and are gone with it.
+func TestThumbnails(t *testing.T) {
+	w := newWorld(t)
+	photo, text := w.upload(t, "a.png", bytesOfPNG(t, 1200, 600)), w.upload(t, "b.txt", "words")
+	path := "/v1/files/" + photo.ID + "/thumbnail"
+	w.d.must(404, call{method: "GET", path: path})
+	m := w.send(t, photo.ID, text.ID)
+	if photo.Thumbnail || !m.Attachments[0].Thumbnail || m.Attachments[1].Thumbnail {
+		t.Errorf("a picture that was sent has one, a text has none: %+v", m.Attachments)
+	}
+	a := w.d.must(200, call{method: "GET", path: path})
+	config, err := jpeg.DecodeConfig(strings.NewReader(a.body))
+	if err != nil || config.Width != 320 || config.Height != 160 || a.header.Get("Content-Type") != "image/jpeg" {
+		t.Errorf("%d by %d, %v, %s", config.Width, config.Height, err, a.header.Get("Content-Type"))
+	}
+	w.d.must(404, call{method: "GET", path: "/v1/files/" + text.ID + "/thumbnail"})
+
+	meta := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeFilesRead, api.ScopeMessagesMeta}})
+	if a := w.d.must(403, call{method: "GET", path: path, token: meta}); a.problem() != api.CodeScopeMissing {
+		t.Errorf("a token for metadata: %s", a.problem())
+	}
+	if a := w.d.must(200, call{method: "GET", path: "/v1/files/" + photo.ID, token: meta}); !strings.Contains(a.body, `"thumbnail":false`) {
+		t.Errorf("it is told of what it may not see: %s", a.body)
+	}
+	other := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeFilesRead, api.ScopeMessagesRead}, Constraints: api.Constraints{Conversations: []string{"cv_" + zeros}}})
+	w.d.must(404, call{method: "GET", path: path, token: other})
+
+	var again api.Forwarded
+	w.d.must(201, call{method: "POST", path: "/v1/messages/" + *m.ID + "/forward", body: `{"to":["` + w.conversation + `"]}`}).into(t, &again)
+	w.d.must(204, call{method: "DELETE", path: "/v1/messages/" + *m.ID})
+	if a := w.d.must(200, call{method: "GET", path: path}); a.body == "" || !again.Items[0].Attachments[0].Thumbnail {
+		t.Error("what was forwarded has lost its thumbnail with the first message")
+	}
+	w.d.must(204, call{method: "DELETE", path: "/v1/messages/" + *again.Items[0].ID})
+	w.d.must(404, call{method: "GET", path: path})
+}
+
+// TestBombsGoWithoutThumbnail sends pictures that nobody decodes: one that says to be huge, one
+// that breaks off, and one that is something else.
+func TestBombsGoWithoutThumbnail(t *testing.T) {
+	w := newWorld(t)
+	_, small := onePixel(t)
+	head := []byte(small)
+	binary.BigEndian.PutUint32(head[16:], 100_000)
+	binary.BigEndian.PutUint32(head[20:], 100_000)
+	binary.BigEndian.PutUint32(head[29:], crc32.ChecksumIEEE(head[12:29]))
+	var files []string
+	for _, content := range []string{string(head), small[:len(small)-20], "GIF89a"} {
+		var f api.File
+		w.d.must(201, call{method: "POST", path: "/v1/files", body: content, header: map[string]string{
+			api.HeaderName: "x.png", api.HeaderMetadata: api.MetadataKeep, "Content-Type": "image/png",
+		}}).into(t, &f)
+		files = append(files, f.ID)
+	}
+	for _, f := range w.send(t, files...).Attachments {
+		if f.Thumbnail {
+			t.Errorf("%s has a thumbnail", f.ID)
+		}
 	}
 }
 

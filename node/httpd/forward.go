@@ -50,6 +50,9 @@ func (s *Server) forwardMessage(ctx context.Context, in *forwardInput) (*reply[a
 	if err != nil {
 		return nil, err
 	}
+	if err := s.addThumbnails(ctx, again.Files); err != nil { // all of sends have these files
+		return nil, err
+	}
 	out := api.Forwarded{Items: make([]api.Message, len(sends))}
 	for i, send := range sends {
 		one := postMessageInput{ID: in.ID + " to " + in.Body.To[i]}

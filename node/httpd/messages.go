@@ -243,7 +243,9 @@ func (s *Server) sendInput(ctx context.Context, req api.MessageRequest) (protoco
 		in.Timer, in.NoTimer = t, t == nil
 	}
 	var err error
-	in.Files, err = s.filesToSend(ctx, req.Files)
+	if in.Files, err = s.filesToSend(ctx, req.Files); err == nil {
+		err = s.addThumbnails(ctx, in.Files)
+	}
 	return in, err
 }
 

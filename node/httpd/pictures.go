@@ -116,6 +116,10 @@ func (s *Server) servePicture(w http.ResponseWriter, r *http.Request, of protoco
 		s.answerError(w, r, err)
 		return
 	}
+	answerPicture(w, picture)
+}
+
+func answerPicture(w http.ResponseWriter, picture []byte) {
 	w.Header().Set("Content-Type", jpegType)
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	w.Write(picture)

@@ -62,6 +62,7 @@ type Server struct {
 	rates       *rates
 	inFlight    *inFlight
 	files       chan struct{} // 1: a bundle file is being read or taken; the next one waits
+	decoding    chan struct{} // 1: a picture is being decoded for its thumbnail; the next one waits
 	feed        *feed
 	idle        *idle
 	presence    presence
@@ -83,6 +84,7 @@ func New(c Config, d Daemon) (*Server, error) {
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(),
 		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), files: make(chan struct{}, 1),
+		decoding: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -244,7 +244,9 @@ func (r *reader) attachments(m *store.Message) ([]api.File, error) {
 	files, err := r.FilesOf(m.ID)
 	out := make([]api.File, len(files))
 	for i := range files {
-		out[i] = r.fileView(&files[i])
+		if out[i], err = r.fileView(&files[i]); err != nil {
+			return nil, err
+		}
 		out[i].MessageID, out[i].ConversationID = idOrNil(m.ID), idOrNil(m.Conversation)
 	}
 	return out, err

@@ -137,6 +137,7 @@ func samples(w *world) map[string]sample {
 		"GET /v1/files/{id}":                               {path: "/v1/files/" + w.file, status: 200},
 		"DELETE /v1/files/{id}":                            {path: "/v1/files/@file@", status: 204},
 		"GET /v1/files/{id}/content":                       {path: "/v1/files/" + w.file + "/content", status: 200},
+		"GET /v1/files/{id}/thumbnail":                     {path: "/v1/files/" + w.file + "/thumbnail", status: 404},
 		"POST /v1/files/{id}/fetch":                        {path: "/v1/files/" + w.file + "/fetch", status: 409},
 		"POST /v1/files/{id}/resume":                       {path: "/v1/files/" + w.file + "/resume", status: 409},
 		"POST /v1/files/{id}/pause":                        {path: "/v1/files/" + w.file + "/pause", status: 409},

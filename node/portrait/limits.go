@@ -8,6 +8,9 @@ const (
 	// Side is the width and the height of what is made, in pixels, unless the picture is
 	// smaller.
 	Side = 192
+	// ThumbnailsBytes is for how many bytes the thumbnails of one message are made together:
+	// its manifest holds them beside a caption and the names.
+	ThumbnailsBytes = 32 << 10
 
 	samplesMax = 4 // of the picture that are looked at for one pixel, in each direction
 )

@@ -24,36 +24,48 @@ var qualities = [...]int{88, 75, 60, 45, 30, 15}
 
 // Make makes a picture that may travel ([wire.ValidPicture]). Errors: ErrUnreadable, ErrTooLarge.
 func Make(given []byte) ([]byte, error) {
+	picture, turn, err := decode(given)
+	if err != nil {
+		return nil, err
+	}
+	return encode(square(picture, turn), wire.ValidPicture)
+}
+
+// decode reads a picture within limits, and which way it is to be turned.
+func decode(given []byte) (picture image.Image, turn int, err error) {
 	if len(given) > BytesMax {
-		return nil, ErrTooLarge
+		return nil, 0, ErrTooLarge
 	}
 	if _, verdict := clean.Look(given, given); verdict != clean.Picture {
-		return nil, ErrUnreadable
+		return nil, 0, ErrUnreadable
 	}
 	var cleaned bytes.Buffer
 	if _, err := clean.Clean(&cleaned, bytes.NewReader(given)); err != nil {
-		return nil, ErrUnreadable
+		return nil, 0, ErrUnreadable
 	}
 	config, kind, err := image.DecodeConfig(bytes.NewReader(cleaned.Bytes()))
 	switch {
 	case err != nil || config.Width < 1 || config.Height < 1:
-		return nil, ErrUnreadable
+		return nil, 0, ErrUnreadable
 	case uint64(config.Width)*uint64(config.Height) > DecodedBytesMax/bytesPerPixel(kind, config.ColorModel, cleaned.Bytes()):
-		return nil, ErrTooLarge
+		return nil, 0, ErrTooLarge
 	}
-	turn := clean.Turn(cleaned.Bytes())
-	picture, _, err := image.Decode(&cleaned)
-	if err != nil {
-		return nil, ErrUnreadable
+	turn = clean.Turn(cleaned.Bytes())
+	if picture, _, err = image.Decode(&cleaned); err != nil {
+		return nil, 0, ErrUnreadable
 	}
-	small := square(picture, turn)
+	return picture, turn, nil
+}
+
+// encode encodes a picture as well as it may travel.
+func encode(small image.Image, valid func([]byte) bool) ([]byte, error) {
 	var out bytes.Buffer
 	for _, quality := range qualities {
 		out.Reset()
 		if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: quality}); err != nil {
 			return nil, ErrUnreadable
 		}
-		if wire.ValidPicture(out.Bytes()) {
+		if valid(out.Bytes()) {
 			return out.Bytes(), nil
 		}
 	}
@@ -82,36 +94,48 @@ func square(picture image.Image, turn int) *image.RGBA {
 	b := picture.Bounds()
 	size := min(b.Dx(), b.Dy())
 	at := image.Pt(b.Min.X+(b.Dx()-size)/2, b.Min.Y+(b.Dy()-size)/2)
-	side := min(size, Side)
-	out := image.NewRGBA(image.Rect(0, 0, side, side))
-	for y := range side {
-		for x := range side {
-			fromX, fromY := turned(x, y, side, turn)
-			cell := image.Rect(fromX*size/side, fromY*size/side, (fromX+1)*size/side, (fromY+1)*size/side).Add(at)
-			out.SetRGBA(x, y, mean(picture, cell))
+	return shrink(picture, image.Rectangle{Min: at, Max: at.Add(image.Pt(size, size))}, min(size, Side), turn)
+}
+
+// shrink returns a part of a picture turned, its longer side of a length.
+func shrink(picture image.Image, part image.Rectangle, long, turn int) *image.RGBA {
+	longest := max(part.Dx(), part.Dy())
+	width, height := max(1, part.Dx()*long/longest), max(1, part.Dy()*long/longest)
+	out := image.NewRGBA(image.Rect(0, 0, width, height))
+	if turn >= sideways {
+		out = image.NewRGBA(image.Rect(0, 0, height, width))
+	}
+	for y := range out.Rect.Dy() {
+		for x := range out.Rect.Dx() {
+			fromX, fromY := turned(x, y, width-1, height-1, turn)
+			cell := image.Rect(fromX*part.Dx()/width, fromY*part.Dy()/height, (fromX+1)*part.Dx()/width, (fromY+1)*part.Dy()/height)
+			out.SetRGBA(x, y, mean(picture, cell.Add(part.Min)))
 		}
 	}
 	return out
 }
 
-// turned returns which place of a square picture is seen at x, y if it is turned as Exif counts.
-func turned(x, y, side, turn int) (fromX, fromY int) {
-	last := side - 1
+// sideways is the first of the turns by which width becomes height.
+const sideways = 5
+
+// turned returns which place of a picture, right and bottom the last ones, is seen at x, y if it
+// is turned as Exif counts.
+func turned(x, y, right, bottom, turn int) (fromX, fromY int) {
 	switch turn {
 	case 2:
-		return last - x, y
+		return right - x, y
 	case 3:
-		return last - x, last - y
+		return right - x, bottom - y
 	case 4:
-		return x, last - y
+		return x, bottom - y
 	case 5:
 		return y, x
 	case 6:
-		return y, last - x
+		return y, bottom - x
 	case 7:
-		return last - y, last - x
+		return right - y, bottom - x
 	case 8:
-		return last - y, x
+		return right - y, x
 	}
 	return x, y
 }

@@ -135,14 +135,103 @@ func TestMakeTurns(t *testing.T) {
 	}
 }
 
+// TestThumbnail keeps the form of a picture and all that it shows, turned as its camera said.
+func TestThumbnail(t *testing.T) {
+	for what, c := range map[string]struct {
+		given         []byte
+		width, height int
+	}{
+		"broad":     {encoded(t, "png", quarters(900, 300)), 320, 106},
+		"high":      {encoded(t, "png", quarters(300, 900)), 106, 320},
+		"small":     {encoded(t, "gif", opaque(quarters(40, 30))), 40, 30},
+		"very long": {encoded(t, "png", quarters(4000, 2)), 320, 1},
+		"as it is":  {withExif(encoded(t, "jpeg", opaque(quarters(640, 320))), 1), 320, 160},
+		"turned":    {withExif(encoded(t, "jpeg", opaque(quarters(640, 320))), 6), 160, 320},
+	} {
+		made, err := Thumbnail(c.given, wire.ThumbnailBytesMax)
+		if err != nil || !wire.ValidThumbnail(made) {
+			t.Errorf("%s: %d bytes, %v", what, len(made), err)
+			continue
+		}
+		if config, err := jpeg.DecodeConfig(bytes.NewReader(made)); err != nil || config.Width != c.width || config.Height != c.height {
+			t.Errorf("%s: %d by %d, %v", what, config.Width, config.Height, err)
+		}
+		if bytes.Contains(made, []byte("Mina")) || bytes.Contains(made, []byte("Exif")) {
+			t.Errorf("%s: it tells", what)
+		}
+	}
+}
+
+func TestThumbnailTurns(t *testing.T) {
+	white := opaque(quarters(200, 200))
+	for turn, want := range []string{"rgbw", "rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb", "rgbw"} {
+		made, err := Thumbnail(withExif(encoded(t, "jpeg", white), uint16(turn)), wire.ThumbnailBytesMax)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := seen(t, made); got != want {
+			t.Errorf("turned %d: looks %s, want %s", turn, got, want)
+		}
+	}
+}
+
+// TestThumbnailFits has what cannot be packed well become smaller until it has its bytes.
+func TestThumbnailFits(t *testing.T) {
+	given := encoded(t, "png", noise(900))
+	for _, most := range []int{wire.ThumbnailBytesMax, ThumbnailsBytes / wire.FilesMax} {
+		made, err := Thumbnail(given, most)
+		if err != nil || len(made) > most || !wire.ValidThumbnail(made) {
+			t.Errorf("%d bytes of %d, %v", len(made), most, err)
+		}
+	}
+	if _, err := Thumbnail(given, 100); err != ErrTooLarge {
+		t.Errorf("in 100 bytes: %v", err)
+	}
+}
+
+// TestBombsHaveNoThumbnail refuses what would need much memory before any of it is decoded.
+func TestBombsHaveNoThumbnail(t *testing.T) {
+	for what, given := range map[string][]byte{
+		"60 GB":               bomb(122880, 122880),
+		"progressive and big": progressive(encoded(t, "jpeg", image.NewGray(image.Rect(0, 0, 2200, 2200)))),
+		"many bytes":          append(encoded(t, "jpeg", quarters(64, 64)), make([]byte, BytesMax)...),
+	} {
+		if _, err := Thumbnail(given, wire.ThumbnailBytesMax); err != ErrTooLarge {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestAgain hands on the pixels of a contact's thumbnail, and no byte that it hides in it.
+func TestAgain(t *testing.T) {
+	given := append(withExif(encoded(t, "jpeg", opaque(quarters(64, 64))), 1), "<script>"...)
+	made, err := Again(given)
+	if err != nil || bytes.Contains(made, []byte("Mina")) || bytes.Contains(made, []byte("script")) || seen(t, made) != "rgbw" {
+		t.Errorf("%v; it looks %s", err, seen(t, made))
+	}
+	for what, bad := range map[string][]byte{
+		"cut": given[:len(given)/2], "nothing": nil, "a PNG": encoded(t, "png", quarters(8, 8)),
+		"too wide": encoded(t, "jpeg", quarters(wire.ThumbnailSideMax+1, 8)),
+	} {
+		if _, err := Again(bad); err != ErrUnreadable {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// noise is a picture that cannot be packed well.
+func noise(side int) image.Image {
+	m := image.NewNRGBA(image.Rect(0, 0, side, side))
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range m.Pix {
+		m.Pix[i] = byte(r.Uint32()) | byte(i%4/3*0xff)
+	}
+	return m
+}
+
 // TestMakeFits makes of what cannot be packed well what may travel all the same.
 func TestMakeFits(t *testing.T) {
-	noise := image.NewNRGBA(image.Rect(0, 0, Side, Side))
-	r := rand.New(rand.NewPCG(1, 1))
-	for i := range noise.Pix {
-		noise.Pix[i] = byte(r.Uint32()) | byte(i%4/3*0xff)
-	}
-	made, err := Make(encoded(t, "png", noise))
+	made, err := Make(encoded(t, "png", noise(Side)))
 	if err != nil || !wire.ValidPicture(made) {
 		t.Errorf("%d bytes, %v", len(made), err)
 	}
@@ -191,6 +280,10 @@ func FuzzMake(f *testing.F) {
 		made, err := Make(given)
 		if (err == nil) != wire.ValidPicture(made) {
 			t.Errorf("%d bytes, %v", len(made), err)
+		}
+		made, err = Thumbnail(given, wire.ThumbnailBytesMax)
+		if (err == nil) != wire.ValidThumbnail(made) {
+			t.Errorf("a thumbnail of %d bytes, %v", len(made), err)
 		}
 	})
 }
