@@ -47,8 +47,9 @@ var mayImport = map[string][]string{
 	"node/p2p":          {"protocol/identity", "protocol/rendezvous", "protocol/wire", "node/egress"},
 	"node/clean":        {},
 	"node/portrait":     {"protocol/wire", "node/clean"},
+	"node/scan":         {"node/portrait"},
 	"node/p2p/lab":      {"protocol/identity", "protocol/wire", "node/p2p"},
-	"node/httpd":        {"protocol/...", "store/...", "node/api", "node/clean", "node/egress", "node/portrait"},
+	"node/httpd":        {"protocol/...", "store/...", "node/api", "node/clean", "node/egress", "node/portrait", "node/scan"},
 	"node":              {"protocol/...", "store/...", "node/..."},
 	"cmd/crash":         {"store", "node/api"},
 	"cmd/pabal":         {"store", "node/...", "cmd/pabal/...", "cmd/crash"}, // store: the errors that run tells apart
@@ -72,7 +73,8 @@ var onlyIn = map[string][]string{
 	"github.com/ncruces/":             {"store/..."},
 	"lukechampine.com/":               {"store/..."},
 	"github.com/fxamacker/cbor/":      {"protocol/...", "store/..."},
-	"rsc.io/qr":                       {"node/httpd/...", "cmd/pabal/..."},
+	"rsc.io/qr":                       {"node/httpd/...", "node/scan", "cmd/pabal/..."},
+	"github.com/makiuchi-d/":          {"node/scan"},
 	"github.com/rogpeppe/go-internal": {"cmd/..."},
 	"github.com/stretchr/":            {},
 }

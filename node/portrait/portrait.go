@@ -24,15 +24,16 @@ var qualities = [...]int{88, 75, 60, 45, 30, 15}
 
 // Make makes a picture that may travel ([wire.ValidPicture]). Errors: ErrUnreadable, ErrTooLarge.
 func Make(given []byte) ([]byte, error) {
-	picture, turn, err := decode(given)
+	picture, turn, err := Decode(given)
 	if err != nil {
 		return nil, err
 	}
 	return encode(square(picture, turn), wire.ValidPicture)
 }
 
-// decode reads a picture within limits, and which way it is to be turned.
-func decode(given []byte) (picture image.Image, turn int, err error) {
+// Decode decodes a JPEG, PNG or GIF that may be anybody's, within BytesMax and DecodedBytesMax,
+// and tells which way it is to be turned, as Exif counts. Errors: ErrUnreadable, ErrTooLarge.
+func Decode(given []byte) (picture image.Image, turn int, err error) {
 	if len(given) > BytesMax {
 		return nil, 0, ErrTooLarge
 	}
