@@ -22,22 +22,47 @@ const (
 func (c *cli) addCommand() *cobra.Command {
 	request := api.AcceptRequest{}
 	wait := durationValue(addWait)
-	cmd := c.command("add <link|->", c.exactly(1), func(ctx context.Context, args []string) error {
-		var err error
-		if request.URI, err = c.argumentOrInput(args[0], linkBytesMax); err != nil {
-			return err
+	var picture string
+	cmd := c.command("add <link|->", c.between(0, 1), func(ctx context.Context, args []string) error {
+		if (len(args) == 1) == (picture != "") {
+			return fail(exitUsage, "usage", speech.LinkOrPicture)
+		}
+		if len(args) == 1 {
+			var err error
+			if request.URI, err = c.argumentOrInput(args[0], linkBytesMax); err != nil {
+				return err
+			}
 		}
 		limit := callTimeout + time.Duration(wait)
 		return c.remote(limit, func(ctx context.Context, daemon *api.Client, _ []string) error {
+			if picture != "" {
+				found, err := c.scan(ctx, daemon, picture)
+				if err != nil {
+					return err
+				}
+				request.URI = found
+			}
 			return c.add(ctx, daemon, request, time.Duration(wait))
 		})(ctx, nil)
 	})
 	f := cmd.Flags()
+	f.StringVar(&picture, "scan", "", "")
 	f.StringVar(&request.Alias, "as", "", "")
 	f.StringVar(&request.Greeting, "greeting", "", "")
 	f.Var(&wait, "wait", "")
 	return withExample(cmd, `  pabal add LINK --as Mina
-  pabal add - < message-with-a-link.txt`)
+  pabal add - < message-with-a-link.txt
+  pabal add --scan photo-of-a-code.jpg --as Mina`)
+}
+
+// scan has the daemon find the link in a picture of a QR code.
+func (c *cli) scan(ctx context.Context, daemon *api.Client, name string) (link string, err error) {
+	picture, err := readPicture(name)
+	if err != nil {
+		return "", err
+	}
+	found, err := daemon.ScanInvite(ctx, picture)
+	return found.URI, err
 }
 
 // add sends the request and waits a little for the answer. It succeeds when the

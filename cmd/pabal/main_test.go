@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"rsc.io/qr"
 
 	"pabal/protocol/wire"
 )
@@ -48,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"await":   await,
 			"same":    same,
 			"repeat":  repeat,
+			"qr":      drawQR,
 			"expire":  expire,
 			"mistype": mistype,
 			"readme":  readme,
@@ -252,6 +254,16 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if equal := ts.ReadFile(args[0]) == ts.ReadFile(args[1]); equal == neg {
 		ts.Fatalf("%s and %s: equal is %v", args[0], args[1], equal)
 	}
+}
+
+// drawQR runs "qr FILE TEXT": a PNG of the QR code of TEXT.
+func drawQR(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: qr FILE TEXT")
+	}
+	code, err := qr.Encode(args[1], qr.L)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), code.PNG(), 0o600))
 }
 
 // repeat runs "repeat FILE COUNT TEXT": a file of COUNT times TEXT, in which \x

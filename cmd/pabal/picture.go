@@ -44,19 +44,28 @@ func (c *cli) mePicture() *cobra.Command {
   pabal me picture --clear`)
 }
 
-// setPicture brings the picture in a file. What is larger than may be is not read whole.
-func (c *cli) setPicture(ctx context.Context, daemon *api.Client, name string) error {
+// readPicture reads the picture in a file. What is larger than may be is not read whole.
+func readPicture(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
 	picture, err := io.ReadAll(io.LimitReader(file, api.PictureBytesMax+1))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(picture) > api.PictureBytesMax {
-		return api.NewProblem(api.CodeInvalidPicture)
+		return nil, api.NewProblem(api.CodeInvalidPicture)
+	}
+	return picture, nil
+}
+
+// setPicture brings the picture in a file.
+func (c *cli) setPicture(ctx context.Context, daemon *api.Client, name string) error {
+	picture, err := readPicture(name)
+	if err != nil {
+		return err
 	}
 	self, err := daemon.SetPicture(ctx, picture)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 // BundleType is the media type of a bundle file.
 const BundleType = "application/octet-stream"
 
-// PictureType is the media type under which our picture is brought, whatever it is.
+// PictureType is the media type under which a picture is brought, whatever it is.
 const PictureType = "application/octet-stream"
 
 // BundleImported says what was in a bundle file.

@@ -245,6 +245,14 @@ func (c *Client) InviteQR(ctx context.Context, id string) ([]byte, error) {
 	return fetch[[]byte](ctx, c, "/v1/invites/"+seg(id)+"/qr.svg", nil)
 }
 
+// ScanInvite says what the link in a picture of a QR code is: a JPEG, PNG or GIF of at most
+// [PictureBytesMax] bytes.
+func (c *Client) ScanInvite(ctx context.Context, picture []byte) (Scan, error) {
+	var out Scan
+	err := c.do(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/invites/scan", Body: picture, Header: http.Header{"Content-Type": {PictureType}}}, nil, &out)
+	return out, err
+}
+
 // InspectInvite says what a link is, without touching the network.
 func (c *Client) InspectInvite(ctx context.Context, in InspectRequest) (Inspection, error) {
 	var out Inspection

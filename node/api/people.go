@@ -74,6 +74,12 @@ type Inspection struct {
 	ExpiresAt *Time  `json:"expires_at"`
 }
 
+// Scan is the link that was found in a picture, and what it is.
+type Scan struct {
+	URI string `json:"uri"`
+	Inspection
+}
+
 // AcceptRequest answers someone's invite link.
 type AcceptRequest struct {
 	URI      string `json:"uri" minLength:"1" maxLength:"65536"`

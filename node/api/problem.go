@@ -170,6 +170,7 @@ const (
 	CodeInvalidReaction      Code = "invalid_reaction"
 	CodeInvalidMention       Code = "invalid_mention"
 	CodeInvalidPicture       Code = "invalid_picture"
+	CodeNoQRCode             Code = "no_qr_code"
 	CodeTooManyReactions     Code = "too_many_reactions"
 	CodeEditWindowClosed     Code = "edit_window_closed"
 	CodeTooManyEdits         Code = "too_many_edits"
@@ -313,6 +314,7 @@ var codeTable = map[Code]codeInfo{
 	CodeAlreadyDelivered:     {http.StatusConflict, "The message is already delivered", false},
 	CodeNotOwnMessage:        {http.StatusConflict, "Not a message of yours", false},
 	CodeInvalidPicture:       {http.StatusUnprocessableEntity, "Not a JPEG, PNG or GIF that can be read, or one that is too large", false},
+	CodeNoQRCode:             {http.StatusUnprocessableEntity, "No QR code was found in the picture", false},
 	CodeInvalidMention:       {http.StatusUnprocessableEntity, "A mention is not within the text, over another, or of nobody in the conversation", false},
 	CodeInvalidReaction:      {http.StatusUnprocessableEntity, "Not one emoji", false},
 	CodeTooManyReactions:     {http.StatusConflict, "You have put as many emojis on the message as there may be", false},

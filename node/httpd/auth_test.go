@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"rsc.io/qr"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -553,6 +556,16 @@ func TestOwnLink(t *testing.T) {
 	}
 	if a := w.d.must(409, call{method: "POST", path: "/v1/invites/accept", body: `{"uri":"` + *i.URI + `"}`}); a.problem() != api.CodeInviteOwn {
 		t.Errorf("accepted: %s", a.body)
+	}
+	code, err := qr.Encode("한글 앞에 "+*i.URI, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scanned api.Scan
+	scan := call{method: "POST", path: "/v1/invites/scan", body: string(code.PNG()), header: map[string]string{"Content-Type": api.PictureType}}
+	w.d.must(200, scan).into(t, &scanned)
+	if !reflect.DeepEqual(scanned, api.Scan{URI: *i.URI, Inspection: seen}) {
+		t.Errorf("scanned %+v", scanned)
 	}
 	svg := w.d.must(200, call{method: "GET", path: "/v1/invites/" + i.ID + "/qr.svg"})
 	if svg.header.Get("Content-Type") != svgType || !strings.HasPrefix(svg.body, "<svg") {

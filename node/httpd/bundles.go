@@ -2,10 +2,8 @@ package httpd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strconv"
 	"time"
 
@@ -21,17 +19,6 @@ func registerExport(s *Server, a huma.API, op huma.Operation) {
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{api.BundleType: {Schema: aFile()}}}
 	operation((*Server).exportBundle)(s, a, op)
 }
-
-// registerImport says of the request that it is a file, and of the answer what it is.
-func registerImport(s *Server, a huma.API, op huma.Operation) {
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{api.BundleType: {Schema: aFile()}}}
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"application/json": {
-		Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[api.BundleImported](), true, ""),
-	}}}
-	raw("application/json", (*Server).importBundle)(s, a, op)
-}
-
-func aFile() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
 
 type bundleInput struct{ Body api.BundleRequest }
 
@@ -66,32 +53,13 @@ func (s *Server) exportBundle(ctx context.Context, in *bundleInput) (*bundleFile
 
 // importBundle takes a file. A token of some conversations may not: only the file says of
 // whom it is.
-func (s *Server) importBundle(w http.ResponseWriter, r *http.Request) {
+func (s *Server) importBundle(r *http.Request) (api.BundleImported, error) {
 	q := requestOf(r.Context())
-	for name := range r.URL.Query() {
-		s.refuse(w.(*response), q, api.NewProblem(api.CodeUnknownField).At("query:"+cut(name), api.FieldUnknown))
-		return
-	}
-	out, err := s.takeBundle(r.Context(), q)
-	if err != nil {
-		s.answerError(w, r, err)
-		return
-	}
-	b, err := json.Marshal(out)
-	if err != nil {
-		s.answerError(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(b)
-}
-
-func (s *Server) takeBundle(ctx context.Context, q *request) (api.BundleImported, error) {
 	if q.actor.narrowed() {
 		return api.BundleImported{}, store.ErrNotFound
 	}
 	file := q.body
-	result, err := s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
+	result, err := s.daemon.Submit(r.Context(), func(ref uint64) protocol.Input {
 		return protocol.ImportBundle{Ref: ref, File: file}
 	}, nil)
 	if err != nil {

@@ -85,6 +85,45 @@ func raw(mediaType string, handle func(*Server, http.ResponseWriter, *http.Reque
 	}
 }
 
+// takingFile registers an operation whose body is a file, which the chain has read, and whose answer
+// is JSON. It has no parameters.
+func takingFile[O any](mediaType string, handle func(*Server, *http.Request) (O, error)) func(*Server, huma.API, huma.Operation) {
+	return func(s *Server, a huma.API, op huma.Operation) {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaType: {Schema: aFile()}}}
+		op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"application/json": {
+			Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[O](), true, ""),
+		}}}
+		raw("application/json", func(s *Server, w http.ResponseWriter, r *http.Request) {
+			if !s.plain(w, r) {
+				return
+			}
+			out, err := handle(s, r)
+			if err != nil {
+				s.answerError(w, r, err)
+				return
+			}
+			b, err := json.Marshal(out)
+			if err != nil {
+				s.answerError(w, r, err)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(b)
+		})(s, a, op)
+	}
+}
+
+func aFile() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
+
+// plain refuses a request with parameters, for operations that have none.
+func (s *Server) plain(w http.ResponseWriter, r *http.Request) bool {
+	for name := range r.URL.Query() {
+		s.refuse(w.(*response), requestOf(r.Context()), api.NewProblem(api.CodeUnknownField).At("query:"+cut(name), api.FieldUnknown))
+		return false
+	}
+	return true
+}
+
 // adapter puts huma's operations on the mux. Accept is hidden from huma: every
 // answer of it is JSON, whatever is asked for.
 type adapter struct{ *http.ServeMux }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pabal/node/api"
+	"pabal/node/scan"
 	"pabal/protocol"
 	"pabal/protocol/wire"
 	"pabal/store"
@@ -128,9 +129,33 @@ func (s *Server) inviteQR(w http.ResponseWriter, r *http.Request) {
 type inspectInput struct{ Body api.InspectRequest }
 
 func (s *Server) inspectInvite(ctx context.Context, in *inspectInput) (*reply[api.Inspection], error) {
-	link, err := parseLink(in.Body.URI)
+	_, out, err := s.inspect(ctx, in.Body.URI)
+	return ok(0, out), err
+}
+
+// scanInvite says what link is in a picture. Whatever else its code says is not told: a frontend
+// would show it as if it were a link.
+func (s *Server) scanInvite(r *http.Request) (api.Scan, error) {
+	text, err := scan.QR(requestOf(r.Context()).body)
+	switch {
+	case errors.Is(err, scan.ErrNoCode):
+		return api.Scan{}, api.NewProblem(api.CodeNoQRCode)
+	case err != nil:
+		return api.Scan{}, api.NewProblem(api.CodeInvalidPicture)
+	}
+	link, found, err := s.inspect(r.Context(), text)
 	if err != nil {
-		return nil, err
+		return api.Scan{}, err
+	}
+	uri, err := link.Encode()
+	return api.Scan{URI: uri, Inspection: found}, err
+}
+
+// inspect finds the link in a text and says what it is.
+func (s *Server) inspect(ctx context.Context, text string) (wire.Link, api.Inspection, error) {
+	link, err := parseLink(text)
+	if err != nil {
+		return link, api.Inspection{}, err
 	}
 	expires := api.NewTime(time.Unix(int64(link.Expiry), 0))
 	out := api.Inspection{
@@ -144,7 +169,7 @@ func (s *Server) inspectInvite(ctx context.Context, in *inspectInput) (*reply[ap
 		}
 		return err
 	})
-	return ok(0, out), err
+	return link, out, err
 }
 
 func linkKind(k wire.LinkKind) string {

@@ -2,12 +2,8 @@ package httpd
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"reflect"
 	"strconv"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"pabal/node/api"
 	"pabal/node/portrait"
@@ -23,48 +19,12 @@ func pictureRoutes() []route {
 		{method: http.MethodGet, path: "/v1/self/picture", summary: "Our picture, as contacts see it",
 			states: reading, register: raw(jpegType, (*Server).selfPicture)},
 		{method: http.MethodPut, path: "/v1/self/picture", summary: "Make our picture of a JPEG, PNG or GIF: the square in its middle, small, without anything that it tells of its maker",
-			scopes: manage, states: writing, confirm: true, file: true, register: registerPicture},
+			scopes: manage, states: writing, confirm: true, file: true, register: takingFile(api.PictureType, (*Server).takePicture)},
 		{method: http.MethodDelete, path: "/v1/self/picture", summary: "Have no picture", scopes: manage,
 			states: writing, confirm: true, status: http.StatusNoContent, register: operation((*Server).clearPicture)},
 		{method: http.MethodGet, path: "/v1/contacts/{id}/picture", summary: "A contact's picture", scopes: scopes(api.ScopeContactsRead),
 			states: reading, register: raw(jpegType, (*Server).contactPicture)},
 	}
-}
-
-// registerPicture describes the body and the answer; the body is read by the chain.
-func registerPicture(s *Server, a huma.API, op huma.Operation) {
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{api.PictureType: {Schema: aFile()}}}
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"application/json": {
-		Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[api.Self](), true, ""),
-	}}}
-	raw("application/json", (*Server).putPicture)(s, a, op)
-}
-
-// plain refuses a request with parameters: the operations of pictures have none.
-func (s *Server) plain(w http.ResponseWriter, r *http.Request) bool {
-	for name := range r.URL.Query() {
-		s.refuse(w.(*response), requestOf(r.Context()), api.NewProblem(api.CodeUnknownField).At("query:"+cut(name), api.FieldUnknown))
-		return false
-	}
-	return true
-}
-
-func (s *Server) putPicture(w http.ResponseWriter, r *http.Request) {
-	if !s.plain(w, r) {
-		return
-	}
-	out, err := s.takePicture(r)
-	if err != nil {
-		s.answerError(w, r, err)
-		return
-	}
-	b, err := json.Marshal(out)
-	if err != nil {
-		s.answerError(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(b)
 }
 
 func (s *Server) takePicture(r *http.Request) (api.Self, error) {

@@ -173,6 +173,8 @@ func inviteRoutes() []route {
 			states: writing, status: http.StatusCreated, register: operation((*Server).createInvite)},
 		{method: http.MethodPost, path: "/v1/invites/inspect", summary: "What a link is, without touching the network",
 			scopes: scopes(api.ScopeContactsRead), states: reading, register: operation((*Server).inspectInvite)},
+		{method: http.MethodPost, path: "/v1/invites/scan", summary: "What the link in a picture of a QR code is: a JPEG, PNG or GIF",
+			scopes: scopes(api.ScopeContactsRead), states: reading, file: true, secret: true, register: takingFile(api.PictureType, (*Server).scanInvite)},
 		{method: http.MethodPost, path: "/v1/invites/accept", summary: "Answer someone's invite link", scopes: write,
 			states: writing, status: http.StatusAccepted, register: operation((*Server).acceptInvite)},
 		{method: http.MethodGet, path: "/v1/invites/{id}", summary: "One invite", scopes: manage,
@@ -302,7 +304,7 @@ func bundleRoutes() []route {
 		{method: http.MethodPost, path: "/v1/bundles/export", summary: "A file with what waits for a contact, for any hands to carry",
 			scopes: send, states: writing, sends: true, secret: true, register: registerExport},
 		{method: http.MethodPost, path: "/v1/bundles/import", summary: "Take what is in a file of a contact",
-			scopes: send, states: writing, file: true, register: registerImport},
+			scopes: send, states: writing, file: true, register: takingFile(api.BundleType, (*Server).importBundle)},
 	}
 }
 

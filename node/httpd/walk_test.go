@@ -110,6 +110,7 @@ func samples(w *world) map[string]sample {
 		"POST /v1/conversations/{id}/typing":               {path: "/v1/conversations/" + conv + "/typing", body: `{"active":true}`, status: 204},
 		"GET /v1/self/picture":                             {status: 404},
 		"PUT /v1/self/picture":                             {status: 422},
+		"POST /v1/invites/scan":                            {status: 422},
 		"DELETE /v1/self/picture":                          {status: 204},
 		"GET /v1/contacts/{id}/picture":                    {path: "/v1/contacts/" + contact + "/picture", status: 404},
 		"PUT /v1/presence":                                 {body: `{"here":true}`, status: 204},

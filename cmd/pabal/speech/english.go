@@ -338,6 +338,7 @@ var englishProblems = map[Key]string{
 	"problem.already_delivered":       "the message is already delivered",
 	"problem.not_own_message":         "not a message of yours",
 	"problem.invalid_mention":         "a mention does not fit the text or the conversation",
+	"problem.no_qr_code":              "no QR code was found; a sharper picture may help",
 	"problem.invalid_picture":         "not a JPEG, PNG or GIF that can be read, or too large a one",
 	"problem.invalid_reaction":        "not one emoji",
 	"problem.too_many_reactions":      "you have put 8 emojis on the message, no more are possible; take one back with --remove",

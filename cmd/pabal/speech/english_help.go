@@ -135,6 +135,7 @@ var englishHelp = map[Key]string{
 	"flag.--qr":                "also draw a QR code on the terminal",
 	"flag.--as":                "what you call them",
 	"flag.--greeting":          "a line that is shown with the request",
+	"flag.add --scan":          "take the link from a picture of its QR code: a JPEG, PNG or GIF",
 	"flag.add --wait":          "how long to wait for the answer",
 	"flag.--state":             "only those in this state",
 	"flag.--query":             "only names with this part",

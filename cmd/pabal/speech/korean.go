@@ -338,6 +338,7 @@ var koreanProblems = map[Key]string{
 	"problem.already_delivered":       "이미 전달된 메시지예요",
 	"problem.not_own_message":         "내가 쓴 메시지가 아니에요",
 	"problem.invalid_mention":         "멘션이 글이나 대화에 맞지 않아요",
+	"problem.no_qr_code":              "QR 코드를 찾지 못했어요. 더 또렷한 사진이면 될 수 있어요",
 	"problem.invalid_picture":         "읽을 수 있는 JPEG, PNG, GIF가 아니거나 너무 커요",
 	"problem.invalid_reaction":        "이모지 하나가 아니에요",
 	"problem.too_many_reactions":      "한 메시지에는 이모지를 8개까지 달 수 있어요. --remove로 하나를 떼세요",

@@ -135,6 +135,7 @@ var koreanHelp = map[Key]string{
 	"flag.--qr":                "터미널에 QR 코드도 그림",
 	"flag.--as":                "내가 부를 이름",
 	"flag.--greeting":          "요청과 함께 보일 한마디",
+	"flag.add --scan":          "링크를 QR 코드 사진에서 읽기(JPEG, PNG, GIF)",
 	"flag.add --wait":          "대답을 기다릴 시간",
 	"flag.--state":             "이 상태인 것만",
 	"flag.--query":             "이름에 이 부분이 든 것만",

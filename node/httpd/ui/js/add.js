@@ -17,6 +17,8 @@ class Add extends View {
         form(async () => made.replaceChildren(...there(await this.#invite(ask.checked))),
           h('label', null, ask, h('span', null, t('add.ask'))), h('button', { class: 'main' }, t('add.make'))), made),
       h('section', null, h('h2', null, t('add.take')), h('p', null, t('add.take_hint')),
+        form(async (data) => { link.value = (await app.api.post('/v1/invites/scan', data.get('picture'))).uri; },
+          field(t('add.scan'), h('input', { type: 'file', name: 'picture', accept: 'image/*', onchange: (e) => e.target.form.requestSubmit() }))),
         form(async (data) => {
           await this.#accept(data);
           link.value = '';
@@ -38,11 +40,11 @@ class Add extends View {
       await navigator.clipboard.writeText(invite.uri);
       copy.textContent = t('add.copied');
     } }, t('add.copy'));
-    const picture = h('img', { class: 'qr', alt: t('add.qr') });
+    const qr = h('img', { class: 'qr', alt: t('add.qr') });
     const shown = URL.createObjectURL(await app.api.get(`/v1/invites/${invite.id}/qr.svg`));
-    picture.addEventListener('load', () => URL.revokeObjectURL(shown));
-    picture.src = shown;
-    return [text, copy, picture,
+    qr.addEventListener('load', () => URL.revokeObjectURL(shown));
+    qr.src = shown;
+    return [text, copy, qr,
       invite.expires_at && h('p', null, t('add.until', { at: moment(new Date(invite.expires_at)) })),
       ...invite.warnings.map((w) => h('div', { class: 'warning' }, h('p', null, '⚠ ', word('warning', w.code)),
         w.params?.ways && h('ul', null, w.params.ways.map((way) => h('li', null, word('way', way))))))];

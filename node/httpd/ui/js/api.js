@@ -82,11 +82,11 @@ export class Api extends EventTarget {
   }
 
   async #send(method, path, body, { signal, headers = {} }) {
-    const raw = body instanceof Blob; // with a type of its own
-    if (body !== undefined && !raw) headers = { ...headers, 'Content-Type': 'application/json' };
+    const raw = body instanceof Blob;
+    if (body !== undefined) headers = { 'Content-Type': `application/${raw ? 'octet-stream' : 'json'}`, ...headers };
     try {
       return await fetch(path, {
-        method, headers, signal, body: body === undefined || raw ? body : JSON.stringify(body),
+        method, headers, signal, body: raw ? body : JSON.stringify(body),
         cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
       });
     } catch (error) {

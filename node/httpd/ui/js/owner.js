@@ -117,7 +117,7 @@ class Profile extends Owned {
     return [form((data) => change(app.api.patch('/v1/self', { display_name: data.get('name').trim() })),
       field(t('settings.name'), h('input', { name: 'name', required: true, maxlength: 64, autocomplete: 'off', value: app.self.display_name })), h('button', null, t('about.save'))),
     face(app.self, '/v1/self/picture'),
-    form((data) => change(app.api.put('/v1/self/picture', new Blob([data.get('picture')], { type: 'application/octet-stream' }))),
+    form((data) => change(app.api.put('/v1/self/picture', data.get('picture'))),
       field(t('profile.picture'), h('input', { name: 'picture', type: 'file', required: true, accept: 'image/jpeg,image/png,image/gif' }), t('profile.hint')), h('button', null, t('profile.set'))),
     app.self.picture && form(() => change(app.api.delete('/v1/self/picture')), h('button', { class: 'danger' }, t('profile.none')))];
   }

@@ -85,6 +85,31 @@ test('a link that is given, and a request that is asked for', async () => {
   await page.getByRole('heading', { name: '하나' }).waitFor();
 });
 
+test('a link in a picture of its QR code', async () => {
+  await w.start('sora', 'Sora');
+  const sora = await w.signIn('sora');
+  await sora.getByRole('button', { name: 'Add a contact' }).click();
+  await sora.getByRole('button', { name: 'Make a link' }).click();
+  const shown = sora.getByAltText('The link as a QR code');
+  await shown.waitFor();
+  const link = await sora.getByRole('textbox', { name: 'Your invite link' }).inputValue();
+  const photo = await shown.screenshot();
+
+  const page = await w.signIn('hana');
+  await page.getByRole('button', { name: 'Add a contact' }).click();
+  const file = page.getByLabel('From a picture of its QR code');
+  page.expected.push(/status of 422/, /status of 422/); // no picture, and one without a code
+  await file.setInputFiles({ name: 'note.png', mimeType: 'image/png', buffer: Buffer.from(link) });
+  await page.getByText(/Not a JPEG, PNG or GIF|not a JPEG, PNG or GIF/).waitFor();
+  await file.setInputFiles({ name: 'page.png', mimeType: 'image/png', buffer: await page.getByRole('heading', { name: 'Add a contact' }).screenshot() });
+  await page.getByText(/no QR code/i).waitFor();
+  await file.setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: photo });
+  await until('the link is there', async () => (await page.getByRole('textbox', { name: 'Link', exact: true }).inputValue()) === link);
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByText('Asked.').waitFor();
+  await page.locator('.chats').getByRole('button', { name: /Sora/ }).waitFor();
+});
+
 test('the outbox while the other one is off', async () => {
   const page = await w.signIn('hana');
   await page.locator('.chats').getByRole('button', { name: /Jiwoo/ }).click();
