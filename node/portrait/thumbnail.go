@@ -13,7 +13,7 @@ var sides = [...]int{wire.ThumbnailSideMax, wire.ThumbnailSideMax / 2, wire.Thum
 // Thumbnail makes a small picture of a whole one that may travel ([wire.ValidThumbnail]), of at
 // most so many bytes. Errors: ErrUnreadable, ErrTooLarge.
 func Thumbnail(given []byte, bytesMax int) ([]byte, error) {
-	picture, turn, err := decode(given)
+	picture, turn, err := Decode(given)
 	if err != nil {
 		return nil, err
 	}
