@@ -17,6 +17,12 @@ type edit struct {
 	revision uint32
 }
 
+// newText is what an edit says.
+type newText struct {
+	text     string
+	mentions []wire.Mention
+}
+
 // after reports whether an edit counts instead of another one.
 func (o *operation) after(other *operation) bool {
 	return other == nil || o.Revision > other.Revision || o.Revision == other.Revision && bytes.Compare(o.Wire[:], other.Wire[:]) > 0
@@ -91,7 +97,8 @@ func (t *truth) edited(m *machine, r protocol.PutOperation) {
 	}
 	content, _, err := wire.DecodeContent(r.Content)
 	author := t.accounts[m.disk.contacts[m.disk.conversations[r.Conversation].Contact].Account]
-	if err != nil || !slices.Contains(t.editing[edit{author, r.Message, r.Revision}], content.Text) {
+	asked := func(n newText) bool { return n.text == content.Text && slices.Equal(n.mentions, content.Mentions) }
+	if err != nil || !slices.ContainsFunc(t.editing[edit{author, r.Message, r.Revision}], asked) {
 		t.w.fail("%v: got an edit that nobody has asked for: %s", m, short(content.Text))
 	}
 }
@@ -113,6 +120,9 @@ func (w *World) editNow(m *machine, msg *message) {
 		return
 	}
 	in := protocol.EditMessage{ID: msg.ID, Conversation: msg.Conversation, Direction: msg.Direction}
+	if w.chance(30) {
+		in.Mentions = mentions()
+	}
 	m.command(func(ref uint64) protocol.Input {
 		w.truth.written++
 		in.Ref, in.Text = ref, fmt.Sprintf("%s edit %d", marker, w.truth.written)

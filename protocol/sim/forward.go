@@ -76,6 +76,9 @@ func (t *truth) checkAsked(m *machine, msg *message, asked protocol.SendText) {
 		got, want := content.Files[i], asked.Files[i].File
 		same = got.Name == want.Name && got.SizeBytes == want.SizeBytes && got.Root == want.Root
 	}
+	if asked.ReplyTo != nil {
+		same = same && content.About != nil && *content.About == *asked.ReplyTo
+	}
 	if same {
 		if err := checkThumbnails(content.Files, asked.Files); err != nil {
 			t.w.fail("%v: %s has %v", m, short(asked.Text), err)

@@ -129,7 +129,13 @@ func (w *World) talk(m *machine) {
 		n *= 100
 	}
 	for range n {
-		w.after(w.between(0, 20*time.Second), func() { w.sendTo(m, c.ID) })
+		w.after(w.between(0, 20*time.Second), func() {
+			if w.chance(15) {
+				w.answer(m, m.disk.contacts[c.ID])
+				return
+			}
+			w.sendTo(m, c.ID)
+		})
 	}
 }
 
@@ -146,7 +152,7 @@ func (w *World) sendTo(m *machine, contact protocol.ContactID) {
 	files := w.someFiles()
 	in := protocol.SendText{Contact: contact, Text: text, Files: files}
 	if w.truth.written%5 == 0 {
-		in.Mentions = []wire.Mention{{Who: wire.MentionReceiver, Length: 5}, {Who: wire.MentionSender, Start: 6, Length: 2}}
+		in.Mentions = mentions()
 	}
 	m.command(func(ref uint64) protocol.Input { in.Ref = ref; return in }, func(result any, code string) {
 		if code == "" {

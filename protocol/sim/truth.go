@@ -56,7 +56,7 @@ type truth struct {
 	stored   map[protocol.Stored]map[*machine]bool // which couriers had an item on their disks
 
 	said     map[[16]byte]*said     // operations
-	editing  map[edit][]string      // what authors have asked for
+	editing  map[edit][]newText     // what authors have asked for
 	read     map[[2]*machine]uint64 // up to which sequence of whom somebody says to have read, by reader and author
 	erasing  map[erasure]bool       // messages that somebody asked to delete
 	removing map[asking]bool        // contacts that somebody asked to remove
@@ -70,7 +70,7 @@ type truth struct {
 	written, names, thumbnails              int
 	arrivals, deliveries, crashes, restores int
 	relayed, punched, carries, thirds       int
-	forwards                                int
+	forwards, replies                       int
 }
 
 type erasure struct {
@@ -93,7 +93,7 @@ func newTruth(w *World) *truth {
 		hellos:  make(map[identity.HelloTag]hello),
 		stored:  make(map[protocol.Stored]map[*machine]bool),
 		said:    make(map[[16]byte]*said),
-		editing: make(map[edit][]string), typing: make(map[[2]*machine]bool), here: make(map[[2]*machine]bool), read: make(map[[2]*machine]uint64),
+		editing: make(map[edit][]newText), typing: make(map[[2]*machine]bool), here: make(map[[2]*machine]bool), read: make(map[[2]*machine]uint64),
 		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
 	}
 }
@@ -102,7 +102,7 @@ func newTruth(w *World) *truth {
 func (t *truth) stepped(m *machine, in protocol.Input) {
 	switch in := in.(type) {
 	case protocol.EditMessage:
-		t.editing[edit{m, in.ID, in.Revision + 1}] = append(t.editing[edit{m, in.ID, in.Revision + 1}], in.Text)
+		t.editing[edit{m, in.ID, in.Revision + 1}] = append(t.editing[edit{m, in.ID, in.Revision + 1}], newText{in.Text, in.Mentions})
 	case protocol.MarkRead:
 		t.reading(m, in)
 	case protocol.SetTyping, protocol.SetPresence:
@@ -351,6 +351,7 @@ func (t *truth) put(m *machine, msg *message) {
 	}
 	l.reader, l.in, l.arrived, l.gone, l.removed = m, msg.Conversation, true, false, false
 	t.arrivals++
+	t.checkReply(m, msg, author)
 	t.w.checkOrder(m, msg)
 }
 
