@@ -206,11 +206,29 @@ func (t *truth) watchArrival(m *machine, r protocol.PutMessage, writes []protoco
 		return
 	}
 	l := t.letters[content.ID]
-	if l == nil || l.author.epoch == 0 || t.later(l)+t.copies[[2]*machine{l.author, m}] < tagsRemembered {
+	if l == nil || l.author.epoch == 0 || t.later(l)+t.copies[[2]*machine{l.author, m}]+t.justCame(m, r, writes) < tagsRemembered {
 		t.w.fail("%v: got %s twice", m, short(content.Text))
 		return
 	}
 	t.copies[[2]*machine{l.author, m}]++ // it has a place among the tags, too, and has pushed another out
+}
+
+// justCame returns how many letters come for the first time in the batch of one, before it: they
+// have places among the tags already.
+func (t *truth) justCame(m *machine, r protocol.PutMessage, writes []protocol.Write) (n int) {
+	for _, w := range writes {
+		o, ok := w.(protocol.PutMessage)
+		if !ok || o.Conversation != r.Conversation || o.Direction != protocol.In {
+			continue
+		}
+		if o.ID == r.ID {
+			break
+		}
+		if _, twice := m.disk.arrived[o.Wire]; !twice {
+			n++
+		}
+	}
+	return n
 }
 
 // later returns how many letters of the same author, written later than one, have come
