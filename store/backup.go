@@ -68,6 +68,7 @@ func archivedTables() map[string]archivedTable {
 		"consumers":     {portion: inMove},
 		"idempotency":   {portion: inMove},
 		"tokens":        {portion: inMove},
+		"webhooks":      {portion: inMove},
 		"settings":      {portion: inAll},
 		"files":         {portion: inHistory},
 		"chunks":        {portion: inHistory},

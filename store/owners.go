@@ -24,7 +24,7 @@ type ownership struct {
 func ownerships() []ownership {
 	return []ownership{
 		{"meta", ""}, {"keks", ""}, {"self", ""}, {"contacts", ""}, {"invites", ""}, {"requests", ""},
-		{"tokens", ""}, {"settings", ""}, {"idempotency", ""},
+		{"tokens", ""}, {"webhooks", ""}, {"settings", ""}, {"idempotency", ""},
 		{"sessions", `SELECT count(*) FROM sessions WHERE contact NOT IN (SELECT id FROM contacts)`},
 		{"pictures", `SELECT count(*) FROM pictures WHERE contact <> zeroblob(16) AND contact NOT IN (SELECT id FROM contacts)`},
 		{"conversations", `SELECT count(*) FROM conversations WHERE contact IS NOT NULL AND contact NOT IN (SELECT id FROM contacts)`},
@@ -40,7 +40,7 @@ func ownerships() []ownership {
 		{"tombstones", `SELECT count(*) FROM tombstones WHERE length(mac) <> 16`},
 		{"events", `SELECT count(*) FROM events WHERE length(ref) > 16 OR type || code GLOB '*[^a-z0-9_.]*'`},        // references, no texts
 		{"audit", `SELECT count(*) FROM audit WHERE what || kind || actor || outcome || about GLOB '*[^a-z0-9_.]*'`}, // codes and ids, no texts
-		{"consumers", `SELECT count(*) FROM consumers WHERE owner <> '' AND owner NOT IN (SELECT id FROM tokens)`},
+		{"consumers", `SELECT count(*) FROM consumers WHERE owner <> '' AND owner NOT IN (SELECT id FROM tokens UNION ALL SELECT id FROM webhooks)`},
 		{"files", fmt.Sprintf(`SELECT count(*) FROM files WHERE key NOT IN (SELECT file FROM attachments) AND at < unixepoch() * 1000 - %d`,
 			2*UploadAge.Milliseconds())},
 		{"chunks", `SELECT count(*) FROM chunks WHERE file NOT IN (SELECT key FROM files)`},

@@ -10,17 +10,21 @@ type AuditKind string
 
 // The kinds of entries of the audit log.
 const (
-	AuditUnlocked     AuditKind = "unlocked"
-	AuditLocked       AuditKind = "locked" // asked for, or by itself: also of a screen that is locked already
-	AuditPassphrase   AuditKind = "passphrase.changed"
-	AuditRotation     AuditKind = "rotation.started"
-	AuditWipe         AuditKind = "wipe.asked"
-	AuditConfirmed    AuditKind = "session.confirmed" // the owner has shown to sit at a session
-	AuditLogin        AuditKind = "login.created"
-	AuditSession      AuditKind = "session.started"
-	AuditTokenCreated AuditKind = "token.created"
-	AuditTokenRevoked AuditKind = "token.revoked"
-	AuditBackup       AuditKind = "backup.made"
+	AuditUnlocked        AuditKind = "unlocked"
+	AuditLocked          AuditKind = "locked" // asked for, or by itself: also of a screen that is locked already
+	AuditPassphrase      AuditKind = "passphrase.changed"
+	AuditRotation        AuditKind = "rotation.started"
+	AuditWipe            AuditKind = "wipe.asked"
+	AuditConfirmed       AuditKind = "session.confirmed" // the owner has shown to sit at a session
+	AuditLogin           AuditKind = "login.created"
+	AuditSession         AuditKind = "session.started"
+	AuditTokenCreated    AuditKind = "token.created"
+	AuditTokenRevoked    AuditKind = "token.revoked"
+	AuditBackup          AuditKind = "backup.made"
+	AuditWebhookCreated  AuditKind = "webhook.created"
+	AuditWebhookEnabled  AuditKind = "webhook.enabled"
+	AuditWebhookDisabled AuditKind = "webhook.disabled" // by the daemon: it has failed for days
+	AuditWebhookDeleted  AuditKind = "webhook.deleted"
 )
 
 // AuditKinds returns every kind.
@@ -28,6 +32,7 @@ func AuditKinds() []AuditKind {
 	return []AuditKind{
 		AuditUnlocked, AuditLocked, AuditPassphrase, AuditRotation, AuditWipe, AuditConfirmed, AuditLogin, AuditSession,
 		AuditTokenCreated, AuditTokenRevoked, AuditBackup,
+		AuditWebhookCreated, AuditWebhookEnabled, AuditWebhookDisabled, AuditWebhookDeleted,
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	CopyCourier       = "courier"     // one that the contact names, and that said it holds the message
 	CopyBundleFile    = "bundle_file" // made here, carried by somebody
 	CopyToken         = "token"       // whose program may have read it
+	CopyWebhook       = "webhook"     // whose program was told of it
 )
 
 // What is held, and how that is known.

@@ -45,6 +45,9 @@ const (
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
+	EventWebhookCreated      = "webhook.created"      // Reference
+	EventWebhookDisabled     = "webhook.disabled"     // Reference: it has failed for days
+	EventWebhookDeleted      = "webhook.deleted"      // Reference
 	EventCourierUpdated      = "courier.updated"      // Reference: see [Client.Couriers]
 	EventSecurityAlert       = "security.alert"       // Alert
 	EventFileAvailable       = "file.available"       // File

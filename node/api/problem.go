@@ -175,6 +175,7 @@ const (
 	CodeEditWindowClosed     Code = "edit_window_closed"
 	CodeTooManyEdits         Code = "too_many_edits"
 	CodeTokenTooStrong       Code = "token_too_strong"
+	CodeForeignAddress       Code = "foreign_address"      // of a webhook
 	CodeConsumerNeedsToken   Code = "consumer_needs_token" // a session ends, and nothing would forget its place
 
 	CodeInvalidFile          Code = "invalid_file"
@@ -321,6 +322,7 @@ var codeTable = map[Code]codeInfo{
 	CodeEditWindowClosed:     {http.StatusConflict, "A message can be edited for 24 hours", false},
 	CodeTooManyEdits:         {http.StatusConflict, "A message can be edited 50 times", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
+	CodeForeignAddress:       {http.StatusUnprocessableEntity, "A webhook can only be on this machine", false},
 	CodeConsumerNeedsToken:   {http.StatusForbidden, "A login session keeps no place in the events", false},
 
 	CodeInvalidFile:          {http.StatusUnprocessableEntity, "What is said of the file is not valid", false},

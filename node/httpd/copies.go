@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"time"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -17,7 +18,8 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 	var m store.Message
 	asks := requestOf(ctx).actor
 	var tokens []*actor
-	if asks.has(api.ScopeTokensManage) && !asks.narrowed() {
+	everything := asks.has(api.ScopeTokensManage) && !asks.narrowed()
+	if everything {
 		tokens = s.auth.list(s.daemon.Store())
 	}
 	err := s.read(ctx, func(r *reader) (err error) {
@@ -27,6 +29,11 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 		out.MessageID, out.Items = messageID(&m), []api.Copy{}
 		if m.State != protocol.MessageErased {
 			out.Items = append(out.Items, api.Copy{Place: api.CopyThisDevice, Content: api.CopyReadable, Certainty: api.CopyKnown, At: api.MilliOrNil(m.At)})
+			if everything {
+				if err := r.webhookCopies(c, &m, &out); err != nil {
+					return err
+				}
+			}
 			for _, t := range tokens {
 				if t.mayHaveRead(c, &m) {
 					out.Items = append(out.Items, tokenCopy(t))
@@ -59,6 +66,22 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 func (a *actor) mayHaveRead(c *protocol.PutConversation, m *store.Message) bool {
 	reads := a.has(api.ScopeMessagesRead) || a.has(api.ScopeSearch)
 	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedAt.Load() >= m.At && a.usedAt.Load() > a.createdAt.UnixMilli()
+}
+
+// webhookCopies are those of programs that were told of events since a message came.
+func (r *reader) webhookCopies(c *protocol.PutConversation, m *store.Message, out *api.Copies) error {
+	all, err := r.webhooks()
+	for i := range all {
+		h := &all[i]
+		h.actor.createdAt = time.UnixMilli(h.createdAt)
+		h.actor.usedAt.Store(h.DeliveredAt)
+		if m.At >= h.createdAt && h.actor.mayHaveRead(c, m) {
+			k := tokenCopy(h.actor)
+			k.Place = api.CopyWebhook
+			out.Items = append(out.Items, k)
+		}
+	}
+	return err
 }
 
 func tokenCopy(a *actor) api.Copy {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,9 +137,8 @@ func (q *eventQuery) setTypes(list string) error {
 	if len(list) > typesBytesMax {
 		return invalid("query:types", api.FieldTooLong)
 	}
-	pattern := regexp.MustCompile(`^[a-z]+(\.(\*|[a-z_]+))?$`)
 	for t := range strings.SplitSeq(list, ",") {
-		if !pattern.MatchString(t) {
+		if !eventTypePattern.MatchString(t) {
 			return invalid("query:types", api.FieldMalformed)
 		}
 		q.types = append(q.types, t)
@@ -191,8 +189,12 @@ func eventFormatOf(accept string) eventFormat {
 }
 
 // mayUse reports whether the actor may read, move and forget a consumer: whoever made it,
-// and the user.
-func (a *actor) mayUse(c store.Consumer) bool { return a.has(api.ScopeOwner) || c.Owner == a.id }
+// and the user. Those of webhooks are the daemon's.
+func (a *actor) mayUse(c store.Consumer) bool {
+	return !ofWebhook(c) && (a.has(api.ScopeOwner) || c.Owner == a.id)
+}
+
+func ofWebhook(c store.Consumer) bool { return strings.HasPrefix(c.Owner, webhookPrefix) }
 
 // ownConsumers returns the consumers that the actor may use, by name.
 func (r *reader) ownConsumers() ([]store.Consumer, error) {

@@ -29,7 +29,7 @@ func eventScopes(t string) []api.Scope {
 		return scopes(api.ScopeIdentityManage)
 	case api.EventSettingsChanged:
 		return scopes(api.ScopeSettingsRead)
-	case api.EventTokenCreated, api.EventTokenRevoked:
+	case api.EventTokenCreated, api.EventTokenRevoked, api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted:
 		return scopes(api.ScopeTokensManage)
 	case api.EventCourierUpdated:
 		return scopes(api.ScopeNetworkRead)
@@ -151,7 +151,7 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		}
 		return r.messageView(c, &m)
 	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
-		api.EventCourierUpdated:
+		api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted, api.EventCourierUpdated:
 		return reference(e), nil
 	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
 		c, err := r.conversation(e.Conversation)

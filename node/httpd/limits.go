@@ -45,6 +45,16 @@ const (
 	auditWaitingMax = 64 // rows of the audit log that wait for the store
 	auditTimeout    = 5 * time.Second
 
+	webhooksMax      = 16
+	webhookBatchMax  = 64               // events of one delivery
+	webhookSkipMax   = 1000             // events that it is not shown, behind which its place is saved
+	webhookTimeout   = 10 * time.Second // of one delivery
+	webhookAnswerMax = 64 << 10         // of its answer is read
+	webhookRetryMin  = time.Second      // doubled each time
+	webhookRetryMax  = time.Hour
+	webhookTriesMin  = 10 // before it is disabled
+	webhookGiveUp    = 3 * 24 * time.Hour
+
 	outboxMax       = 200
 	excerptRunesMax = 120
 	consumersMax    = 64

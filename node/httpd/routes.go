@@ -54,7 +54,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), webhookRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}

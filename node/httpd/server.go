@@ -67,6 +67,7 @@ type Server struct {
 	idle        *idle
 	presence    presence
 	audit       audit
+	hooks       *hooks
 	streams     atomic.Int32 // open event streams
 	metrics     *metrics
 	started     time.Time
@@ -83,7 +84,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(),
-		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), files: make(chan struct{}, 1),
+		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), files: make(chan struct{}, 1),
 		decoding: make(chan struct{}, 1),
 	}
 	if s.log == nil {
@@ -145,6 +146,10 @@ func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 	}
 	group.Go(func() error {
 		s.watchIdle(groupCtx)
+		return nil
+	})
+	group.Go(func() error {
+		s.runHooks(groupCtx)
 		return nil
 	})
 	if ready != nil {

@@ -131,6 +131,10 @@ func samples(w *world) map[string]sample {
 		"POST /v1/bundles/import":                          {status: 422},
 		"POST /v1/drill":                                   {status: 202},
 		"GET /v1/audit":                                    {status: 200},
+		"GET /v1/webhooks":                                 {status: 200},
+		"POST /v1/webhooks":                                {body: `{"name":"w","url":"http://127.0.0.1:9/","preset":"notifier"}`, status: 201},
+		"POST /v1/webhooks/{id}/enable":                    {path: "/v1/webhooks/@webhook@/enable", status: 200},
+		"DELETE /v1/webhooks/{id}":                         {path: "/v1/webhooks/@webhook@", status: 204},
 		"GET /v1/jobs/{id}":                                {path: "/v1/jobs/jb_" + zeros, status: 200},
 		"GET /v1/files":                                    {status: 200},
 		"POST /v1/files":                                   {status: 201},
@@ -207,7 +211,10 @@ func (w *world) newInvite() string {
 func (w *world) fill(s sample) sample {
 	for mark, make := range map[string]func() string{
 		"@contact@": w.newContact, "@message@": w.newMessage, "@file@": w.newFile, "@invite@": w.newInvite, "@mid@": api.NewMessageID,
-		"@link@":  func() string { return link(w.d.t) },
+		"@link@": func() string { return link(w.d.t) },
+		"@webhook@": func() string {
+			return w.d.webhook(api.WebhookRequest{URL: "http://127.0.0.1:9/", Preset: api.PresetNotifier}).ID
+		},
 		"@token@": func() string { return api.TokenID(w.d.token(api.TokenRequest{Preset: api.PresetBot})) },
 		"@consumer@": func() string {
 			w.d.must(200, call{method: "PUT", path: "/v1/consumers/gone", body: `{}`})

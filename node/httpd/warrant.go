@@ -59,8 +59,12 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 			api.WarrantTarget{Target: api.TargetContactCouriers, Sealed: carried, Key: api.KeyDevices,
 				Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
 			api.WarrantTarget{Target: api.TargetNetwork, Key: api.KeyDevices, Obtains: []string{api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
-			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: []string{}},
-			api.WarrantTarget{Target: api.TargetWebhooks, Key: api.KeyNone, Obtains: []string{}})
+			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: []string{}})
+		hooks, err := r.webhookTargets(since)
+		if err != nil {
+			return err
+		}
+		out.Targets = append(out.Targets, hooks...)
 		for _, t := range tokens {
 			out.Targets = append(out.Targets, tokenTarget(t, holdings))
 		}
@@ -134,6 +138,36 @@ func (r *reader) carriedMessages() (n uint64, err error) {
 		}
 	}
 	return n, nil
+}
+
+// webhookTargets are the programs that are told of events: each may keep what came since it was
+// made, and is counted from then on. Without any there is one line that says so.
+func (r *reader) webhookTargets(since int64) ([]api.WarrantTarget, error) {
+	all, err := r.webhooks()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return []api.WarrantTarget{{Target: api.TargetWebhooks, Key: api.KeyNone, Obtains: []string{}}}, nil
+	}
+	var out []api.WarrantTarget
+	for _, h := range all {
+		told, err := r.Holdings(h.createdAt)
+		if err != nil {
+			return nil, err
+		}
+		fresh, err := r.Holdings(max(since, h.createdAt))
+		if err != nil {
+			return nil, err
+		}
+		for i := range told {
+			told[i].Here = store.Tally{Messages: told[i].Here.Fresh, Fresh: fresh[i].Here.Fresh, Oldest: max(told[i].Here.Oldest, h.createdAt)}
+		}
+		t := tokenTarget(h.actor, told)
+		t.Target = api.TargetWebhooks
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 // tokenTarget is a program with a token: it reads what the token shows, as long as the

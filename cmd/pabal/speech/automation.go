@@ -2,12 +2,20 @@ package speech
 
 // What is said about what was done with the profile, and about programs that do things.
 const (
-	NoAudit Key = "no_audit"
+	NoAudit        Key = "no_audit"
+	NoWebhooks     Key = "no_webhooks"
+	WebhookShown   Key = "webhook_shown"
+	WebhookEnabled Key = "webhook_enabled"
+	WebhookDeleted Key = "webhook_deleted"
 )
 
 // englishAutomation is read only.
 var englishAutomation = map[Key]string{
-	NoAudit: "Nothing was noted yet.",
+	NoAudit:        "Nothing was noted yet.",
+	NoWebhooks:     "There are no webhooks.",
+	WebhookShown:   "This secret signs what is sent and is shown once. Whatever listens on that port is told; what it keeps is outside of deletion's reach.",
+	WebhookEnabled: "It is tried again.",
+	WebhookDeleted: "It is told of nothing any more. What it was told it may have kept.",
 
 	"audit.unlocked":           "unlock",
 	"audit.locked":             "lock",
@@ -21,6 +29,16 @@ var englishAutomation = map[Key]string{
 	"audit.token.revoked":      "revoke a token",
 	"audit.backup.made":        "make a backup",
 
+	"audit.webhook.created":   "make a webhook",
+	"audit.webhook.enabled":   "enable a webhook",
+	"audit.webhook.disabled":  "disable a webhook",
+	"audit.webhook.deleted":   "delete a webhook",
+	"copy.webhook":            "a webhook",
+	"problem.foreign_address": "a webhook can only be on this machine: 127.0.0.1, [::1] or localhost",
+	"webhook.active":          "active",
+	"webhook.failing":         "failing",
+	"webhook.disabled":        "disabled",
+
 	"actor.owner":   "you",
 	"actor.session": "web page",
 	"actor.token":   "token",
@@ -28,14 +46,25 @@ var englishAutomation = map[Key]string{
 	"outcome.ok":    "done",
 	"outcome.cut":   "cut off",
 
-	"help.audit":          "show what was done with the profile, and by whom",
-	"flag.audit --number": "how many entries, up to 200",
-	"flag.audit --before": "entries before the one with this number",
+	"help.webhook":                "have programs on this machine told of events",
+	"help.webhook create":         "have a program on this machine told of events from now on",
+	"help.webhook list":           "list the webhooks, and how they go",
+	"help.webhook enable":         "try one again that fails or is disabled",
+	"help.webhook delete":         "end one",
+	"flag.webhook create --chat":  "only these conversations; may be repeated",
+	"flag.webhook create --types": "types of events, or families like message.*",
+	"help.audit":                  "show what was done with the profile, and by whom",
+	"flag.audit --number":         "how many entries, up to 200",
+	"flag.audit --before":         "entries before the one with this number",
 }
 
 // koreanAutomation is read only.
 var koreanAutomation = map[Key]string{
-	NoAudit: "아직 기록된 일이 없어요.",
+	NoAudit:        "아직 기록된 일이 없어요.",
+	NoWebhooks:     "웹훅이 없어요.",
+	WebhookShown:   "보내는 것에 서명하는 비밀 값이고, 지금 한 번만 보여요. 그 포트에서 듣는 프로그램은 무엇이든 받아요. 거기 남은 것은 지워지지 않아요.",
+	WebhookEnabled: "다시 보내 봐요.",
+	WebhookDeleted: "이제 아무것도 보내지 않아요. 이미 받은 것은 그쪽에 남아 있을 수 있어요.",
 
 	"audit.unlocked":           "잠금 풀기",
 	"audit.locked":             "잠그기",
@@ -49,6 +78,16 @@ var koreanAutomation = map[Key]string{
 	"audit.token.revoked":      "토큰 취소",
 	"audit.backup.made":        "백업 만들기",
 
+	"audit.webhook.created":   "웹훅 만들기",
+	"audit.webhook.enabled":   "웹훅 다시 켜기",
+	"audit.webhook.disabled":  "웹훅 끄기",
+	"audit.webhook.deleted":   "웹훅 지우기",
+	"copy.webhook":            "웹훅",
+	"problem.foreign_address": "웹훅은 이 컴퓨터에만 둘 수 있어요: 127.0.0.1, [::1], localhost",
+	"webhook.active":          "작동 중",
+	"webhook.failing":         "실패하는 중",
+	"webhook.disabled":        "꺼짐",
+
 	"actor.owner":   "나",
 	"actor.session": "웹 화면",
 	"actor.token":   "토큰",
@@ -56,7 +95,14 @@ var koreanAutomation = map[Key]string{
 	"outcome.ok":    "됨",
 	"outcome.cut":   "중간에 끊김",
 
-	"help.audit":          "프로필에 무엇을 했고 누가 했는지 보여 줍니다",
-	"flag.audit --number": "몇 개까지 볼지, 200까지",
-	"flag.audit --before": "이 번호보다 앞의 것",
+	"help.webhook":                "이 컴퓨터의 프로그램에 이벤트를 알립니다",
+	"help.webhook create":         "이제부터 이벤트를 받을 프로그램을 정합니다",
+	"help.webhook list":           "웹훅과 그 상태를 보여 줍니다",
+	"help.webhook enable":         "실패하거나 꺼진 것을 다시 해 봅니다",
+	"help.webhook delete":         "웹훅을 끝냅니다",
+	"flag.webhook create --chat":  "이 대화만. 여러 번 쓸 수 있음",
+	"flag.webhook create --types": "이벤트 종류, 또는 message.* 같은 묶음",
+	"help.audit":                  "프로필에 무엇을 했고 누가 했는지 보여 줍니다",
+	"flag.audit --number":         "몇 개까지 볼지, 200까지",
+	"flag.audit --before":         "이 번호보다 앞의 것",
 }
