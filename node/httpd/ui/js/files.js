@@ -5,7 +5,8 @@ import { app } from './app.js';
 import { announce, h, name } from './dom.js';
 import { reason, size, t, word } from './i18n.js';
 
-const shown = /^(image\/(png|jpeg|gif|webp|avif)|(audio|video)\/[a-z0-9]+|application\/ogg)$/;
+const drawn = /^image\/(png|jpeg|gif|webp)$/;
+const played = /^(audio|video|application\/ogg)/;
 const most = 20e6; // bytes of a picture that is fetched unasked
 const bars = '▁▂▃▄▅▆▇█'; // of a waveform
 const piece = 4 << 20; // bytes of a request; the daemon keeps whole MiB
@@ -33,13 +34,14 @@ function still(which) {
   }
 }
 
-function read(id) {
-  if (!blobs.has(id)) {
-    blobs.set(id, app.api.get(`/v1/files/${id}/content`));
-    blobs.get(id).catch(() => blobs.delete(id));
+function read(id, part = 'content') {
+  const path = `/v1/files/${id}/${part}`;
+  if (!blobs.has(path)) {
+    blobs.set(path, app.api.get(path));
+    blobs.get(path).catch(() => blobs.delete(path));
     if (blobs.size > 20) blobs.delete(blobs.keys().next().value);
   }
-  return blobs.get(id);
+  return blobs.get(path);
 }
 
 /** Has what is shown or played of files go on, when what is drawn of them is drawn anew. */
@@ -48,15 +50,16 @@ export function keepMedia(old, drawn) {
   for (const place of drawn.querySelectorAll('.media')) shown.has(place.dataset.file) && place.replaceWith(shown.get(place.dataset.file));
 }
 
-/** Draws a file of a message. */
+/** Draws a file of a message; of a picture, until it is here, what came with its message. */
 export function attachment(f, message) {
   const problem = h('p', { class: 'problem', role: 'alert' });
   const button = (label, act, attributes) => h('button', { ...attributes, onclick: () => { problem.textContent = ''; act().catch((e) => { problem.textContent = reason(e); }); } }, label, h('span', { class: 'unseen' }, ' ', name(f.name)));
   const ask = (verb, label) => button(label, () => app.api.post(`/v1/files/${f.id}/${verb}`));
-  const place = h('div', { class: 'media', 'data-file': f.id });
   const kind = f.voice || f.media_type === 'application/ogg' ? 'audio' : f.media_type.split('/')[0];
   const here = f.state === 'available';
-  if (here && kind === 'image' && shown.test(f.media_type) && f.size <= most) whenSeen(place, () => picture(f, place, message).catch(() => {}));
+  const whole = here && f.size <= most && drawn.test(f.media_type);
+  const place = h('div', { class: 'media', 'data-file': f.id + whole });
+  if (whole || f.thumbnail) whenSeen(place, () => picture(f, place, message, whole).catch(() => {}));
   const facts = [size(f.size), f.duration_ms && length(f.duration_ms), !here && word('file', f.state), f.reason && word('why', f.reason)].filter(Boolean).join(' · ');
   return h('div', { class: 'file' }, place,
     h('span', null, f.voice ? t('file.voice') : name(f.name), ` · ${facts}`), f.waveform && h('span', { 'aria-hidden': true }, [...atob(f.waveform)].map((c) => bars[c.charCodeAt(0) >> 5]).join('')),
@@ -83,17 +86,16 @@ function whenSeen(element, act) {
   watch.observe(element);
 }
 
-async function picture(f, place, message) {
-  const blob = await read(f.id);
-  if (!shown.test(blob.type) || !blob.type.startsWith('image/')) return;
-  const img = image(blob, f);
-  place.append(h('button', { class: 'picture', 'aria-label': t('file.enlarge', { name: f.name }), onclick: () => lightbox(f, blob, message) }, img));
+async function picture(f, place, message, whole) {
+  const blob = await read(f.id, whole ? 'content' : 'thumbnail');
+  if (!drawn.test(blob.type)) return;
+  place.append(h('button', { class: 'picture', disabled: !whole, 'aria-label': t('file.enlarge', { name: f.name }), onclick: () => lightbox(f, blob, message) }, image(blob, f)));
 }
 
 function image(blob, f) {
   const url = URL.createObjectURL(blob);
   const img = h('img', { alt: f.name, width: f.width, height: f.height });
-  for (const end of ['load', 'error']) img.addEventListener(end, () => URL.revokeObjectURL(url));
+  img.onload = img.onerror = () => URL.revokeObjectURL(url);
   img.src = url;
   return img;
 }
@@ -120,7 +122,7 @@ export function dialogOf(m, attributes, ...children) {
 
 async function play(f, kind, place) {
   const blob = await read(f.id);
-  if (!shown.test(blob.type) || blob.type.startsWith('image/')) throw new Error(blob.type);
+  if (!played.test(blob.type)) throw new Error(blob.type);
   const player = h(kind, { controls: true, autoplay: true, 'aria-label': f.name, src: URL.createObjectURL(blob) });
   players.add(player);
   place.replaceChildren(player);

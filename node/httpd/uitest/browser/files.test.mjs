@@ -129,6 +129,26 @@ test('a large file is brought in pieces and fetched when asked for', async () =>
   assert.ok(bytes.equals(await readFile(await download.path())));
 });
 
+test('a picture that waits is seen, and then the picture', async () => {
+  const bytes = Buffer.concat([png(800, 400, [160, 60, 20]), Buffer.alloc(11 << 20)]); // too large to come by itself
+  const conversation = (await theirs())[0].conversation_id;
+  const { id } = await w.call('theo', 'POST', '/v1/files', bytes, { 'Content-Type': 'image/png', 'Content-Length': bytes.length, 'Pabal-Name': 'waits.png', 'Pabal-Metadata': 'keep' });
+  await w.call('theo', 'POST', `/v1/conversations/${conversation}/messages`, { files: [id] });
+  const row = file('waits.png');
+  const button = row.getByRole('button', { name: 'Enlarge waits.png' });
+  const drawn = (width) => until(`it is ${width} wide`, () => button.locator('img').evaluate((img, wide) => img.complete && img.naturalWidth === wide, width));
+  await row.getByRole('button', { name: 'Fetch' }).waitFor();
+  await drawn(320);
+  assert.equal(await button.isDisabled(), true, 'there is nothing to enlarge yet');
+  await picture(page, 'thumbnail');
+  await row.getByRole('button', { name: 'Fetch' }).click();
+  await drawn(800);
+  assert.equal(await row.locator('img').count(), 1);
+  await button.click();
+  await page.getByRole('dialog', { name: 'waits.png' }).locator('img').waitFor();
+  await page.keyboard.press('Escape');
+});
+
 test('a sound is played; what could be active is only saved', async () => {
   const hostile = '<svg xmlns="' + 'http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>';
   const conversation = (await theirs())[0].conversation_id;
