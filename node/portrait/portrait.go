@@ -8,6 +8,7 @@ import (
 	_ "image/gif" // Make decodes it
 	"image/jpeg"
 	_ "image/png" // and that
+	"math"
 
 	"pabal/node/clean"
 	"pabal/protocol/wire"
@@ -41,6 +42,7 @@ func Decode(given []byte) (picture image.Image, turn int, err error) {
 		return nil, 0, ErrUnreadable
 	}
 	var cleaned bytes.Buffer
+	cleaned.Grow(len(given))
 	if _, err := clean.Clean(&cleaned, bytes.NewReader(given)); err != nil {
 		return nil, 0, ErrUnreadable
 	}
@@ -48,11 +50,11 @@ func Decode(given []byte) (picture image.Image, turn int, err error) {
 	switch {
 	case err != nil || config.Width < 1 || config.Height < 1:
 		return nil, 0, ErrUnreadable
-	case uint64(config.Width)*uint64(config.Height) > DecodedBytesMax/bytesPerPixel(kind, config.ColorModel, cleaned.Bytes()):
+	case decodedBytes(kind, config, cleaned.Bytes()) > DecodedBytesMax:
 		return nil, 0, ErrTooLarge
 	}
 	turn = clean.Turn(cleaned.Bytes())
-	if picture, _, err = image.Decode(&cleaned); err != nil {
+	if picture, _, err = image.Decode(&cleaned); err != nil || picture.Bounds().Empty() {
 		return nil, 0, ErrUnreadable
 	}
 	return picture, turn, nil
@@ -73,21 +75,67 @@ func encode(small image.Image, valid func([]byte) bool) ([]byte, error) {
 	return nil, ErrTooLarge
 }
 
-// bytesPerPixel is how much memory decoding needs. Of a JPEG that may be progressive all
-// coefficients are held beside the pixels; a PNG that is interlaced comes in passes, the
-// largest half as large as the picture.
-func bytesPerPixel(kind string, model color.Model, picture []byte) uint64 {
-	const progressive = "\xff\xc2"
-	switch {
-	case kind == "jpeg" && bytes.Contains(picture, []byte(progressive)):
-		return 16
-	case kind == "jpeg", kind == "gif":
-		return 4
-	case model == color.NRGBA64Model || model == color.RGBA64Model || model == color.Gray16Model:
-		return 12
+// decodedBytes bounds the memory in which the decoders of the standard library put a picture.
+func decodedBytes(kind string, config image.Config, picture []byte) uint64 {
+	width, height := uint64(config.Width), uint64(config.Height)
+	if max(width, height) > DecodedBytesMax { // too much anyway, and more might overflow
+		return math.MaxUint64
 	}
-	return 6
+	switch kind {
+	case "jpeg":
+		return jpegBytes(width, height, config.ColorModel, picture)
+	case "gif":
+		return 2 * width * height // again, if it is interlaced
+	}
+	perPixel := uint64(4)
+	switch config.ColorModel {
+	case color.NRGBA64Model, color.RGBA64Model, color.Gray16Model: // a grey one with a transparent grey, too
+		perPixel = 8
+	}
+	passes, rows := uint64(1), uint64(2)
+	if len(picture) <= pngInterlace || picture[pngInterlace] != 0 {
+		passes, rows = 2, 6 // its passes together are as large as it is, and their rows 2.75 as long
+	}
+	return passes*perPixel*width*height + rows*(perPixel*width+1)
 }
+
+// jpegBytes does it for a JPEG: what is decoded has whole units of up to 32 by 32 pixels. Of one
+// that is progressive all coefficients are held beside it, 4 bytes each, and what is not of the
+// usual colours is made anew, 4 bytes a pixel.
+func jpegBytes(width, height uint64, model color.Model, picture []byte) uint64 {
+	const progressive = "\xff\xc2"
+	samples, anew := uint64(3), uint64(0)
+	switch {
+	case model == color.GrayModel:
+		samples = 1
+	case model == color.CMYKModel:
+		samples, anew = 4, 4
+	case model != color.YCbCrModel || mayBeRGB(picture):
+		anew = 4
+	}
+	perPixel := samples + anew
+	if bytes.Contains(picture, []byte(progressive)) {
+		perPixel += 4 * samples
+	}
+	return perPixel * roundedUp(width, jpegUnit) * roundedUp(height, jpegUnit)
+}
+
+// mayBeRGB reports whether a JPEG says in the manner of Adobe that its colours are not the usual.
+func mayBeRGB(picture []byte) bool {
+	const mark, transformAt = "Adobe", 11
+	for {
+		_, after, found := bytes.Cut(picture, []byte(mark))
+		if !found {
+			return false
+		}
+		if at := transformAt - len(mark); len(after) <= at || after[at] == 0 {
+			return true
+		}
+		picture = after
+	}
+}
+
+func roundedUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }
 
 // square returns the square in the middle of a picture, small and turned. What is transparent
 // becomes white.

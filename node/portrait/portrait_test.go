@@ -193,7 +193,7 @@ func TestThumbnailFits(t *testing.T) {
 func TestBombsHaveNoThumbnail(t *testing.T) {
 	for what, given := range map[string][]byte{
 		"60 GB":               bomb(122880, 122880),
-		"progressive and big": progressive(encoded(t, "jpeg", image.NewGray(image.Rect(0, 0, 2200, 2200)))),
+		"progressive and big": progressive(encoded(t, "jpeg", image.NewNRGBA(image.Rect(0, 0, 2200, 2200)))),
 		"many bytes":          append(encoded(t, "jpeg", quarters(64, 64)), make([]byte, BytesMax)...),
 	} {
 		if _, err := Thumbnail(given, wire.ThumbnailBytesMax); err != ErrTooLarge {
@@ -258,7 +258,7 @@ func TestMakeRefuses(t *testing.T) {
 		"no pixels":           {bomb(0, 5), ErrUnreadable},
 		"nothing but its end": {bomb(5, 5), ErrUnreadable},
 		"many bytes":          {append(bytes.Clone(good), make([]byte, BytesMax)...), ErrTooLarge},
-		"progressive and big": {progressive(encoded(t, "jpeg", image.NewGray(image.Rect(0, 0, 2200, 2200)))), ErrTooLarge},
+		"progressive and big": {progressive(encoded(t, "jpeg", image.NewNRGBA(image.Rect(0, 0, 2200, 2200)))), ErrTooLarge},
 	} {
 		if _, err := Make(c.given); err != c.want {
 			t.Errorf("%s: %v, want %v", what, err, c.want)
@@ -271,6 +271,8 @@ func progressive(b []byte) []byte {
 	b[bytes.Index(b, []byte{0xff, 0xc0})+1] = 0xc2
 	return b
 }
+
+func crcOf(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
 
 func FuzzMake(f *testing.F) {
 	f.Add(bomb(3, 3))
