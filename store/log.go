@@ -26,7 +26,7 @@ func (s *Store) noteLog() {
 func (s *Store) shortenLog() {
 	w := &s.write
 	switch {
-	case w.scrub: // the log is cut right behind this
+	case w.scrub && !w.stuck: // the log is cut right behind this
 	case w.logged < logPagesSoon:
 		w.copyAt = logPagesSoon
 	case w.logged >= logPagesMax:

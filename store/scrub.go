@@ -44,15 +44,15 @@ func (s *Store) scrubLater() {
 		s.write.Lock()
 		defer s.write.Unlock()
 		s.write.later = nil
-		if s.write.c != nil && s.scrubLocked() != nil {
-			s.scrubLater()
+		if s.write.c != nil {
+			s.scrubLocked() // tried again if it fails
 		}
 	})
 }
 
 // scrubbed takes note that the log is empty.
 func (w *writer) scrubbed() {
-	w.scrub = false
+	w.scrub, w.stuck = false, false
 	if w.later != nil {
 		w.later.Stop()
 		w.later = nil
@@ -61,17 +61,21 @@ func (w *writer) scrubbed() {
 
 // scrubLocked empties the log and the caches, with the writer's lock held, and removes the
 // chunks whose rows are gone: of many, the rest follows beside whoever writes meanwhile. Their
-// keys are in no file any more by then.
+// keys are in no file any more by then. One that fails is tried again within ScrubWithin,
+// whether or not anybody commits until then.
 func (s *Store) scrubLocked() error {
 	if s.profile.weak.keepLog {
 		return nil
 	}
-	if err := s.forgetLocked(); err != nil {
-		return err
+	err := s.forgetLocked()
+	if err == nil {
+		s.write.scrubbed()
+		err = s.unlinkLocked(unlinkStepMax)
+		s.write.scrub = err != nil
 	}
-	s.write.scrubbed()
-	if err := s.unlinkLocked(unlinkStepMax); err != nil {
-		s.write.scrub = true
+	if err != nil {
+		s.write.stuck = true
+		s.scrubLater()
 		return err
 	}
 	s.unlinkLater()

@@ -1,13 +1,16 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -69,6 +72,91 @@ func TestReplacedKeysLeaveTheLog(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// inTheWay opens the database on a connection of its own, which keeps the log from being cut
+// until it is closed.
+func inTheWay(t *testing.T, s *Store) (away func()) {
+	t.Helper()
+	name := url.URL{Scheme: "file", OmitHost: true, Path: s.profile.databasePath(s.slot)}
+	name.RawQuery = url.Values{"vfs": {s.seal.name}, "mode": {"rw"}}.Encode()
+	db, err := sqlite3.Open(name.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec("BEGIN; SELECT count(*) FROM messages"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFailedScrubIsTriedAgain has something be in the way of a scrub, and nobody commit
+// afterwards: what was erased is gone soon all the same.
+func TestFailedScrubIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := create(t)
+		f := newFixture(t, 1)
+		m := f.message(0, protocol.In, "뷁쉛꿳")
+		f.commit(s, m, f.convs[0])
+		if err := s.Scrub(); err != nil { // nothing is due any more
+			t.Fatal(err)
+		}
+		away := inTheWay(t, s)
+		done, err := s.Commit(Batch{Now: f.tick(), Writes: []protocol.Write{protocol.EraseMessage{ID: m.ID}}})
+		if err != nil || done.Scrubbed {
+			t.Errorf("scrubbed %v, %v", done.Scrubbed, err)
+		}
+		away()
+		time.Sleep(ScrubWithin)
+		synctest.Wait()
+		if n := hits(t, s, "뷁쉛꿳"); n != 0 {
+			t.Errorf("%d hits %v after the scrub failed", n, ScrubWithin)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLogBehindAFailedScrub writes without a commit, as the search index is written, after a scrub
+// has failed: the log stays short.
+func TestLogBehindAFailedScrub(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	m := f.message(0, protocol.In, "gone")
+	f.commit(s, m, f.convs[0])
+	away := inTheWay(t, s)
+	done, err := s.Commit(Batch{Now: f.tick(), Writes: []protocol.Write{protocol.EraseMessage{ID: m.ID}}})
+	away()
+	if err != nil || done.Scrubbed {
+		t.Fatalf("scrubbed %v, %v", done.Scrubbed, err)
+	}
+	const step = 1 << 20
+	longest := 0
+	for n := range 2 * logPagesMax * pageBytes / step {
+		s.write.Lock()
+		err := s.write.c.begin()
+		if err == nil {
+			err = s.write.c.query(`INSERT INTO pictures(contact, sequence, jpeg) VALUES (?, 1, zeroblob(?))`).
+				bindBlob(binary.BigEndian.AppendUint64(nil, uint64(n))).bindInt(step).run()
+		}
+		if err == nil {
+			err = s.write.c.commit()
+		}
+		longest = max(longest, s.write.logged)
+		s.write.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write.copies.Wait()
+	}
+	if most := logPagesMax + 2*step/pageBytes; longest > most {
+		t.Errorf("the log had %d pages, want at most %d", longest, most)
+	}
 }
 
 // TestDeletionNeedsTheReserveForTheCopy deletes when the log has room for the deletion

@@ -58,6 +58,7 @@ type writer struct {
 	unlink        []chunkName                       // chunks whose rows are gone
 	unlinking     bool                              // a portion of them is removed soon
 	scrub         bool                              // something erased is still in the log or a cache
+	stuck         bool                              // the last scrub failed: another one comes
 	later         *time.Timer                       // scrubs what was only replaced; nil = the log is empty
 	spent         bool                              // the reserve was given up for a deletion
 	saved         time.Time                         // when it was last tried to fill it again
