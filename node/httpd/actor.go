@@ -14,7 +14,7 @@ import (
 )
 
 // actor is who a request comes from, and what they may do. It is never changed
-// after it was made, except for the atomic fields.
+// after it was made, except for the atomic fields and guesses.
 type actor struct {
 	kind        api.ActorKind
 	id          string // of the token or session; empty for the owner
@@ -24,6 +24,8 @@ type actor struct {
 	constraints api.Constraints
 	createdAt   time.Time
 	expiresAt   time.Time // zero: never
+
+	guesses bucket // wrong passphrases; the authority's lock guards it
 
 	confirmed atomic.Pointer[confirmation] // the last one
 

@@ -28,7 +28,9 @@ type authority struct {
 	codes    []*loginCode
 	locks    int    // how often all confirmations have ended
 	wrong    bucket // codes
-	guesses  bucket // passphrases, of sessions: the owner is only slowed by Argon2id
+	guesses  bucket // passphrases, of all sessions and tokens: the owner is only slowed by Argon2id
+
+	current func() *store.Store // what is open now
 
 	trying sync.Mutex // held while a session's passphrase is tried: Argon2id takes its time and memory
 }
@@ -44,11 +46,12 @@ type loginCode struct {
 	proofs    int // wrong ones, of sessions
 }
 
-func newAuthority() *authority {
+func newAuthority(current func() *store.Store) *authority {
 	return &authority{
 		tokens: make(map[string]*actor), sessions: make(map[string]*actor),
 		wrong:   bucket{burst: failuresBurst, every: failuresEvery},
-		guesses: bucket{burst: failuresBurst, every: failuresEvery},
+		guesses: bucket{burst: guessersMax * failuresBurst, every: failuresEvery},
+		current: current,
 	}
 }
 
@@ -114,7 +117,8 @@ func (h *authority) originRegistered(origin string, st *store.Store) bool {
 }
 
 // load reads the tokens of a store that was opened since. When the store is
-// closed, the tokens are forgotten and their streams end. Whoever changes the
+// closed, the tokens are forgotten and their streams end. Of a store that is not what is open any
+// more nothing is taken. Whoever changes the
 // tokens of a store calls load first, so that a slow load cannot undo it.
 func (h *authority) load(st *store.Store) {
 	h.mu.Lock()
@@ -129,7 +133,7 @@ func (h *authority) load(st *store.Store) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.store == st {
+	if h.store == st || h.current() != st { // locked or unlocked while they were read
 		return
 	}
 	for _, a := range h.tokens {
@@ -260,18 +264,35 @@ func (c *loginCode) shows() bool {
 	})
 }
 
-// mayGuess uses up one of the few wrong passphrases in a row.
+// mayGuess uses up one of the few wrong passphrases in a row, of the actor's own and of all: who
+// guesses at one page does not keep the owner out at another.
 func (h *authority) mayGuess(a *actor, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return a.kind == api.ActorOwner || h.guesses.take(now)
+	if a.kind == api.ActorOwner {
+		return true
+	}
+	if a.guesses.burst == 0 {
+		a.guesses = bucket{burst: failuresBurst, every: failuresEvery}
+	}
+	if !a.guesses.take(now) {
+		return false
+	}
+	if !h.guesses.take(now) {
+		a.guesses.give()
+		return false
+	}
+	return true
 }
 
-// guessed takes the last guess back: it was right.
-func (h *authority) guessed() {
+// guessed takes the actor's last guess back: it was right.
+func (h *authority) guessed(a *actor) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.guesses.give()
+	if a.kind != api.ActorOwner {
+		a.guesses.give()
+		h.guesses.give()
+	}
 }
 
 // endConfirmations has everyone at a session show anew to be the owner.

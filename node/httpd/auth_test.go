@@ -65,7 +65,7 @@ func (w *world) session(t *testing.T) string {
 }
 
 func TestLoginDigits(t *testing.T) {
-	h := newAuthority()
+	h := newAuthority(func() *store.Store { return nil })
 	now := time.Unix(1e9, 0)
 	add := func(digits string) *loginCode {
 		c := &loginCode{code: sha256.Sum256([]byte("code " + digits)), digits: digits, expiresAt: now.Add(time.Minute)}
@@ -795,5 +795,74 @@ func TestConfirmEndsWithLock(t *testing.T) {
 	}
 	if a := d.must(423, confirm); a.problem() != api.CodeLocked {
 		t.Errorf("locked and unlocked meanwhile: %s", a.body)
+	}
+}
+
+// TestGuessesOfOnePage has one page guess wrong until it may not any more: the owner at another
+// page is not kept out. All pages together have a bound.
+func TestGuessesOfOnePage(t *testing.T) {
+	h := newAuthority(func() *store.Store { return nil })
+	now := time.Unix(1e9, 0)
+	page := func() *actor { return &actor{kind: api.ActorSession} }
+	guess := func(a *actor) (n int) {
+		for range 2 * failuresBurst {
+			if h.mayGuess(a, now) {
+				n++
+			}
+		}
+		return n
+	}
+	bad, good := page(), page()
+	if n := guess(bad); n != failuresBurst {
+		t.Errorf("one page guesses %d times", n)
+	}
+	for range 100 { // as often as it may, for long
+		now = now.Add(failuresEvery)
+		if !h.mayGuess(bad, now) {
+			t.Fatal("a guess is not given back")
+		}
+		if !h.mayGuess(good, now) {
+			t.Fatal("one page keeps another out")
+		}
+		h.guessed(good)
+	}
+	all := 0
+	for range 3 * guessersMax {
+		all += guess(page())
+	}
+	if all > guessersMax*failuresBurst {
+		t.Errorf("all pages guess %d times", all)
+	}
+	if !h.mayGuess(&actor{kind: api.ActorOwner}, now) {
+		t.Error("the owner is kept out")
+	}
+}
+
+// TestTokensOfAnUnlockMeanwhile has a request that found the profile locked go on after it was
+// unlocked, and one that found it open after it was locked: what is known of tokens stays that of now.
+func TestTokensOfAnUnlockMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	secret := w.d.token(api.TokenRequest{Preset: api.PresetReader})
+	h, open := w.d.server.auth, w.d.Store()
+	a := h.bySecret(secret, open, time.Now())
+	if a == nil {
+		t.Fatal("the token is not known")
+	}
+	h.load(nil) // by a request that saw it locked
+	if h.bySecret(secret, open, time.Now()) != a {
+		t.Error("the token was read anew")
+	}
+	select {
+	case <-a.revoked:
+		t.Error("its streams have ended")
+	default:
+	}
+	if err := w.d.LockScreen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.load(nil)
+	h.load(open) // by a request that saw it open
+	if h.store != nil || len(h.tokens) > 0 {
+		t.Error("tokens are known behind a locked screen")
 	}
 }

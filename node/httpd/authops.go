@@ -131,7 +131,7 @@ func (s *Server) prove(ctx context.Context, passphrase []byte, code string) erro
 	} else if !s.auth.takeProof(code, s.now()) {
 		return api.NewProblem(api.CodeBadPassphrase)
 	}
-	s.auth.guessed()
+	s.auth.guessed(requestOf(ctx).actor)
 	return nil
 }
 

@@ -29,6 +29,7 @@ const (
 	sendBurst     = 40
 	failuresBurst = 10 // wrong codes and passphrases: 10 at once,
 	failuresEvery = 6 * time.Second
+	guessersMax   = 4 // so many times as many passphrases at once of all sessions together, and no more later
 
 	readyTimeout = 5 * time.Second
 	operationMax = 2 * time.Minute // of setup and unlock, which run Argon2id

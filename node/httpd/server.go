@@ -83,7 +83,7 @@ type Server struct {
 func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
-		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(),
+		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
 		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), files: make(chan struct{}, 1),
 		decoding: make(chan struct{}, 1),
 	}

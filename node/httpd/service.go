@@ -116,7 +116,7 @@ func (s *Server) unlock(ctx context.Context, in *unlockInput) (*done, error) {
 	if err := s.daemon.Unlock(ctx, passphrase); err != nil {
 		return nil, err
 	}
-	s.auth.guessed()
+	s.auth.guessed(requestOf(ctx).actor)
 	return &done{}, nil
 }
 
@@ -166,7 +166,7 @@ func (s *Server) changePassphrase(ctx context.Context, in *passphraseInput) (*re
 	if err != nil {
 		return nil, err
 	}
-	s.auth.guessed()
+	s.auth.guessed(requestOf(ctx).actor)
 	s.auth.endSessions()
 	return ok(0, job), nil
 }
@@ -222,7 +222,7 @@ func (s *Server) putDuress(ctx context.Context, in *duressInput) (*done, error) 
 	if err := s.daemon.SetDuress(ctx, set); err != nil {
 		return nil, err
 	}
-	s.auth.guessed()
+	s.auth.guessed(requestOf(ctx).actor)
 	return &done{}, nil
 }
 
