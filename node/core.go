@@ -30,6 +30,7 @@ type core struct {
 	done     chan struct{} // closed when the loop has ended
 	stepped  atomic.Int64  // Unix nanoseconds of the last commit that worked
 	readOnly atomic.Bool   // the disk is full
+	left     atomic.Bool   // the screen was locked: the Peer is to hear that the user has gone, before anything else
 	seen     atomic.Pointer[glance]
 	jobs     sync.WaitGroup // jobs under way
 	stamps   chan struct{}  // stampsMax
@@ -289,9 +290,17 @@ func (b *batch) event(e protocol.Event) {
 	b.out.Events = append(b.out.Events, e)
 }
 
+// leave has the Peer know that the user has gone, if the screen was locked.
+func (c *core) leave(b *batch) {
+	if c.left.Swap(false) {
+		c.step(b, protocol.SetPresence{})
+	}
+}
+
 // take handles one request. Refusals are answered at once, results after the
 // commit.
 func (c *core) take(b *batch, r request) {
+	c.leave(b)
 	switch {
 	case r.view != nil:
 		r.view(c.peer)
@@ -374,6 +383,7 @@ func deletes(r request) bool {
 
 // commit ends a batch: flush, commit, and only then everything else.
 func (c *core) commit(ctx context.Context, b *batch) error {
+	c.leave(b) // nobody hears any more that the user is here
 	now := c.config.now()
 	out, err := c.peer.Step(now, protocol.Flush{})
 	if err != nil {

@@ -117,6 +117,7 @@ func (n *Node) LockScreen(ctx context.Context) error {
 	if c == nil || err != nil {
 		return err
 	}
+	c.left.Store(true)
 	ctx, cancel := context.WithTimeout(ctx, goneMax)
 	defer cancel()
 	gone := request{
@@ -126,7 +127,7 @@ func (n *Node) LockScreen(ctx context.Context) error {
 	select {
 	case c.requests <- gone:
 	case <-c.done:
-	case <-ctx.Done(): // the presence ends by itself
+	case <-ctx.Done(): // it will see by itself
 	}
 	return nil
 }
@@ -182,7 +183,21 @@ func (n *Node) Store() *store.Store {
 
 // Submit steps the core with an input and returns after the commit.
 func (n *Node) Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (any, error) {
-	return n.ask(ctx, request{input: input, after: after})
+	return n.ask(ctx, request{input: n.unseen(input), after: after})
+}
+
+// unseen makes of an input that says that the user is here, and that the core takes behind a locked
+// screen only, one that says that nobody is.
+func (n *Node) unseen(input func(ref uint64) protocol.Input) func(ref uint64) protocol.Input {
+	return func(ref uint64) protocol.Input {
+		in := input(ref)
+		if here, ok := in.(protocol.SetPresence); ok && here.Here {
+			if _, screen := n.behind(); screen {
+				return protocol.SetPresence{Ref: here.Ref}
+			}
+		}
+		return in
+	}
 }
 
 // Write commits rows that the core knows nothing of.
