@@ -41,13 +41,16 @@ func TestPictures(t *testing.T) {
 		t.Helper()
 		var name string
 		b.follow(func(api.Event) bool {
-			k, err := b.Contact(ctx, ofB.ID)
+			got, err := b.PictureOf(ctx, ofB.ID)
+			if err != nil || !bytes.Equal(got, want) {
+				return false
+			}
+			k, err := b.Contact(ctx, ofB.ID) // behind it, or the name may be that of the one before
 			if err != nil || k.Picture == nil {
 				return false
 			}
 			name = *k.Picture
-			got, err := b.PictureOf(ctx, ofB.ID)
-			return err == nil && bytes.Equal(got, want)
+			return true
 		})
 		return name
 	}
