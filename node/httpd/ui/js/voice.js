@@ -1,6 +1,5 @@
 // Voice notes: a recording is in the page only until it goes with a message.
 
-const values = 64; // of a waveform
 const every = 100; // ms between looks at how loud it is
 const longest = 600000; // ms
 
@@ -10,40 +9,46 @@ const longest = 600000; // ms
  */
 export async function record(tick) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  const context = new AudioContext();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(stream).connect(analyser);
-  const samples = new Uint8Array(analyser.fftSize);
-  const recorder = new MediaRecorder(stream);
-  const pieces = [];
-  const loud = [];
-  const begun = performance.now();
-  const timer = setInterval(() => {
-    analyser.getByteTimeDomainData(samples);
-    loud.push(samples.reduce((most, s) => Math.max(most, Math.abs(s - 128)), 0));
-    const ms = performance.now() - begun;
-    tick(ms, ms >= longest);
-  }, every);
-  recorder.addEventListener('dataavailable', (e) => pieces.push(e.data));
-  recorder.start();
-  return {
-    stop: () => new Promise((done) => {
-      clearInterval(timer);
-      const ms = Math.round(performance.now() - begun);
-      recorder.addEventListener('stop', () => {
-        const [type] = recorder.mimeType.split(';');
-        done(Object.assign(new File(pieces, `voice.${type.split('/')[1]}`, { type }), { voice: { ms, waveform: waveform(loud) } }));
-      });
-      recorder.stop();
-      for (const track of stream.getTracks()) track.stop();
-      context.close();
-    }),
-  };
+  const off = () => stream.getTracks().forEach((track) => track.stop());
+  try {
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(stream).connect(analyser);
+    const samples = new Uint8Array(analyser.fftSize);
+    const recorder = new MediaRecorder(stream);
+    const pieces = [];
+    const loud = [];
+    recorder.ondataavailable = (e) => pieces.push(e.data);
+    recorder.start();
+    const begun = performance.now();
+    const timer = setInterval(() => {
+      analyser.getByteTimeDomainData(samples);
+      loud.push(Math.max(...samples.map((s) => Math.abs(s - 128))));
+      const ms = performance.now() - begun;
+      tick(ms, ms >= longest);
+    }, every);
+    return {
+      stop: () => new Promise((done) => {
+        clearInterval(timer);
+        const ms = Math.round(performance.now() - begun);
+        recorder.onstop = () => {
+          const [type] = recorder.mimeType.split(';');
+          done(Object.assign(new File(pieces, `voice.${type.split('/')[1]}`, { type }), { voice: { ms, waveform: waveform(loud) } }));
+        };
+        recorder.stop();
+        off();
+        context.close();
+      }),
+    };
+  } catch (e) {
+    off();
+    throw e;
+  }
 }
 
-// waveform brings what was heard to a few values beside the loudest, in hexadecimal.
+// waveform brings what was heard to at most 64 values beside the loudest, in hexadecimal.
 function waveform(loud) {
-  const count = Math.min(values, Math.max(loud.length, 1));
+  const count = Math.min(64, loud.length || 1);
   const most = Math.max(1, ...loud);
   const value = (i) => Math.round(255 * Math.max(0, ...loud.slice(Math.floor(i * loud.length / count), Math.ceil((i + 1) * loud.length / count))) / most);
   return Array.from({ length: count }, (_, i) => value(i).toString(16).padStart(2, '0')).join('');
