@@ -154,3 +154,13 @@ const (
 	// cborElementsMax bounds the elements of an array or map that is not known.
 	cborElementsMax = 4096
 )
+
+// Limits of operations on groups, which the protocol fixes.
+const (
+	// OperationParentsMax bounds the operations that one names as known.
+	OperationParentsMax = 16
+	// IntroductionBytesMax bounds what an add says for the other members.
+	IntroductionBytesMax = 512
+	// OperationBodyBytesMax bounds what an operation of a kind that is not known says.
+	OperationBodyBytesMax = 1024
+)

@@ -1,0 +1,39 @@
+package identity
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"io"
+)
+
+// MemberKey is the Ed25519 public key by which one group knows a member. It is made for that
+// group alone, so that who sees two groups cannot tell that one person is in both, and a
+// signature ties nobody's account to what was said.
+type MemberKey [32]byte
+
+// MemberSeed is the secret of a MemberKey.
+type MemberSeed [KeySize]byte
+
+// NewMemberSeed reads the secret of a new member key from random.
+func NewMemberSeed(random io.Reader) (MemberSeed, error) {
+	s, err := NewSecret(random)
+	return MemberSeed(s), err
+}
+
+// Verify reports whether signature is the member's signature of message.
+func (k MemberKey) Verify(message []byte, signature Signature) bool {
+	return ed25519.Verify(k[:], message, signature[:])
+}
+
+// Public returns the member's public key.
+func (s MemberSeed) Public() MemberKey {
+	return MemberKey(ed25519.NewKeyFromSeed(s[:]).Public().(ed25519.PublicKey))
+}
+
+// Sign signs message, which must begin with a label.
+func (s MemberSeed) Sign(message []byte) Signature {
+	return Signature(ed25519.Sign(ed25519.NewKeyFromSeed(s[:]), message))
+}
+
+// Format keeps the secret out of every formatted text.
+func (s MemberSeed) Format(f fmt.State, _ rune) { formatSecret(f) }
