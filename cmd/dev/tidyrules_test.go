@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"protocol/invite":     {"protocol/identity", "protocol/wire", "protocol/session"},
 	"protocol/outbox":     {"protocol/identity", "protocol/wire", "protocol/session"},
 	"protocol/attachment": {"protocol/identity", "protocol/wire"},
+	"protocol/group":      {"protocol/identity", "protocol/wire"},
 	"protocol/mailbox":    {"protocol/identity", "protocol/wire"},
 	"protocol/rendezvous": {"protocol/identity", "protocol/wire"},
 	"protocol": {
