@@ -185,6 +185,10 @@ func (s *Store) ChangePassphrase(passphrase []byte) error {
 		}
 	}
 	defer clear(key[:])
+	// Kept before the header has it: a header whose writing failed may have been written.
+	if err := s.write.keepNextKey(index, &key); err != nil {
+		return dbError("keep next slot key", err)
+	}
 	h.seal(index, &key, s.slot)
 	if err := writeHeader(p.root, h); err != nil {
 		return err

@@ -68,6 +68,64 @@ func TestChangePassphrase(t *testing.T) {
 	}
 }
 
+// TestChangePassphraseCutShort has the header not be written, and be written without that being
+// known; the passphrase can be changed, and the database rotated, all the same.
+func TestChangePassphraseCutShort(t *testing.T) {
+	p, err := Lock(t.TempDir(), Self(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	s, err := p.Create(Options{Passphrase: []byte("old one"), Argon: cheap()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := p.root.Mkdir(headerTempName, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ChangePassphrase([]byte("not to be")); err == nil {
+		t.Fatal("changed without a header")
+	}
+	if err := p.Verify(Unlock{[]byte("old one")}); err != nil {
+		t.Errorf("the old passphrase: %v", err)
+	}
+	if err := p.root.Remove(headerTempName); err != nil {
+		t.Fatal(err)
+	}
+
+	h, err := readHeader(p.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write.Lock()
+	index, _, err := s.ownSlot(h)
+	key := h.passphraseKey([]byte("in between"))
+	err = errors.Join(err, s.write.keepNextKey(index, &key))
+	h.seal(index, &key, s.slot)
+	err = errors.Join(err, writeHeader(p.root, h))
+	s.write.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rotate(t.Context(), time.Now()); err != nil {
+		t.Errorf("rotate: %v", err)
+	}
+	if err := s.ChangePassphrase([]byte("new one")); err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]error{"old one": ErrBadPassphrase, "not to be": ErrBadPassphrase, "in between": ErrBadPassphrase, "new one": nil} {
+		if err := p.Verify(Unlock{[]byte(secret)}); !errors.Is(err, want) {
+			t.Errorf("%s: %v", secret, err)
+		}
+	}
+	s.write.Lock()
+	defer s.write.Unlock()
+	if n, err := s.write.c.number(`SELECT count(*) FROM keks WHERE slot >= 0`); n != 1 || err != nil {
+		t.Errorf("%d keys are kept, %v", n, err)
+	}
+}
+
 // foreignSlots returns the bytes of the slots that do not open this database.
 func foreignSlots(t *testing.T, s *Store) (all [][slotBytes]byte) {
 	t.Helper()

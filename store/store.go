@@ -215,13 +215,23 @@ func (s *Store) keptMAC() error {
 // keepSlotKey records the key that opened our slot; a passphrase change that
 // was cut short may have left another one.
 func (w *writer) keepSlotKey(index int, key *slotKey) error {
-	q := w.c.query(`SELECT kek = ? FROM keks WHERE slot = ?`).bindBlob(key[:]).bindInt(int64(index))
+	if err := w.c.query(`DELETE FROM keks WHERE slot = ?`).bindInt(int64(index + slots)).run(); err != nil {
+		return err
+	}
+	return w.keepKey(index, key)
+}
+
+// keepNextKey records the key that our slot is about to have, beside the one it has.
+func (w *writer) keepNextKey(index int, key *slotKey) error { return w.keepKey(index+slots, key) }
+
+func (w *writer) keepKey(row int, key *slotKey) error {
+	q := w.c.query(`SELECT kek = ? FROM keks WHERE slot = ?`).bindBlob(key[:]).bindInt(int64(row))
 	same := q.next() && q.bool()
 	if err := q.done(); err != nil || same {
 		return err
 	}
 	return w.c.query(`INSERT INTO keks(slot, kek) VALUES (?, ?) ON CONFLICT DO UPDATE SET kek = excluded.kek`).
-		bindInt(int64(index)).bindBlob(key[:]).run()
+		bindInt(int64(row)).bindBlob(key[:]).run()
 }
 
 // reload reads the counters and maps from the database: when it is opened, and
