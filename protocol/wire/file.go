@@ -62,12 +62,14 @@ func validMediaType(s string) bool {
 
 func (f *File) valid() bool {
 	return ValidFileName(f.Name) && validMediaType(f.MediaType) && f.SizeBytes <= FileBytesMax &&
-		f.Width <= PixelsMax && f.Height <= PixelsMax && len(f.Waveform) <= WaveformBytesMax &&
-		(len(f.Thumbnail) == 0 || ValidThumbnail(f.Thumbnail))
+		f.Width <= PixelsMax && f.Height <= PixelsMax && len(f.Waveform) <= WaveformBytesMax
 }
 
-// Valid reports whether a manifest may say this of a file.
-func (f *File) Valid() bool { return f.valid() }
+// Valid reports whether a manifest of ours may say this of a file. Of one that comes nobody looks
+// at the thumbnail before it is drawn: a bad one must not take the message with it.
+func (f *File) Valid() bool {
+	return f.valid() && (len(f.Thumbnail) == 0 || ValidThumbnail(f.Thumbnail))
+}
 
 func validFiles(files []File) bool {
 	if len(files) > FilesMax {

@@ -22,8 +22,18 @@ func TestThumbnailsThatDoNotTravel(t *testing.T) {
 		if ValidThumbnail(picture) {
 			t.Errorf("a thumbnail %s is valid", what)
 		}
-		if _, err := AppendContent(nil, c); err == nil {
-			t.Errorf("a thumbnail %s travels", what)
+		if c.Files[0].Valid() {
+			t.Errorf("a file with a thumbnail %s is valid", what)
+		}
+		b, err := AppendContent(nil, c)
+		if len(picture) >= ContentBytesMax {
+			continue // no content is so large
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeContents(b); err != nil { // it is not drawn, but the message counts
+			t.Errorf("a message with a thumbnail %s: %v", what, err)
 		}
 	}
 	if !ValidThumbnail(drawn(t, ThumbnailSideMax, ThumbnailSideMax, false)) || !ValidThumbnail(drawn(t, 1, 7, false)) {
