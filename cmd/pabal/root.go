@@ -31,7 +31,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.markCommand(api.MarkStar, speech.MessageStarred, speech.MessageUnstarred), c.markCommand(api.MarkPin, speech.MessagePinned, speech.MessageUnpinned),
 		c.editCommand(), c.forwardCommand(), c.deleteCommand(), c.reactCommand(), c.fileCommand(), c.outboxCommand(), c.whyCommand(), c.copiesCommand(), c.warrantCommand(), c.auditCommand(), c.eventsCommand(),
 		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.webhookCommand(), c.apiCommand(),
-		c.backupCommand(), c.moveCommand(), c.doctorCommand(), c.drillCommand(), c.serviceCommand(), c.uninstallCommand(), c.completionCommand(), c.versionCommand(),
+		c.backupCommand(), c.moveCommand(), c.doctorCommand(), c.drillCommand(), c.serviceCommand(), c.uninstallCommand(), c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand(root))

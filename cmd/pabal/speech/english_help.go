@@ -17,6 +17,8 @@ var englishHelp = map[Key]string{
 	"help.invite list":         "list the invites",
 	"help.invite show":         "print an invite's link again",
 	"help.invite revoke":       "make a link useless",
+	"help.man":                 "print a page for man, or write those of all commands",
+	"flag.man --dir":           "write the pages of all commands into this directory",
 	"help.add":                 "ask the maker of an invite link to become contacts",
 	"help.request":             "answer contact requests",
 	"help.request list":        "list the requests that wait",

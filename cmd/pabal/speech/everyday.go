@@ -40,6 +40,7 @@ const (
 	PictureCleared   Key = "picture_cleared"
 	PictureOrClear   Key = "picture_or_clear"
 	LinkOrPicture    Key = "link_or_picture"
+	PageOrDirectory  Key = "page_or_directory"
 	LabelPicture     Key = "label.picture"
 	LabelFlags       Key = "label.flags"
 	FlagPinned       Key = "flag_pinned"
@@ -87,6 +88,7 @@ var englishEveryday = map[Key]string{
 	PictureSet:       "Your picture is set: the square in its middle, small, without what it told of its maker. Contacts get it when you are both on.",
 	PictureCleared:   "You have no picture any more. Contacts hear it when you are both on; what they have seen they may have kept.",
 	PictureOrClear:   "a file, or --clear, not both",
+	PageOrDirectory:  "a command, or --dir for the pages of all",
 	LinkOrPicture:    "a link, or --scan and a picture of its QR code",
 	LabelPicture:     "picture",
 	LabelFlags:       "for yourself",
@@ -176,6 +178,7 @@ var koreanEveryday = map[Key]string{
 	PictureSet:       "프로필 사진을 바꿨어요. 가운데를 작게 잘라 쓰고, 찍은 곳이나 기기 같은 정보는 남기지 않아요. 연락처에게는 둘 다 켜져 있을 때 가요.",
 	PictureCleared:   "프로필 사진을 없앴어요. 연락처에게는 둘 다 켜져 있을 때 알려져요. 이미 본 사람은 가지고 있을 수 있어요.",
 	PictureOrClear:   "파일과 --clear 가운데 하나만 쓰세요",
+	PageOrDirectory:  "명령 하나를 쓰거나, 모든 명령이면 --dir을 쓰세요",
 	LinkOrPicture:    "링크를 쓰거나, --scan 뒤에 QR 코드 사진을 쓰세요",
 	LabelPicture:     "사진",
 	LabelFlags:       "내 표시",

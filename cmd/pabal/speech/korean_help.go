@@ -17,6 +17,8 @@ var koreanHelp = map[Key]string{
 	"help.invite list":         "초대를 나열합니다",
 	"help.invite show":         "초대 링크를 다시 출력합니다",
 	"help.invite revoke":       "초대 링크를 취소합니다",
+	"help.man":                 "man 페이지를 출력하거나, 모든 명령의 페이지를 쓰기",
+	"flag.man --dir":           "모든 명령의 페이지를 이 디렉터리에 쓰기",
 	"help.add":                 "초대 링크로 연락처 요청을 보냅니다",
 	"help.request":             "연락처 요청에 대답합니다",
 	"help.request list":        "기다리는 요청을 나열합니다",
