@@ -5,6 +5,9 @@ const (
 	BytesMax = 20 << 20
 	// DecodedBytesMax bounds the memory that it may need, decoded, beside its own bytes.
 	DecodedBytesMax = 64 << 20
+	// ScansMax bounds the scans of a JPEG, each of which goes over the whole picture: cameras
+	// and programs make a dozen at the most.
+	ScansMax = 64
 	// Side is the width and the height of what is made, in pixels, unless the picture is
 	// smaller.
 	Side = 192

@@ -52,6 +52,8 @@ func Decode(given []byte) (picture image.Image, turn int, err error) {
 		return nil, 0, ErrUnreadable
 	case decodedBytes(kind, config, cleaned.Bytes()) > DecodedBytesMax:
 		return nil, 0, ErrTooLarge
+	case kind == "jpeg" && bytes.Count(cleaned.Bytes(), []byte(jpegScan)) > ScansMax:
+		return nil, 0, ErrTooLarge
 	}
 	turn = clean.Turn(cleaned.Bytes())
 	if picture, _, err = image.Decode(&cleaned); err != nil || picture.Bounds().Empty() {
@@ -59,6 +61,9 @@ func Decode(given []byte) (picture image.Image, turn int, err error) {
 	}
 	return picture, turn, nil
 }
+
+// jpegScan begins a scan of a JPEG. Within a scan it does not occur.
+const jpegScan = "\xff\xda"
 
 // encode encodes a picture as well as it may travel.
 func encode(small image.Image, valid func([]byte) bool) ([]byte, error) {

@@ -3,6 +3,7 @@ package portrait
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -288,4 +289,43 @@ func FuzzMake(f *testing.F) {
 			t.Errorf("a thumbnail of %d bytes, %v", len(made), err)
 		}
 	})
+}
+
+// TestManyScans has a small JPEG ask for hours of work: a progressive one says again and again
+// that nothing changes.
+func TestManyScans(t *testing.T) {
+	for scans, want := range map[int]error{ScansMax: nil, ScansMax + 1: ErrTooLarge, 20 << 10: ErrTooLarge} {
+		given := manyScans(scans)
+		if _, err := Make(given); !errors.Is(err, want) {
+			t.Errorf("%d scans, %d bytes: %v", scans, len(given), err)
+		}
+	}
+}
+
+// manyScans is a grey, progressive JPEG of 1,024 pixels each way.
+func manyScans(scans int) []byte {
+	const blocks = 128 * 128
+	var b bytes.Buffer
+	segment := func(marker byte, body ...byte) {
+		b.Write([]byte{0xff, marker, 0, byte(len(body) + 2)})
+		b.Write(body)
+	}
+	codes := func(class byte, n int, values ...byte) { // as many codes of n bits
+		counts := make([]byte, 16)
+		counts[n-1] = byte(len(values))
+		segment(0xc4, append(append([]byte{class}, counts...), values...)...)
+	}
+	b.WriteString("\xff\xd8")
+	segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...)...)
+	segment(0xc2, 8, 4, 0, 4, 0, 1, 1, 0x11, 0)
+	codes(0x00, 1, 0)    // no difference from the block before
+	codes(0x10, 1, 0xe0) // the next 16,384 blocks have nothing more, with 14 bits that say so
+	segment(0xda, 1, 1, 0x00, 0, 0, 0)
+	b.Write(make([]byte, blocks/8))
+	for range scans - 1 {
+		segment(0xda, 1, 1, 0x00, 1, 1, 0)
+		b.Write([]byte{0, 0})
+	}
+	b.WriteString("\xff\xd9")
+	return b.Bytes()
 }

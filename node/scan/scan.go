@@ -11,6 +11,11 @@ import (
 )
 
 const (
+	// sideMax is to what a picture is made smaller before it is looked at, in pixels: what the
+	// library does grows with the square of that.
+	sideMax = 2048
+	// codeMin is the side of the smallest code, in modules.
+	codeMin = 21
 	// sideMin is below which a picture is not made smaller any more, in pixels: a link's code
 	// has up to 77 modules a side, of two pixels each at the least.
 	sideMin = 160
@@ -31,14 +36,20 @@ func QR(given []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for g := grey(picture); ; g = half(g) {
+	g := grey(picture)
+	for max(g.Rect.Dx(), g.Rect.Dy()) > sideMax {
+		g = half(g)
+	}
+	for min(g.Rect.Dx(), g.Rect.Dy()) >= codeMin {
 		if text, ok := read(g); ok {
 			return text, nil
 		}
 		if min(g.Rect.Dx(), g.Rect.Dy()) < 2*sideMin {
-			return "", ErrNoCode
+			break
 		}
+		g = half(g)
 	}
+	return "", ErrNoCode
 }
 
 // read looks for dark on bright and for bright on dark, by two ways of telling them apart:

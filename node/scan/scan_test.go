@@ -137,10 +137,18 @@ func TestNoQR(t *testing.T) {
 			draw.Draw(wall, image.Rect(x, y, x+36, y+36), corner, image.Point{}, draw.Src)
 		}
 	}
+	// Stripes like the corners of a code from above to below: each is followed to its ends.
+	stripes := image.NewGray(image.Rect(0, 0, 64, 120000))
+	for i := range stripes.Pix {
+		if x := i % 7; x != 0 && x != 6 || i%64 > 55 {
+			stripes.Pix[i] = 255 * uint8(x%2)
+		}
+	}
 	for name, c := range map[string]struct {
 		given []byte
 		want  error
 	}{
+		"stripes":           {encoded(t, "png", stripes), ErrNoCode},
 		"nothing":           {nil, portrait.ErrUnreadable},
 		"a text":            {[]byte(link), portrait.ErrUnreadable},
 		"half a picture":    {whole[:len(whole)/2], portrait.ErrUnreadable},
