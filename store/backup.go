@@ -76,6 +76,7 @@ func archivedTables() map[string]archivedTable {
 		"operations":    {portion: inHistory},
 		"marks":         {portion: inHistory},
 		"drafts":        {portion: inHistory},
+		"approvals":     {portion: inMove}, // as are the tokens that they are of
 		"flags":         {portion: inAll},
 	}
 }

@@ -37,11 +37,14 @@ func (r PutToken) put(w *writer, _ int64) error {
 		bindBlob(r.Detail).run()
 }
 
-// EraseToken revokes a token, and forgets its consumers.
+// EraseToken revokes a token, and forgets its consumers and what of it waits for the owner.
 type EraseToken struct{ ID string }
 
 func (r EraseToken) put(w *writer, _ int64) error {
 	if err := w.c.query(`DELETE FROM consumers WHERE owner = ?`).bindText(r.ID).run(); err != nil {
+		return err
+	}
+	if err := w.eraseApprovalsOf(r.ID); err != nil {
 		return err
 	}
 	return w.c.query(`DELETE FROM tokens WHERE id = ?`).bindText(r.ID).run()

@@ -117,6 +117,7 @@ var orphanRows = map[string]string{
 	"gaps":          `INSERT INTO gaps VALUES (98, 1, 1)`,
 	"flags":         `INSERT INTO flags VALUES (98, 1, 1)`,
 	"drafts":        `INSERT INTO drafts VALUES (98, 1, NULL, 'a draft')`,
+	"approvals":     `INSERT INTO approvals VALUES ('ap_a', 'ms_a', 'tk_gone', 98, 1, 1, x'', 'a text')`,
 	"marks":         `INSERT INTO marks VALUES (1, 98)`,
 	"search_edited": `INSERT INTO search_edited VALUES (98, 0)`,
 	"outbox":        `INSERT INTO outbox VALUES (99, 98, 1, x'', x'', x'')`,

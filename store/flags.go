@@ -15,6 +15,7 @@ const (
 	FlagReceipts Flag = 5 // the contact hears up to where the user has read
 	FlagTyping   Flag = 6 // the contact hears when the user writes to it
 	FlagPresence Flag = 7 // the contact hears when the user is here
+	FlagExported Flag = 8 // when it was last written to a file, Unix milliseconds
 )
 
 // Mark is something that the user set of a message for themselves.
@@ -115,6 +116,7 @@ func (w *writer) eraseFlags(conversation int64) error {
 	for _, sql := range []string{
 		`DELETE FROM flags WHERE conversation = ?`,
 		`DELETE FROM drafts WHERE conversation = ?`,
+		`DELETE FROM approvals WHERE conversation = ?`,
 		`DELETE FROM marks WHERE message IN (SELECT seq FROM messages WHERE conversation = ?)`,
 	} {
 		if err := w.c.query(sql).bindInt(conversation).run(); err != nil {

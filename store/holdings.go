@@ -94,3 +94,22 @@ func (v *View) HeldItems() (uint64, error) {
 	n, err := v.c.number(`SELECT count(*) FROM held`)
 	return uint64(n), dbError("count held mail", err)
 }
+
+// Exported is what was written to files that no deletion reaches, as far as it is still here.
+type Exported struct {
+	Conversations int
+	Tally
+}
+
+// Exported counts the messages of conversations that were exported since they came, and those of
+// them that came at or after since. It looks at every message of these conversations.
+func (v *View) Exported(since int64) (n Exported, err error) {
+	q := v.c.query(`SELECT count(DISTINCT f.conversation), count(m.seq), coalesce(min(m.at), 0), coalesce(sum(m.at >= ?), 0) FROM flags f
+		LEFT JOIN messages m ON m.conversation = f.conversation AND m.at <= f.value AND m.state <> 'deleted' WHERE f.flag = ?`).
+		bindInt(since).bindInt(int64(FlagExported))
+	if q.next() {
+		n.Conversations = int(q.int())
+		n.Tally = scanTally(q)
+	}
+	return n, dbError("count exported messages", q.done())
+}

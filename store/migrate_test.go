@@ -63,6 +63,9 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 	if version >= webhooksSince {
 		b.Rows = append(b.Rows, storedWebhook, PutConsumer{storedWebhook.ID, storedWebhook.ID, Cursor{0, 2}})
 	}
+	if version >= approvalsSince {
+		b.Rows = append(b.Rows, storedApproval(f))
+	}
 	messages[1].Wire = wireID(messages[1].Content)
 	if version >= picturesSince {
 		b.Writes = append(b.Writes, protocol.PutPicture{Contact: f.convs[0].Contact, Sequence: 7, JPEG: []byte("jpeg")})
@@ -144,6 +147,11 @@ func TestStoredProfiles(t *testing.T) {
 				t.Errorf("the audit log is %+v", rows)
 			}
 		}
+		if version >= approvalsSince {
+			if all := view(t, s, (*View).Approvals); len(all) != 1 || !reflect.DeepEqual(all[0], storedApproval(newFixture(nil, 2))) {
+				t.Errorf("the approvals are %+v", all)
+			}
+		}
 		if version >= webhooksSince {
 			if hooks := view(t, s, (*View).Webhooks); len(hooks) != 1 || !reflect.DeepEqual(hooks[0], storedWebhook) {
 				t.Errorf("the webhooks are %+v", hooks)
@@ -170,6 +178,13 @@ var storedAudit = Audited{At: 5, What: "token.created", Kind: "owner", Outcome: 
 const webhooksSince = 12
 
 var storedWebhook = PutWebhook{ID: "wh_stored", CreatedAt: 7, Detail: []byte("{}")}
+
+// approvalsSince is the version of the schema that has messages that wait for the owner.
+const approvalsSince = 13
+
+func storedApproval(f *fixture) PutApproval {
+	return PutApproval{ID: "ap_stored", Message: "ms_stored", Token: "tk_stored", Conversation: f.convs[1].ID, At: 3, ExpiresAt: 4, Fingerprint: [16]byte{5}, Content: []byte("{}")}
+}
 
 // flagsSince is the version of the schema that has what the user sets for themselves.
 const flagsSince = 6

@@ -34,6 +34,7 @@ func ownerships() []ownership {
 		{"gaps", `SELECT count(*) FROM gaps WHERE conversation NOT IN (SELECT key FROM conversations)`},
 		{"flags", `SELECT count(*) FROM flags WHERE conversation NOT IN (SELECT key FROM conversations)`},
 		{"drafts", `SELECT count(*) FROM drafts WHERE conversation NOT IN (SELECT key FROM conversations)`},
+		{"approvals", `SELECT count(*) FROM approvals WHERE conversation NOT IN (SELECT key FROM conversations) OR token NOT IN (SELECT id FROM tokens)`},
 		{"marks", `SELECT count(*) FROM marks WHERE message NOT IN (SELECT seq FROM messages)`},
 		{"search_edited", `SELECT count(*) FROM search_edited WHERE seq NOT IN (SELECT seq FROM messages)`},
 		{"outbox", `SELECT count(*) FROM outbox WHERE session NOT IN (SELECT key FROM sessions)`}, // and see lostContents

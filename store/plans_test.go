@@ -47,7 +47,7 @@ func TestNoQueryGrowsWithTheHistory(t *testing.T) {
 // for the whole table, its table is small, or what it sorts has an index of its own: the
 // files that are wanted now.
 func bounded(sql string) bool {
-	for _, part := range []string{"FROM events ORDER BY seq LIMIT", "FROM events ORDER BY seq DESC LIMIT 1", "SELECT mac, at FROM tombstones", "FROM tokens", "FROM webhooks", "WHERE f.state = 'remote' AND f.wanted = 1"} {
+	for _, part := range []string{"FROM events ORDER BY seq LIMIT", "FROM events ORDER BY seq DESC LIMIT 1", "SELECT mac, at FROM tombstones", "FROM tokens", "FROM webhooks", "FROM approvals", "WHERE f.state = 'remote' AND f.wanted = 1"} {
 		if strings.Contains(sql, part) {
 			return true
 		}
@@ -68,7 +68,7 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 		f.reaction(protocol.In, &m, 1, "👍"), protocol.StubMessage{Conversation: id, Message: m.Wire}, protocol.StubMessage{Conversation: id, Own: true})
 	b.Events = append(b.Events, protocol.Event{Type: protocol.MessageCreated, Count: trimEvery},
 		protocol.Event{Type: protocol.MessageDeleted, Conversation: id, Message: m.Wire})
-	b.Rows = []Row{PutSetting{Name: "a"}, PutAudit{Audited{What: "a", Outcome: "b"}}, PutToken{ID: "t"}, PutWebhook{ID: "w"}, UpdateWebhook{ID: "w"}, EraseWebhook{ID: "w"}, PutConsumer{Name: "c"}, PutIdempotency{Actor: "a", Key: "k"},
+	b.Rows = []Row{PutSetting{Name: "a"}, PutAudit{Audited{What: "a", Outcome: "b"}}, PutToken{ID: "t"}, PutApproval{ID: "a", Token: "t", Conversation: id}, EraseApproval{ID: "a"}, PutWebhook{ID: "w"}, UpdateWebhook{ID: "w"}, EraseWebhook{ID: "w"}, PutConsumer{Name: "c"}, PutIdempotency{Actor: "a", Key: "k"},
 		PutUpload{ID: protocol.FileID{1}}, PutChunks{File: protocol.FileID{1}, Chunks: []WrittenChunk{{}}}, SetWanted{}, FinishFile{},
 		FailFile{File: protocol.FileID{1}}, EraseUpload{File: protocol.FileID{1}}, EraseStaleUploads{},
 		PutDraft{Conversation: id, Text: "d"}, SetFlag{id, FlagPinned, 1}, SetFlag{id, FlagPinned, 0}, SetMark{m.ID, MarkStar, true},
@@ -137,6 +137,7 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 			func() error { _, err := v.Consumers(); return err },
 			func() error { _, err := v.Audit(0, 5); return err },
 			func() error { _, err := v.Webhooks(); return err },
+			func() error { _, err := v.Approvals(); return err },
 			func() error { _, err := v.Tokens(); return err },
 			func() error { _, err := v.Settings(); return err },
 			func() error { _, err := v.Tombstones(); return err },

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"pabal":     func() { os.Exit(run()) },
 		"smalldisk": onSmallDisk,
+		"reminder":  func() { os.Exit(reminderBot()) },
+		"receiver":  func() { os.Exit(hookReceiver()) },
 	})
 }
 
@@ -68,6 +71,15 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("XDG_RUNTIME_DIR", filepath.Join(env.WorkDir, "r"))
 	env.Setenv("LANG", "C")
 	env.Setenv("TZ", "UTC")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	if err := errors.Join(err, free.Close()); err != nil {
+		return err
+	}
+	env.Setenv("HOOKPORT", port) // of the receiver of a webhook
 	repository, err := filepath.Abs(filepath.Join("..", ".."))
 	env.Setenv("REPOSITORY", repository)
 	env.Values[daemonsKey{}] = map[string]*daemon{}

@@ -24,6 +24,7 @@ type tokenFlags struct {
 	expires durationValue
 	unix    bool
 	meta    bool
+	waits   bool // for the owner
 }
 
 func (c *cli) tokenCreate() *cobra.Command {
@@ -51,6 +52,7 @@ func (c *cli) tokenCreate() *cobra.Command {
 	f.Var(&flags.expires, "expires", "")
 	f.BoolVar(&flags.unix, "unix", false, "")
 	f.BoolVar(&flags.meta, "meta", false, "")
+	f.BoolVar(&flags.waits, "approval", false, "")
 	return withExample(cmd, `  pabal token create my-bot --preset bot --chat Mina --unix
   pabal token create my-ui --preset frontend --origin http://localhost:5173`)
 }
@@ -68,7 +70,7 @@ func (f *tokenFlags) request(ctx context.Context, daemon *api.Client, name strin
 		}
 		limits.Conversations = append(limits.Conversations, conversation.ID)
 	}
-	limits.Origins = f.origins
+	limits.Origins, limits.Approval = f.origins, f.waits
 	if f.expires > 0 {
 		at := api.Milli(time.Now().Add(time.Duration(f.expires)).UnixMilli())
 		limits.ExpiresAt = &at

@@ -21,6 +21,9 @@ const (
 	AuditTokenCreated    AuditKind = "token.created"
 	AuditTokenRevoked    AuditKind = "token.revoked"
 	AuditBackup          AuditKind = "backup.made"
+	AuditExport          AuditKind = "export.made"
+	AuditApproved        AuditKind = "approval.approved"
+	AuditRefused         AuditKind = "approval.refused"
 	AuditWebhookCreated  AuditKind = "webhook.created"
 	AuditWebhookEnabled  AuditKind = "webhook.enabled"
 	AuditWebhookDisabled AuditKind = "webhook.disabled" // by the daemon: it has failed for days
@@ -31,7 +34,7 @@ const (
 func AuditKinds() []AuditKind {
 	return []AuditKind{
 		AuditUnlocked, AuditLocked, AuditPassphrase, AuditRotation, AuditWipe, AuditConfirmed, AuditLogin, AuditSession,
-		AuditTokenCreated, AuditTokenRevoked, AuditBackup,
+		AuditTokenCreated, AuditTokenRevoked, AuditBackup, AuditExport, AuditApproved, AuditRefused,
 		AuditWebhookCreated, AuditWebhookEnabled, AuditWebhookDisabled, AuditWebhookDeleted,
 	}
 }

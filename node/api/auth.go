@@ -87,6 +87,7 @@ type Constraints struct {
 	Rate          int      `json:"rate,omitempty" minimum:"1" maximum:"1000" doc:"requests a second, default 50"`
 	Transports    []string `json:"transports,omitempty" nullable:"false" enum:"unix,tcp" doc:"empty: both"`
 	Content       string   `json:"content,omitempty" enum:"full,meta" doc:"meta: no texts, no names"`
+	Approval      bool     `json:"approval,omitempty" doc:"messages wait until the owner approves them, and whatever else another side would notice is refused"`
 }
 
 // The values of Constraints.Transports and Constraints.Content.

@@ -27,6 +27,7 @@ const (
 	CopyCourier       = "courier"     // one that the contact names, and that said it holds the message
 	CopyBundleFile    = "bundle_file" // made here, carried by somebody
 	CopyToken         = "token"       // whose program may have read it
+	CopyExport        = "export"      // a file that the conversation was written to
 	CopyWebhook       = "webhook"     // whose program was told of it
 )
 

@@ -45,6 +45,10 @@ const (
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
+	EventApprovalRequested   = "approval.requested"   // Reference
+	EventApprovalApproved    = "approval.approved"    // Reference
+	EventApprovalRefused     = "approval.refused"     // Reference
+	EventApprovalExpired     = "approval.expired"     // Reference
 	EventWebhookCreated      = "webhook.created"      // Reference
 	EventWebhookDisabled     = "webhook.disabled"     // Reference: it has failed for days
 	EventWebhookDeleted      = "webhook.deleted"      // Reference

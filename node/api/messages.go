@@ -205,7 +205,7 @@ const FormatPlain = "plain"
 // MessageState is how far a message has come. Each state has evidence of the
 // other side; see [Client.WhyMessage] for what it waits for.
 type MessageState struct {
-	State    string      `json:"state" enum:"queued,carried,delivered,read,expired,failed,deleted"`
+	State    string      `json:"state" enum:"held,queued,carried,delivered,read,expired,failed,deleted"`
 	At       *Time       `json:"at" doc:"since when; null where it is not recorded, or not any more"`
 	Carriers int         `json:"carriers" doc:"couriers that hold it"`
 	Error    *StateError `json:"error" doc:"of a failed message"`
@@ -218,6 +218,7 @@ type StateError struct {
 
 // The states of a message.
 const (
+	StateHeld      = "held"      // waits for the owner: see [Client.Approvals]
 	StateQueued    = "queued"    // durable here
 	StateCarried   = "carried"   // durable at a courier
 	StateDelivered = "delivered" // durable there

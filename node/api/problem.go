@@ -175,6 +175,7 @@ const (
 	CodeEditWindowClosed     Code = "edit_window_closed"
 	CodeTooManyEdits         Code = "too_many_edits"
 	CodeTokenTooStrong       Code = "token_too_strong"
+	CodeApprovalRequired     Code = "approval_required"    // of a token whose messages wait for the owner
 	CodeForeignAddress       Code = "foreign_address"      // of a webhook
 	CodeConsumerNeedsToken   Code = "consumer_needs_token" // a session ends, and nothing would forget its place
 
@@ -322,6 +323,7 @@ var codeTable = map[Code]codeInfo{
 	CodeEditWindowClosed:     {http.StatusConflict, "A message can be edited for 24 hours", false},
 	CodeTooManyEdits:         {http.StatusConflict, "A message can be edited 50 times", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
+	CodeApprovalRequired:     {http.StatusForbidden, "The messages of this token wait for the owner, and this cannot wait", false},
 	CodeForeignAddress:       {http.StatusUnprocessableEntity, "A webhook can only be on this machine", false},
 	CodeConsumerNeedsToken:   {http.StatusForbidden, "A login session keeps no place in the events", false},
 

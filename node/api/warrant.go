@@ -38,6 +38,7 @@ const (
 	TargetNetwork         = "network" // whoever runs it
 	TargetNotifications   = "notifications"
 	TargetToken           = "token"
+	TargetExports         = "exports" // files that conversations were written to
 	TargetWebhooks        = "webhooks"
 )
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,12 @@ func (a *actor) confirmedBy(secret string, st *store.Store, now time.Time) bool 
 func (a *actor) may(rt *route, confirmed bool) *api.Problem {
 	if rt.stepUp && a.kind != api.ActorOwner {
 		return api.NewProblem(api.CodeConfirmRequired)
+	}
+	if a.constraints.Approval && rt.method != http.MethodGet && !rt.holds && !rt.quiet {
+		return api.NewProblem(api.CodeApprovalRequired)
+	}
+	if rt.human && a.kind == api.ActorSession && a.has(api.ScopeMessagesSend) {
+		return nil
 	}
 	if len(rt.scopes) == 0 || slices.ContainsFunc(rt.scopes, a.has) || rt.confirm && confirmed {
 		return nil
@@ -203,6 +210,8 @@ func (a *actor) stronger(scopes []api.Scope, c api.Constraints) string {
 		return "/constraints/origins"
 	case own.Content == api.ContentMeta && c.Content != api.ContentMeta:
 		return "/constraints/content"
+	case own.Approval && !c.Approval:
+		return "/constraints/approval"
 	case rateOf(c) > rateOf(own):
 		return "/constraints/rate"
 	case own.IdleSeconds > 0 && (c.IdleSeconds == 0 || c.IdleSeconds > own.IdleSeconds):

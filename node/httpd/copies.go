@@ -29,6 +29,13 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 		out.MessageID, out.Items = messageID(&m), []api.Copy{}
 		if m.State != protocol.MessageErased {
 			out.Items = append(out.Items, api.Copy{Place: api.CopyThisDevice, Content: api.CopyReadable, Certainty: api.CopyKnown, At: api.MilliOrNil(m.At)})
+			exported, err := r.exportCopy(c, &m)
+			if err != nil {
+				return err
+			}
+			if exported != nil {
+				out.Items = append(out.Items, *exported)
+			}
 			if everything {
 				if err := r.webhookCopies(c, &m, &out); err != nil {
 					return err

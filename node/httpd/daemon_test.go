@@ -30,8 +30,7 @@ type testDaemon struct {
 	mu     sync.Mutex
 	state  api.State
 	store  *store.Store
-	behind *store.Store     // of a locked screen
-	clock  func() time.Time // nil: the machine's
+	behind *store.Store // of a locked screen
 	peer   *protocol.Peer
 	ref    uint64
 	fail   error // of the next commits
@@ -42,6 +41,10 @@ type testDaemon struct {
 	sent   egress.Seen
 	live   []api.NetworkPeer
 	duress *Duress // as it was set last
+
+	// clockMu is one of its own: the clock is read within views, which commits wait for.
+	clockMu sync.Mutex
+	clock   func() time.Time // nil: the machine's
 
 	verifying func() // is called while a passphrase is tried; nil: nothing
 
@@ -59,8 +62,8 @@ func (d *testDaemon) set(s api.State) {
 }
 
 func (d *testDaemon) now() time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.clockMu.Lock()
+	defer d.clockMu.Unlock()
 	if d.clock == nil {
 		return time.Now()
 	}
@@ -69,8 +72,8 @@ func (d *testDaemon) now() time.Time {
 
 // setClock has the server's clock read otherwise from now on.
 func (d *testDaemon) setClock(now func() time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.clockMu.Lock()
+	defer d.clockMu.Unlock()
 	d.clock = now
 }
 

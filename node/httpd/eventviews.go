@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -31,6 +32,8 @@ func eventScopes(t string) []api.Scope {
 		return scopes(api.ScopeSettingsRead)
 	case api.EventTokenCreated, api.EventTokenRevoked, api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted:
 		return scopes(api.ScopeTokensManage)
+	case api.EventApprovalRequested, api.EventApprovalApproved, api.EventApprovalRefused, api.EventApprovalExpired:
+		return scopes(api.ScopeMessagesSend, api.ScopeTokensManage)
 	case api.EventCourierUpdated:
 		return scopes(api.ScopeNetworkRead)
 	case api.EventSelfUpdated:
@@ -117,6 +120,8 @@ func reference(e *protocol.Event) any {
 		return api.Reference{ID: refText(e), Position: e.First}
 	case e.Contact != none:
 		return api.Reference{ID: e.Contact.String()}
+	case strings.HasPrefix(e.Code, approvalPrefix):
+		return api.Reference{ID: e.Code} // beside its conversation
 	case e.Conversation != none:
 		return api.Reference{ID: e.Conversation.String()}
 	case e.Code != "":
@@ -151,7 +156,8 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		}
 		return r.messageView(c, &m)
 	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
-		api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted, api.EventCourierUpdated:
+		api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted, api.EventCourierUpdated,
+		api.EventApprovalRequested, api.EventApprovalApproved, api.EventApprovalRefused, api.EventApprovalExpired:
 		return reference(e), nil
 	case api.EventConversationCreated, api.EventConversationUpdated, api.EventConversationRead:
 		c, err := r.conversation(e.Conversation)

@@ -46,6 +46,11 @@ const (
 	auditWaitingMax = 64 // rows of the audit log that wait for the store
 	auditTimeout    = 5 * time.Second
 
+	approvalsMax      = 256 // messages that wait for the owner
+	approvalsPerToken = 32
+	approvalLook      = time.Hour      // at least so often, since a token may end by disuse
+	approvalAge       = 24 * time.Hour // as long as a file is kept that is part of no message
+
 	webhooksMax      = 16
 	webhookBatchMax  = 64               // events of one delivery
 	webhookSkipMax   = 1000             // events that it is not shown, behind which its place is saved

@@ -105,6 +105,9 @@ func (s *Server) putMessage(ctx context.Context, in *putMessageInput) (*reply[ap
 	if err := s.refer(ctx, &send, in.Body); err != nil {
 		return nil, err
 	}
+	if requestOf(ctx).actor.constraints.Approval {
+		return s.holdPut(ctx, in, send)
+	}
 	status, err := s.putOnce(ctx, in, send)
 	if err != nil {
 		return nil, err
@@ -294,6 +297,9 @@ func (s *Server) postToContact(ctx context.Context, in *postMessageInput) (*repl
 // send commits a message under an id of ours.
 func (s *Server) send(ctx context.Context, in *postMessageInput, send protocol.SendText) (*reply[api.Message], error) {
 	fingerprint := in.ID + "\x00" + string(requestOf(ctx).body)
+	if requestOf(ctx).actor.constraints.Approval {
+		return s.holdPost(ctx, in, send)
+	}
 	id, err := once(s, ctx, in.Key, fingerprint, func(try *attempt) (string, error) {
 		result, err := s.daemon.Submit(ctx, func(ref uint64) protocol.Input {
 			send.Ref = ref
@@ -366,6 +372,10 @@ func (s *Server) getMessage(ctx context.Context, in *byID) (*reply[api.Message],
 	var out api.Message
 	err := s.read(ctx, func(r *reader) error {
 		c, m, err := r.message(in.ID)
+		if isNotFound(err) {
+			out, err = r.heldMessage(in.ID)
+			return err
+		}
 		if err != nil {
 			return err
 		}

@@ -47,9 +47,10 @@ func (s *Server) view(a *actor, fn func(*reader) error) error {
 	if st == nil {
 		return api.NewProblem(api.CodeLocked)
 	}
+	now := s.now()
 	return st.View(func(v *store.View) error {
 		return fn(&reader{
-			View: v, actor: a, now: s.now(),
+			View: v, actor: a, now: now,
 			conversations: make(map[protocol.ConversationID]*protocol.PutConversation),
 			contacts:      make(map[protocol.ContactID]*protocol.PutContact),
 		})

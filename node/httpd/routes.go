@@ -25,6 +25,9 @@ type route struct {
 	file         bool // takes a bundle file, and no JSON
 	upload       bool // reads its body itself, as it comes
 	sends        bool // counts as a sent message
+	holds        bool // waits for the owner, where a token's messages do
+	quiet        bool // no other side notices it, so it need not wait for the owner
+	human        bool // also for a session that may send messages: whoever sits there can click
 	secret       bool // answers with a secret, so it takes no Idempotency-Key
 	auditFirst   bool // is noted before it is done: behind it nothing may be written
 	experimental bool // may change within v1
@@ -54,7 +57,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), webhookRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), webhookRoutes(), approvalRoutes(), exportRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}
@@ -120,7 +123,7 @@ func authRoutes() []route {
 		{method: http.MethodGet, path: "/v1/auth/me", summary: "What this client may do",
 			states: anyLocked, register: operation((*Server).me)},
 		{method: http.MethodDelete, path: "/v1/auth/me", summary: "End this session or revoke this token",
-			states: anyLocked, status: http.StatusNoContent, register: operation((*Server).logout)},
+			states: anyLocked, status: http.StatusNoContent, quiet: true, register: operation((*Server).logout)},
 		{method: http.MethodPost, path: "/v1/auth/confirm", summary: "Show that whoever sits at a session is the owner",
 			states: reading, status: http.StatusCreated, secret: true, audit: api.AuditConfirmed, register: operation((*Server).confirm)},
 		{method: http.MethodPost, path: "/v1/login-links", summary: "Let one browser in, once", scopes: scopes(api.ScopeOwner),
@@ -142,13 +145,13 @@ func eventRoutes() []route {
 		{method: http.MethodGet, path: "/v1/events", summary: "The event log: stream (SSE, NDJSON) or long poll (JSON)",
 			scopes: events, states: inLocked | reading, stream: true, register: registerEvents},
 		{method: http.MethodPost, path: "/v1/events/ack", summary: "Move a consumer forward", scopes: events,
-			states: writing, register: operation((*Server).ackEvents)},
+			states: writing, quiet: true, register: operation((*Server).ackEvents)},
 		{method: http.MethodGet, path: "/v1/consumers", summary: "All event consumers", scopes: events,
 			states: reading, register: operation((*Server).listConsumers)},
 		{method: http.MethodPut, path: "/v1/consumers/{name}", summary: "Make an event consumer or move it", scopes: events,
-			states: writing, register: operation((*Server).putConsumer)},
+			states: writing, quiet: true, register: operation((*Server).putConsumer)},
 		{method: http.MethodDelete, path: "/v1/consumers/{name}", summary: "Forget an event consumer", scopes: events,
-			states: reading, status: http.StatusNoContent, register: operation((*Server).deleteConsumer)},
+			states: reading, status: http.StatusNoContent, quiet: true, register: operation((*Server).deleteConsumer)},
 	}
 }
 
@@ -172,9 +175,9 @@ func inviteRoutes() []route {
 		{method: http.MethodPost, path: "/v1/invites", summary: "Make an invite link", scopes: manage,
 			states: writing, status: http.StatusCreated, register: operation((*Server).createInvite)},
 		{method: http.MethodPost, path: "/v1/invites/inspect", summary: "What a link is, without touching the network",
-			scopes: scopes(api.ScopeContactsRead), states: reading, register: operation((*Server).inspectInvite)},
+			scopes: scopes(api.ScopeContactsRead), states: reading, quiet: true, register: operation((*Server).inspectInvite)},
 		{method: http.MethodPost, path: "/v1/invites/scan", summary: "What the link in a picture of a QR code is: a JPEG, PNG or GIF",
-			scopes: scopes(api.ScopeContactsRead), states: reading, file: true, secret: true, register: takingFile(api.PictureType, (*Server).scanInvite)},
+			scopes: scopes(api.ScopeContactsRead), states: reading, file: true, secret: true, quiet: true, register: takingFile(api.PictureType, (*Server).scanInvite)},
 		{method: http.MethodPost, path: "/v1/invites/accept", summary: "Answer someone's invite link", scopes: write,
 			states: writing, status: http.StatusAccepted, register: operation((*Server).acceptInvite)},
 		{method: http.MethodGet, path: "/v1/invites/{id}", summary: "One invite", scopes: manage,
@@ -254,11 +257,11 @@ func messageRoutes() []route {
 		{method: http.MethodGet, path: "/v1/conversations/{id}/messages", summary: "A page of a conversation, oldest first",
 			scopes: read, states: reading, register: operation((*Server).listMessages)},
 		{method: http.MethodPost, path: "/v1/conversations/{id}/messages", summary: "Send a message", scopes: send,
-			states: writing, status: http.StatusCreated, text: true, sends: true, register: operation((*Server).postMessage)},
+			states: writing, status: http.StatusCreated, text: true, sends: true, holds: true, register: operation((*Server).postMessage)},
 		{method: http.MethodPut, path: "/v1/conversations/{id}/messages/{message_id}", summary: "Send a message under an id of one's choice",
-			scopes: send, states: writing, status: http.StatusCreated, sends: true, register: operation((*Server).putMessage)},
+			scopes: send, states: writing, status: http.StatusCreated, sends: true, holds: true, register: operation((*Server).putMessage)},
 		{method: http.MethodPost, path: "/v1/contacts/{id}/messages", summary: "Send a message to a contact, by id or @alias",
-			scopes: send, states: writing, status: http.StatusCreated, text: true, sends: true, register: operation((*Server).postToContact)},
+			scopes: send, states: writing, status: http.StatusCreated, text: true, sends: true, holds: true, register: operation((*Server).postToContact)},
 		{method: http.MethodGet, path: "/v1/messages", summary: "Pinned or starred messages, newest first", scopes: read,
 			states: reading, register: operation((*Server).listMarked)},
 		{method: http.MethodGet, path: "/v1/messages/{id}", summary: "One message", scopes: read,

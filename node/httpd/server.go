@@ -68,7 +68,8 @@ type Server struct {
 	presence    presence
 	audit       audit
 	hooks       *hooks
-	streams     atomic.Int32 // open event streams
+	approvals   chan struct{} // capacity 1: look again when the next one expires
+	streams     atomic.Int32  // open event streams
 	metrics     *metrics
 	started     time.Time
 	webSecret   string
@@ -84,7 +85,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
-		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), files: make(chan struct{}, 1),
+		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1),
 		decoding: make(chan struct{}, 1),
 	}
 	if s.log == nil {
@@ -150,6 +151,10 @@ func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 	})
 	group.Go(func() error {
 		s.runHooks(groupCtx)
+		return nil
+	})
+	group.Go(func() error {
+		s.watchApprovals(groupCtx)
 		return nil
 	})
 	if ready != nil {

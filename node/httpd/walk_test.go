@@ -131,6 +131,10 @@ func samples(w *world) map[string]sample {
 		"POST /v1/bundles/import":                          {status: 422},
 		"POST /v1/drill":                                   {status: 202},
 		"GET /v1/audit":                                    {status: 200},
+		"POST /v1/exports":                                 {body: `{"conversation_id":"` + conv + `","format":"text"}`, status: 200},
+		"GET /v1/approvals":                                {status: 200},
+		"POST /v1/approvals/{id}/approve":                  {path: "/v1/approvals/@approval@/approve", status: 200},
+		"POST /v1/approvals/{id}/refuse":                   {path: "/v1/approvals/@approval@/refuse", status: 204},
 		"GET /v1/webhooks":                                 {status: 200},
 		"POST /v1/webhooks":                                {body: `{"name":"w","url":"http://127.0.0.1:9/","preset":"notifier"}`, status: 201},
 		"POST /v1/webhooks/{id}/enable":                    {path: "/v1/webhooks/@webhook@/enable", status: 200},
@@ -211,7 +215,8 @@ func (w *world) newInvite() string {
 func (w *world) fill(s sample) sample {
 	for mark, make := range map[string]func() string{
 		"@contact@": w.newContact, "@message@": w.newMessage, "@file@": w.newFile, "@invite@": w.newInvite, "@mid@": api.NewMessageID,
-		"@link@": func() string { return link(w.d.t) },
+		"@link@":     func() string { return link(w.d.t) },
+		"@approval@": w.newApproval,
 		"@webhook@": func() string {
 			return w.d.webhook(api.WebhookRequest{URL: "http://127.0.0.1:9/", Preset: api.PresetNotifier}).ID
 		},

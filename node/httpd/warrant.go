@@ -60,6 +60,11 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 				Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
 			api.WarrantTarget{Target: api.TargetNetwork, Key: api.KeyDevices, Obtains: []string{api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
 			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: []string{}})
+		exports, err := r.exportTarget(since)
+		if err != nil {
+			return err
+		}
+		out.Targets = append(out.Targets, exports...)
 		hooks, err := r.webhookTargets(since)
 		if err != nil {
 			return err
