@@ -110,11 +110,11 @@ func sentinelWord() string {
 }
 
 // needles are what is looked for of the sentinels: of the word without its first letters,
-// which the index may share with its neighbour, and of the syllables as they stand in a text.
+// which in the index are those of the beginnings before it, and of the syllables as they stand in a text.
 func (d *drill) needles() (all [][]byte) {
 	for _, text := range d.texts {
 		word, syllables, _ := strings.Cut(text, " ")
-		all = append(all, []byte(word[4:]), []byte(syllables))
+		all = append(all, []byte(word[latinPrefixMax:]), []byte(syllables))
 	}
 	return all
 }

@@ -14,16 +14,16 @@ func TestTokens(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"", ""},
 		{"!? …", ""},
-		{"회의실", "회의 의실 실 ㅎㅇㅅ"},
+		{"회의실", "회의 의실 실 ㅎ ㅎㅇ ㅎㅇㅅ"},
 		{"밥", "밥 ㅂ"},
-		{"밥밥밥", "밥밥 밥 ㅂㅂㅂ"},
-		{"Hello, WORLD hello", "hello world"},
-		{"STRASSE straße", "strasse"},
-		{"3시에 만나요", "3 시에 에 ㅅㅇ 만나 나요 요 ㅁㄴㅇ"},
-		{"ㅋㅋㅋ 안녕ㅎㅎ", "ㅋㅋㅋ 안녕 녕 ㅇㄴ ㅎㅎ"},
+		{"밥밥밥", "밥밥 밥 ㅂ ㅂㅂ ㅂㅂㅂ"},
+		{"Hello, WORLD hello", "hel hell hello wor worl world"},
+		{"STRASSE straße", "str stra stras strass strasse"},
+		{"3시에 만나요", "3 시에 에 ㅅ ㅅㅇ 만나 나요 요 ㅁ ㅁㄴ ㅁㄴㅇ"},
+		{"ㅋㅋㅋ 안녕ㅎㅎ", "ㅋ ㅋㅋ ㅋㅋㅋ 안녕 녕 ㅇ ㅇㄴ ㅎ ㅎㅎ"},
 		{"東京タワー", "東京 京タ タワ ワー ー"},
 		{"e\u0301te\u0301", "été"},
-		{"\u1112\u1161\u11ab\u1100\u1173\u11af", "한글 글 ㅎㄱ"}, // decomposed 한글
+		{"\u1112\u1161\u11ab\u1100\u1173\u11af", "한글 글 ㅎ ㅎㄱ"}, // decomposed 한글
 		{"🙂 ok", "ok"},
 	} {
 		if got := tokens(tt.text); got != tt.want {
@@ -41,16 +41,18 @@ func TestTerms(t *testing.T) {
 		{"회의실", `"회의" AND "의실"`, "대회의실에서", true},
 		{"회의실", `"회의" AND "의실"`, "회의 거의실", false}, // the index has both pairs
 		{"의", `"의" *`, "회의실", true},
-		{"ㅎㅇ", `"ㅎㅇ" *`, "회의실", true},
-		{"ㅇㅅ", `"ㅇㅅ" *`, "회의실", false}, // not from the word's start
-		{"ㅋㅋ", `"ㅋㅋ" *`, "ㅋㅋㅋ", true},
+		{"ㅎㅇ", `"ㅎㅇ"`, "회의실", true},
+		{"ㅇㅅ", `"ㅇㅅ"`, "회의실", false}, // not from the word's start
+		{"ㅋㅋ", `"ㅋㅋ"`, "ㅋㅋㅋ", true},
 		{"go", `"go"`, "let's go", true},
 		{"go", `"go"`, "gone", false},
-		{"meet", `"meet" *`, "Meeting", true},
-		{"eet", `"eet" *`, "meeting", false},
+		{"meet", `"meet"`, "Meeting", true},
+		{"meeting", `"meeting" *`, "meetings", true},
+		{"ㅎㅇㅅㅇㅅ", `"ㅎㅇㅅㅇㅅ" *`, "회의실에서", true},
+		{"eet", `"eet"`, "meeting", false},
 		{"회의 go", `"회의" AND "go"`, "go 회의", true},
 		{"회의 go", `"회의" AND "go"`, "회의", false},
-		{`"; DROP`, `"drop" *`, "drop", true},
+		{`"; DROP`, `"drop"`, "drop", true},
 	} {
 		wanted := parseTerms(tt.query)
 		if got := wanted.match(); got != tt.match {

@@ -11,13 +11,18 @@ import (
 // tokenizerVersion changes whenever tokens would return something else for any
 // text: a deletion must give the index exactly what it was given before, so
 // another version means indexing again.
-const tokenizerVersion = 2
+const tokenizerVersion = 3
 
 const (
 	syllableFirst  = 0xAC00
 	syllableLast   = 0xD7A3
 	initialEvery   = 588 // syllables that begin with the same consonant
 	latinPrefixMin = 3   // shorter Latin terms match whole words only
+	// Beginnings of words up to so many letters, and of initials, are tokens of their own: what
+	// is looked for by one token is found page by page, while for a prefix the index first puts
+	// together all that begins with it.
+	latinPrefixMax    = 6
+	initialsPrefixMax = 4
 )
 
 // initials are the consonants that a Hangul syllable can begin with, in the
@@ -83,7 +88,8 @@ func runs(folded string) []run {
 // tokens returns what the index keeps of a text, each token once, with spaces
 // between. Hangul and Han runs give each pair of neighbours and the last
 // character alone, so that every character begins a token and any part of a
-// word is an AND of pairs; a Hangul run also gives its initial consonants.
+// word is an AND of pairs; a Hangul run also gives its initial consonants. Of these and of
+// other words the short beginnings are tokens, too.
 func tokens(text string) string {
 	var b strings.Builder
 	seen := make(map[string]bool)
@@ -102,15 +108,30 @@ func tokens(text string) string {
 		case scriptSyllable:
 			pairs(r.text, add)
 			add(lastRune(r.text))
-			add(initialsOf(r.text))
+			beginnings(initialsOf(r.text), 1, initialsPrefixMax, add)
 		case scriptHan:
 			pairs(r.text, add)
 			add(lastRune(r.text))
+		case scriptJamo:
+			beginnings(r.text, 1, initialsPrefixMax, add)
 		default:
-			add(r.text)
+			beginnings(r.text, latinPrefixMin, latinPrefixMax, add)
 		}
 	}
 	return b.String()
+}
+
+// beginnings calls add with what a word begins with, from least letters to most, and with the
+// whole word.
+func beginnings(word string, least, most int, add func(string)) {
+	letters := 0
+	for i := range word {
+		if letters >= least && letters <= most {
+			add(word[:i])
+		}
+		letters++
+	}
+	add(word)
 }
 
 // pairs calls add with each two neighbouring characters.
@@ -169,7 +190,7 @@ func (t terms) match() string {
 		switch {
 		case (term.script == scriptSyllable || term.script == scriptHan) && rest != "":
 			pairs(term.text, add)
-		case term.script == scriptWord && runeCount(term.text) < latinPrefixMin:
+		case term.script == scriptWord && runeCount(term.text) <= latinPrefixMax, term.script == scriptJamo && runeCount(term.text) <= initialsPrefixMax:
 			add(term.text)
 		default:
 			prefix(term.text)
