@@ -92,6 +92,38 @@ func (w *table) title(who, title string) {
 	w.do(who, wire.GroupOperation{Kind: wire.OperationTitle, Text: title})
 }
 
+// take gives somebody an operation.
+func (w *table) take(who string, op wire.GroupOperation) {
+	w.t.Helper()
+	if _, err := w.logs[who].Add(op); err != nil {
+		w.t.Fatalf("%s: %v", who, err)
+	}
+}
+
+// force has somebody do what their own program would not let them.
+func (w *table) force(who string, op wire.GroupOperation) {
+	w.t.Helper()
+	w.take(who, w.make(who, op))
+}
+
+// refused has somebody try what nobody takes.
+func (w *table) refused(who string, op wire.GroupOperation) {
+	w.t.Helper()
+	if _, err := w.logs[who].Add(w.make(who, op)); !errors.Is(err, ErrNotAdmin) {
+		w.t.Fatalf("%s: %v", who, err)
+	}
+}
+
+func (w *table) leave(who string) {
+	w.t.Helper()
+	if err := w.logs[who].CheckLeave(w.key(who)); err != nil {
+		w.t.Fatal(err)
+	}
+	if known, err := w.logs[who].Leave(wire.NewGroupLeave(w.logs[who].ID(), w.names[who])); !known || err != nil {
+		w.t.Fatal(known, err)
+	}
+}
+
 // meet has some tell each other all they know, all without names.
 func (w *table) meet(names ...string) {
 	w.t.Helper()
@@ -103,6 +135,13 @@ func (w *table) meet(names ...string) {
 			for _, to := range names {
 				if _, err := w.logs[to].Add(*op); err != nil {
 					w.t.Fatalf("%s does not take what %s took: %v", to, from, err)
+				}
+			}
+		}
+		for word := range w.logs[from].Leaves {
+			for _, to := range names {
+				if _, err := w.logs[to].Leave(word); err != nil {
+					w.t.Fatalf("%s does not take a leave that %s took: %v", to, from, err)
 				}
 			}
 		}
@@ -152,11 +191,19 @@ func TestStories(t *testing.T) {
 			w.meet()
 			w.remove("A", "B")
 		}, "A* C"},
-		"who was removed can come again": {"A B", func(w *table) {
+		"who was removed comes again by another key": {"A B B2", func(w *table) {
 			w.add("A", "B", admin)
 			w.remove("A", "B")
-			w.add("A", "B", member)
-		}, "A* B"},
+			w.add("A", "B2", member)
+		}, "A* B2"},
+		"a removed key does not come back": {"A B C", func(w *table) {
+			w.add("A", "B", admin)
+			w.meet()
+			again := w.make("B", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("C"), Role: member})
+			w.add("A", "C", member)
+			w.remove("A", "C")
+			w.take("B", again)
+		}, "A* B*"},
 		"what the removed does beside it does not count": {"A B C", func(w *table) {
 			w.add("A", "B", admin)
 			w.meet()
@@ -194,21 +241,55 @@ func TestStories(t *testing.T) {
 			w.remove("A", "B")
 			w.remove("B", "A")
 		}, ""},
-		"the last admin leaves, and who has been in for longest becomes one": {"A B C", func(w *table) {
-			w.add("A", "B", member)
-			w.add("A", "C", member)
+		"an admin leaves, and still could act until somebody removes them": {"A B C", func(w *table) {
+			w.add("A", "B", admin)
 			w.meet()
-			w.remove("A", "A")
+			w.leave("A")
+			w.force("A", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("C"), Role: member})
 			w.meet()
-			w.title("B", "Without A")
+			w.remove("B", "A")
 		}, "B* C"},
 		"who leaves while being made an admin is out": {"A B C", func(w *table) {
 			w.add("A", "B", member)
 			w.add("A", "C", member)
 			w.meet()
 			w.role("A", "B", admin)
-			w.remove("B", "B")
+			w.leave("B")
 		}, "A* C"},
+		"the heir makes another admin, and stays one": {"A B C D E", func(w *table) {
+			w.add("A", "B", admin)
+			w.add("A", "C", member)
+			w.add("A", "D", member)
+			w.meet()
+			w.remove("A", "B")
+			w.remove("B", "A")
+			w.meet()
+			w.role("C", "D", admin)
+			w.add("C", "E", member)
+		}, "C* D* E"},
+		"a removed admin takes a key of their own along": {"A M N S", func(w *table) {
+			w.add("A", "M", admin)
+			w.meet()
+			w.add("M", "N", admin)
+			w.remove("M", "N")
+			w.meet()
+			w.remove("A", "M")
+			w.force("M", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("N"), Role: admin})
+			w.meet("M", "N")
+			w.refused("N", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("S"), Role: admin})
+		}, "A*"},
+		"a removed admin has made a member one, who lets others in": {"A M X S", func(w *table) {
+			w.add("A", "M", admin)
+			w.add("A", "X", member)
+			w.meet()
+			w.remove("A", "M")
+			w.role("M", "X", admin)
+			w.meet("M", "X")
+			w.add("X", "S", admin)
+			w.title("X", "Ours")
+			w.meet("X", "S")
+			w.title("S", "Ours alone")
+		}, "A* X"},
 		"who is an admin no longer beside it has not added": {"A B C", func(w *table) {
 			w.add("A", "B", admin)
 			w.meet()
@@ -237,23 +318,6 @@ func TestStories(t *testing.T) {
 			w.want(c.want)
 		})
 	}
-}
-
-// TestRemovalBesideAnAdd has one admin remove a member whom another, who does not know of it, has
-// just added anew.
-func TestRemovalBesideAnAdd(t *testing.T) {
-	w := newTable(t, "A", "B", "C")
-	w.add("A", "B", wire.RoleAdmin)
-	w.add("A", "C", wire.RoleMember)
-	w.meet()
-	removal := w.make("B", wire.GroupOperation{Kind: wire.OperationRemove, Subject: w.key("C")})
-	w.remove("A", "C")
-	w.add("A", "C", wire.RoleMember)
-	if _, err := w.logs["B"].Add(removal); err != nil {
-		t.Fatal(err)
-	}
-	w.meet()
-	w.want("A* B*")
 }
 
 func TestTitleAndTimer(t *testing.T) {
@@ -311,8 +375,9 @@ func TestRefused(t *testing.T) {
 		"a member adds":       {w.make("B", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("C"), Role: wire.RoleMember}), ErrNotAdmin},
 		"a member removes":    {w.make("B", wire.GroupOperation{Kind: wire.OperationRemove, Subject: w.key("A")}), ErrNotAdmin},
 		"a member rises":      {w.make("B", wire.GroupOperation{Kind: wire.OperationRole, Subject: w.key("B"), Role: wire.RoleAdmin}), ErrNotAdmin},
-		"a stranger comes":    {w.make("D", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("D"), Role: wire.RoleMember}), ErrNotMember},
-		"a stranger leaves":   {w.make("D", wire.GroupOperation{Kind: wire.OperationRemove, Subject: w.key("D")}), ErrNotMember},
+		"a member goes":       {w.make("B", wire.GroupOperation{Kind: wire.OperationRemove, Subject: w.key("B")}), ErrNotAdmin},
+		"what comes":          {w.make("B", wire.GroupOperation{Kind: 9}), ErrNotAdmin},
+		"a stranger comes":    {w.make("D", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("D"), Role: wire.RoleMember}), ErrNotAdmin},
 	} {
 		before := w.logs["A"].Len()
 		if n, err := w.logs["A"].Add(c.op); n != 0 || !errors.Is(err, c.want) || w.logs["A"].Len() != before {
@@ -331,6 +396,59 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestLeave(t *testing.T) {
+	w := newTable(t, "A", "B", "D")
+	w.add("A", "B", wire.RoleMember)
+	w.meet()
+	a := w.logs["A"]
+	if err := a.CheckLeave(w.key("A")); !errors.Is(err, ErrLastAdmin) {
+		t.Errorf("the last admin: %v", err)
+	}
+	if err := a.CheckLeave(w.key("D")); !errors.Is(err, ErrNotMember) {
+		t.Errorf("a stranger: %v", err)
+	}
+	forged := wire.NewGroupLeave(a.ID(), w.names["A"])
+	forged.Member = w.key("B")
+	for name, c := range map[string]struct {
+		word wire.GroupLeave
+		want error
+	}{
+		"of a stranger":    {wire.NewGroupLeave(a.ID(), w.names["D"]), ErrNotMember},
+		"of another group": {wire.NewGroupLeave(wire.OperationID{1}, w.names["B"]), ErrForeign},
+		"of another":       {forged, ErrForged},
+	} {
+		if known, err := a.Leave(c.word); known || !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, %v", name, known, err)
+		}
+	}
+	w.leave("B")
+	w.meet()
+	w.want("A*")
+	if known, err := a.Leave(wire.NewGroupLeave(a.ID(), w.names["B"])); known || err != nil {
+		t.Errorf("again: %v, %v", known, err)
+	}
+	if err := a.Check(w.make("A", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("B"), Role: wire.RoleMember})); !errors.Is(err, ErrMember) {
+		t.Errorf("the same key again: %v", err)
+	}
+	if err := a.CheckLeave(w.key("A")); err != nil {
+		t.Errorf("the last of all: %v", err)
+	}
+}
+
+// TestFull has an admin use a log up: nothing but removals and the end go on then.
+func TestFull(t *testing.T) {
+	w := newTable(t, "A", "B")
+	w.add("A", "B", wire.RoleAdmin)
+	for w.logs["A"].Len() < OperationsMax-removalsKept {
+		w.force("A", wire.GroupOperation{Kind: wire.OperationTitle, Text: "again"})
+	}
+	if _, err := w.logs["A"].Add(w.make("A", wire.GroupOperation{Kind: wire.OperationTitle, Text: "more"})); !errors.Is(err, ErrFull) {
+		t.Errorf("%v", err)
+	}
+	w.remove("A", "B")
+	w.do("A", wire.GroupOperation{Kind: wire.OperationClose})
 }
 
 // TestTooMany adds one more than there may be, by an admin who asks nobody.
@@ -381,13 +499,28 @@ func TestWaiting(t *testing.T) {
 	}
 	for i := range WaitingMax + 10 {
 		op := wire.GroupOperation{Group: b.ID(), Parents: []wire.OperationID{{byte(i), byte(i >> 8), 1}}, Kind: wire.OperationTitle, Text: "x"}
-		w.sign("A", &op)
+		if err := op.Sign(identity.MemberSeed{byte(i / waitingOfOneMax), 1}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := b.Add(op); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := len(b.Missing()); n != WaitingMax {
 		t.Errorf("%d wait", n)
+	}
+	// Strangers push nothing out that a member has said.
+	one, two := w.do("A", wire.GroupOperation{Kind: wire.OperationTitle, Text: "one"}), w.do("A", wire.GroupOperation{Kind: wire.OperationTitle, Text: "two"})
+	w.take("B", two)
+	for i := range WaitingMax {
+		op := wire.GroupOperation{Group: b.ID(), Parents: []wire.OperationID{{byte(i), byte(i >> 8), 2}}, Kind: wire.OperationTitle, Text: "x"}
+		if err := op.Sign(identity.MemberSeed{byte(i / waitingOfOneMax), 2}); err != nil {
+			t.Fatal(err)
+		}
+		w.take("B", op)
+	}
+	if n, err := b.Add(one); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }
 
@@ -489,19 +622,13 @@ func converges(t *testing.T, rnd *rand.Rand, people, steps int) {
 	removalsWin(t, w)
 }
 
-// removalsWin checks that nobody is in by an add that does not know of every removal of them.
+// removalsWin checks that nobody is in of whom any removal is known.
 func removalsWin(t *testing.T, w *table) {
 	l := w.logs["A"]
 	s := l.State()
-	for _, m := range s.Members {
-		ok := slices.ContainsFunc(l.nodes, func(entry node) bool {
-			begins := entry.op.Kind == wire.OperationCreate && entry.op.Author == m.Key || entry.op.Kind == wire.OperationAdd && entry.op.Subject == m.Key
-			return begins && !slices.ContainsFunc(l.nodes, func(end node) bool {
-				return end.op.Kind == wire.OperationRemove && end.op.Subject == m.Key && !entry.before.has(l.index[end.id])
-			})
-		})
-		if !ok {
-			t.Fatal("somebody is in beside their removal")
+	for _, op := range l.Operations {
+		if _, in := s.Find(op.Subject); in && op.Kind == wire.OperationRemove {
+			t.Fatal("somebody is in who was removed")
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	mathbits "math/bits"
 	"slices"
 
 	"pabal/protocol/identity"
@@ -14,12 +15,16 @@ import (
 const (
 	// MembersMax bounds the members. Of more, those who have been in for longest count.
 	MembersMax = 250
-	// OperationsMax bounds the operations that are kept of one group. An admin can use them up;
-	// the group then stays as it is, and says so.
-	OperationsMax = 4096
-	// WaitingMax bounds the operations that wait for others which they name. The oldest goes
-	// first; it comes again with what it waited for.
-	WaitingMax = 256
+	// OperationsMax bounds the operations that are kept of one group, of which the last
+	// removalsKept are for removals and the group's end. An admin can use them up; the group then
+	// stays as it is, and says so.
+	OperationsMax = 2048
+	removalsKept  = 256
+	// WaitingMax bounds the operations that wait for others which they name, and
+	// waitingOfOneMax those of one author. The oldest goes first, one of nobody known before
+	// others; who has them brings them again ([Log.Missing]).
+	WaitingMax      = 256
+	waitingOfOneMax = 32
 )
 
 // The errors of a log.
@@ -30,25 +35,33 @@ var (
 	ErrForeign = errors.New("group: operation on another group")
 	// ErrFull reports that no more operations are kept.
 	ErrFull = errors.New("group: too many operations")
-	// ErrNotAdmin reports an operation that its author may not do.
+	// ErrNotAdmin reports an operation of somebody who is no admin by what they knew.
 	ErrNotAdmin = errors.New("group: only an admin may do this")
-	// ErrNotMember reports an author or a subject that is no member.
+	// ErrNotMember reports a subject that is no member.
 	ErrNotMember = errors.New("group: no member")
-	// ErrMember reports an add of who is a member.
-	ErrMember = errors.New("group: a member already")
+	// ErrMember reports an add of a key that is a member's, or was.
+	ErrMember = errors.New("group: a member already, or one before")
 	// ErrTooMany reports an add beyond MembersMax.
 	ErrTooMany = errors.New("group: no room for another member")
+	// ErrLastAdmin reports that the only admin would leave others behind.
+	ErrLastAdmin = errors.New("group: make somebody else an admin first")
 	// ErrClosed reports an operation on a group that has ended.
 	ErrClosed = errors.New("group: closed")
 )
 
-// Log is what is known of one group: its operations.
+// Log is what is known of one group: its operations, and who has left.
 type Log struct {
 	id       wire.OperationID
 	nodes    []node // each behind its parents
 	index    map[wire.OperationID]int
-	waiting  []waiter
 	byAuthor map[identity.MemberKey][]int
+	heads    bits // the nodes that no other one names
+	added    map[identity.MemberKey]bool
+	waiting  []waiter
+	left     map[identity.MemberKey]wire.GroupLeave
+
+	// now is the state of all operations; nil: it is to be reckoned.
+	now *State
 }
 
 // node is an operation whose parents are known.
@@ -56,7 +69,9 @@ type node struct {
 	op     wire.GroupOperation
 	id     wire.OperationID
 	before bits // the operations that it was made in knowledge of, directly or not
+	beside bits // those beside it that take its author's rights
 	depth  int  // one more than the largest of its parents
+	heir   bool // its author was an admin as the member who had been in for longest
 }
 
 type waiter struct {
@@ -73,8 +88,11 @@ func New(first wire.GroupOperation) (*Log, error) {
 	if !first.Verify() {
 		return nil, ErrForged
 	}
-	l := &Log{id: first.ID(), index: make(map[wire.OperationID]int), byAuthor: make(map[identity.MemberKey][]int)}
-	l.insert(first, l.id)
+	l := &Log{
+		id: first.ID(), index: make(map[wire.OperationID]int), byAuthor: make(map[identity.MemberKey][]int),
+		added: make(map[identity.MemberKey]bool), left: make(map[identity.MemberKey]wire.GroupLeave),
+	}
+	l.insert(node{op: first, id: l.id, depth: 1})
 	return l, nil
 }
 
@@ -87,95 +105,174 @@ func (l *Log) Len() int { return len(l.nodes) }
 // Add takes an operation. One whose parents are not known waits for them. It reports how many
 // operations became known by it, 0 if it was known or waits.
 //
-// One that its author might not do, by what they knew, is not kept: nobody keeps it, for that
-// hangs on nothing else. Errors: ErrForged, ErrForeign, ErrFull, ErrNotMember, ErrNotAdmin,
-// ErrClosed; the log is then as before.
+// One whose author was no admin by what they knew is not kept: nobody keeps it, for that hangs on
+// nothing else. Errors: ErrForged, ErrForeign, ErrFull, ErrNotAdmin, ErrClosed; the log is then
+// as before.
 func (l *Log) Add(op wire.GroupOperation) (known int, err error) {
 	id := op.ID()
-	if _, ok := l.index[id]; ok {
+	switch _, ok := l.index[id]; {
+	case ok:
 		return 0, nil
-	}
-	switch {
 	case op.Group != l.id:
 		return 0, ErrForeign
-	case len(l.nodes) >= OperationsMax:
+	case !l.room(op):
 		return 0, ErrFull
 	case !op.Verify():
 		return 0, ErrForged
-	}
-	if !l.ready(op) {
+	case !l.ready(op):
 		l.wait(op, id)
 		return 0, nil
 	}
-	if err := l.insert(op, id); err != nil {
+	if err := l.take(op, id); err != nil {
 		return 0, err
 	}
 	return 1 + l.wake(), nil
+}
+
+// Leave takes a member's word that they have left. It reports whether that is new. Errors:
+// ErrForeign, ErrForged, ErrNotMember if no add of them is known.
+func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
+	_, had := l.left[word.Member]
+	switch {
+	case word.Group != l.id:
+		return false, ErrForeign
+	case had:
+		return false, nil
+	case !l.added[word.Member]:
+		return false, ErrNotMember
+	case !word.Verify():
+		return false, ErrForged
+	}
+	l.left[word.Member] = word
+	l.now = nil
+	return true, nil
+}
+
+// Leaves yields the words of those who have left.
+func (l *Log) Leaves(yield func(wire.GroupLeave) bool) {
+	for _, word := range l.left {
+		if !yield(word) {
+			return
+		}
+	}
+}
+
+func (l *Log) room(op wire.GroupOperation) bool {
+	most := OperationsMax
+	if op.Kind != wire.OperationRemove && op.Kind != wire.OperationClose {
+		most -= removalsKept
+	}
+	return len(l.nodes) < most
 }
 
 func (l *Log) ready(op wire.GroupOperation) bool {
 	return !slices.ContainsFunc(op.Parents, func(p wire.OperationID) bool { _, ok := l.index[p]; return !ok })
 }
 
+// wait keeps an operation for when its parents are known.
 func (l *Log) wait(op wire.GroupOperation, id wire.OperationID) {
 	if slices.ContainsFunc(l.waiting, func(w waiter) bool { return w.id == id }) {
 		return
 	}
-	if len(l.waiting) == WaitingMax {
-		l.waiting = slices.Delete(l.waiting, 0, 1)
+	ofOne := func(w waiter) bool { return w.op.Author == op.Author }
+	nobodys := func(w waiter) bool { return !l.added[w.op.Author] }
+	count := 0
+	for _, w := range l.waiting {
+		if ofOne(w) {
+			count++
+		}
+	}
+	switch {
+	case count >= waitingOfOneMax:
+		l.drop(slices.IndexFunc(l.waiting, ofOne))
+	case len(l.waiting) >= WaitingMax:
+		l.drop(max(0, slices.IndexFunc(l.waiting, nobodys)))
 	}
 	l.waiting = append(l.waiting, waiter{op, id})
 }
 
-// wake inserts what has waited for nothing else, and reports how many.
+func (l *Log) drop(i int) { l.waiting = slices.Delete(l.waiting, i, i+1) }
+
+// wake takes what has waited for nothing else, and reports how many. What is refused, or finds no
+// room, waits no longer.
 func (l *Log) wake() int {
 	woken := 0
 	for {
 		i := slices.IndexFunc(l.waiting, func(w waiter) bool { return l.ready(w.op) })
-		if i < 0 || len(l.nodes) >= OperationsMax {
+		if i < 0 {
 			return woken
 		}
 		w := l.waiting[i]
-		l.waiting = slices.Delete(l.waiting, i, i+1)
-		if l.insert(w.op, w.id) == nil {
+		l.drop(i)
+		if l.room(w.op) && l.take(w.op, w.id) == nil {
 			woken++
 		}
 	}
 }
 
-// insert puts an operation behind its parents, which are known, if its author might do it.
-func (l *Log) insert(op wire.GroupOperation, id wire.OperationID) error {
+// take puts an operation behind its parents, which are known, if its author was an admin by those.
+func (l *Log) take(op wire.GroupOperation, id wire.OperationID) error {
+	if !l.added[op.Author] { // spares reckoning for strangers
+		return ErrNotAdmin
+	}
 	n := node{op: op, id: id, depth: 1}
 	for _, p := range op.Parents {
 		i := l.index[p]
 		n.before = n.before.or(l.nodes[i].before)
-		n.before = n.before.with(i)
+		n.before.set(i)
 		n.depth = max(n.depth, l.nodes[i].depth+1)
 	}
-	if len(l.nodes) > 0 {
-		known := l.state(n.before)
-		if err := known.entitles(op); err != nil {
-			return err
+	known := l.state(n.before)
+	author, in := known.Find(op.Author)
+	switch {
+	case known.Closed:
+		return ErrClosed
+	case !in || author.Role != wire.RoleAdmin:
+		return ErrNotAdmin
+	}
+	n.heir = known.heir
+	l.insert(n)
+	return nil
+}
+
+func (l *Log) insert(n node) {
+	i := len(l.nodes)
+	for k := range l.nodes {
+		// What was here before cannot know of this one.
+		if n.before.has(k) {
+			continue
+		}
+		other := &l.nodes[k]
+		if lowers(&other.op, n.op.Author) {
+			n.beside.set(k)
+		}
+		if lowers(&n.op, other.op.Author) {
+			other.beside.set(i)
 		}
 	}
-	l.index[id] = len(l.nodes)
-	l.byAuthor[op.Author] = append(l.byAuthor[op.Author], len(l.nodes))
+	l.index[n.id] = i
+	l.byAuthor[n.op.Author] = append(l.byAuthor[n.op.Author], i)
+	switch n.op.Kind {
+	case wire.OperationCreate:
+		l.added[n.op.Author] = true
+	case wire.OperationAdd:
+		l.added[n.op.Subject] = true
+	}
+	for _, p := range n.op.Parents {
+		l.heads.clear(l.index[p])
+	}
+	l.heads = l.heads.or(nil)
+	l.heads.set(i)
 	l.nodes = append(l.nodes, n)
-	return nil
+	l.now = nil
 }
 
 // Heads returns the newest operations known, of which at most wire.OperationParentsMax: the
 // parents of the next one.
 func (l *Log) Heads() []wire.OperationID {
-	var named bits
-	for i := range l.nodes {
-		for _, p := range l.nodes[i].op.Parents {
-			named = named.with(l.index[p])
-		}
-	}
 	var heads []int
 	for i := range l.nodes {
-		if !named.has(i) {
+		if l.heads.has(i) {
 			heads = append(heads, i)
 		}
 	}
@@ -236,18 +333,27 @@ func (l *Log) order(a, b int) int {
 	return cmp.Or(cmp.Compare(l.nodes[a].depth, l.nodes[b].depth), bytes.Compare(l.nodes[a].id[:], l.nodes[b].id[:]))
 }
 
-// bits is a set of indices of nodes. Operations return a set and may change no other.
+// bits is a set of indices of nodes.
 type bits []uint64
 
 func (b bits) has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 != 0 }
 
-func (b bits) with(i int) bits {
-	out := make(bits, max(len(b), i/64+1))
-	copy(out, b)
-	out[i/64] |= 1 << (i % 64)
-	return out
+// set adds an index to a set that nobody else holds.
+func (b *bits) set(i int) {
+	for len(*b) <= i/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[i/64] |= 1 << (i % 64)
 }
 
+// clear takes an index out of a set that nobody else holds.
+func (b bits) clear(i int) {
+	if i/64 < len(b) {
+		b[i/64] &^= 1 << (i % 64)
+	}
+}
+
+// or returns a new set of what is in either.
 func (b bits) or(other bits) bits {
 	out := make(bits, max(len(b), len(other)))
 	copy(out, b)
@@ -257,7 +363,47 @@ func (b bits) or(other bits) bits {
 	return out
 }
 
-// holds reports whether all of some indices are in the set.
-func (b bits) holds(all []int) bool {
-	return !slices.ContainsFunc(all, func(i int) bool { return !b.has(i) })
+// meets reports whether anything is in both sets.
+func (b bits) meets(other bits) bool {
+	for i := range min(len(b), len(other)) {
+		if b[i]&other[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// and returns a new set of what is in both.
+func (b bits) and(other bits) bits {
+	out := make(bits, min(len(b), len(other)))
+	for i := range out {
+		out[i] = b[i] & other[i]
+	}
+	return out
+}
+
+// down yields what is in the set, the last first.
+func (b bits) down(yield func(int) bool) {
+	for w, x := range slices.Backward(b) {
+		for x != 0 {
+			i := 63 - mathbits.LeadingZeros64(x)
+			x &^= 1 << i
+			if !yield(64*w + i) {
+				return
+			}
+		}
+	}
+}
+
+// covers reports whether all of another set is in the set.
+func (b bits) covers(other bits) bool {
+	for i, x := range other {
+		if i < len(b) {
+			x &^= b[i]
+		}
+		if x != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -3,7 +3,6 @@ package group
 import (
 	"bytes"
 	"cmp"
-	"maps"
 	"slices"
 
 	"pabal/protocol/identity"
@@ -20,6 +19,8 @@ type State struct {
 	Members []Member
 	// Closed says that the group has ended for all.
 	Closed bool
+
+	heir bool // no admin is left, and the first member is one for it
 }
 
 // Member is one who is in a group.
@@ -41,133 +42,170 @@ func (s *State) Find(key identity.MemberKey) (Member, bool) {
 	return s.Members[i], true
 }
 
-// State returns what the group is.
-func (l *Log) State() State { return l.state(l.all()) }
-
-// Check reports whether its author may do what an operation says, by what is known here, and
-// whether that does anything. Errors: ErrClosed, ErrNotMember, ErrNotAdmin, ErrMember, ErrTooMany.
-func (l *Log) Check(op wire.GroupOperation) error {
-	s := l.State()
-	if err := s.entitles(op); err != nil {
-		return err
+// State returns what the group is, without those who have left. It is the log's; nobody may
+// change what it points to.
+func (l *Log) State() State {
+	if l.now == nil {
+		all := make(bits, (len(l.nodes)+63)/64)
+		for i := range l.nodes {
+			all.set(i)
+		}
+		s := l.state(all)
+		l.now = &s
 	}
-	_, in := s.Find(op.Subject)
-	switch op.Kind {
-	case wire.OperationAdd:
-		if in {
-			return ErrMember
-		}
-		if len(s.Members) >= MembersMax {
-			return ErrTooMany
-		}
-	case wire.OperationRemove, wire.OperationRole:
-		if !in {
-			return ErrNotMember
-		}
-	}
-	return nil
+	s := *l.now
+	s.Members = slices.DeleteFunc(slices.Clone(s.Members), func(m Member) bool { _, left := l.left[m.Key]; return left })
+	return s
 }
 
-// entitles reports whether an operation's author may do it where things are so.
-func (s *State) entitles(op wire.GroupOperation) error {
-	author, in := s.Find(op.Author)
+// Check reports whether its author may do what an operation says, by what is known here, and
+// whether that does anything. Errors: ErrClosed, ErrNotAdmin, ErrNotMember, ErrMember, ErrTooMany.
+func (l *Log) Check(op wire.GroupOperation) error {
+	s := l.State()
+	author, _ := s.Find(op.Author)
+	_, in := s.Find(op.Subject)
 	switch {
 	case s.Closed:
 		return ErrClosed
-	case !in:
-		return ErrNotMember
-	case op.Kind == wire.OperationRemove && op.Subject == op.Author:
-		return nil
 	case author.Role != wire.RoleAdmin:
 		return ErrNotAdmin
+	case op.Kind == wire.OperationAdd && l.added[op.Subject]:
+		return ErrMember
+	case op.Kind == wire.OperationAdd && len(s.Members) >= MembersMax:
+		return ErrTooMany
+	case op.Kind == wire.OperationRemove && !l.added[op.Subject], op.Kind == wire.OperationRole && !in:
+		return ErrNotMember // of whom has left the rights are taken by a removal
 	}
 	return nil
 }
 
-func (l *Log) all() bits {
-	out := make(bits, (len(l.nodes)+63)/64)
-	for i := range l.nodes {
-		out[i/64] |= 1 << (i % 64)
+// CheckLeave reports whether a member may leave as things are. Errors: ErrNotMember, ErrLastAdmin.
+func (l *Log) CheckLeave(key identity.MemberKey) error {
+	s := l.State()
+	m, in := s.Find(key)
+	if !in {
+		return ErrNotMember
 	}
-	return out
+	another := func(other Member) bool { return other.Key != key && other.Role == wire.RoleAdmin }
+	if m.Role == wire.RoleAdmin && len(s.Members) > 1 && !slices.ContainsFunc(s.Members, another) {
+		return ErrLastAdmin
+	}
+	return nil
+}
+
+// life is what operations say of one member key.
+type life struct {
+	entries bits // creates and adds that count
+	raised  bits // what makes an admin and counts
+	removed bits // removals
+	lowered bits // removals, and roles that take an admin's rights
 }
 
 // reckoning is one look at a set of operations that holds, with each, all those before it.
 type reckoning struct {
-	log      *Log
-	removals map[identity.MemberKey][]int // that count, by whom they remove
-	lowered  map[identity.MemberKey][]int // the same of those that make an admin a member, and removals
-	entries  map[identity.MemberKey][]int // creates and adds that count
-	raised   map[identity.MemberKey][]int // what makes an admin and counts
-	applied  []int                        // all that count
+	log   *Log
+	view  bits
+	lives map[identity.MemberKey]*life
+	all   []int // what counts of creates, titles, timers and ends
 }
 
 // state reckons what a group is by a set of its operations.
 func (l *Log) state(view bits) State {
-	r := reckoning{
-		log: l, removals: make(map[identity.MemberKey][]int), lowered: make(map[identity.MemberKey][]int),
-		entries: make(map[identity.MemberKey][]int), raised: make(map[identity.MemberKey][]int),
-	}
+	r := reckoning{log: l, view: view, lives: make(map[identity.MemberKey]*life)}
 	for i := range l.nodes {
 		if view.has(i) {
 			r.takeAway(i)
 		}
 	}
 	for i := range l.nodes { // each behind its parents
-		if view.has(i) && r.stands(i) {
-			r.apply(i)
+		if view.has(i) && r.counts(i) {
+			r.give(i)
 		}
 	}
 	return r.result()
 }
 
-// takeAway notes what a removal ends, whatever happens beside it.
+func (r *reckoning) life(key identity.MemberKey) *life {
+	m := r.lives[key]
+	if m == nil {
+		m = &life{}
+		r.lives[key] = m
+	}
+	return m
+}
+
+// takeAway notes what an operation takes from its subject, whatever happens beside it.
 func (r *reckoning) takeAway(i int) {
-	n := &r.log.nodes[i]
-	switch {
-	case n.op.Kind == wire.OperationRemove:
-		r.removals[n.op.Subject] = append(r.removals[n.op.Subject], i)
-		r.lowered[n.op.Subject] = append(r.lowered[n.op.Subject], i)
-	case n.op.Kind == wire.OperationRole && n.op.Role == wire.RoleMember:
-		r.lowered[n.op.Subject] = append(r.lowered[n.op.Subject], i)
+	op := &r.log.nodes[i].op
+	if !lowers(op, op.Subject) {
+		return
+	}
+	r.life(op.Subject).lowered.set(i)
+	if op.Kind == wire.OperationRemove {
+		r.life(op.Subject).removed.set(i)
 	}
 }
 
-// stands reports whether what an operation gives counts: its author has come in by something
-// that counts itself, and was not removed, or made an admin no longer, beside it. What operations
-// take away always counts, and is not asked here.
-func (r *reckoning) stands(i int) bool {
+// lowers reports whether an operation takes an admin's rights from somebody.
+func lowers(op *wire.GroupOperation, whom identity.MemberKey) bool {
+	return op.Subject == whom && (op.Kind == wire.OperationRemove || op.Kind == wire.OperationRole && op.Role == wire.RoleMember)
+}
+
+// counts reports whether what an operation gives counts: its author is an admin by something
+// that counts itself, and no operation beside it takes that away. What operations take away
+// always counts, and is not asked here.
+func (r *reckoning) counts(i int) bool {
 	n := &r.log.nodes[i]
 	if n.op.Kind == wire.OperationCreate {
 		return true
 	}
-	beside := func(k int) bool { return !n.before.has(k) && !r.log.nodes[k].before.has(i) }
-	return slices.ContainsFunc(r.entries[n.op.Author], n.before.has) && !slices.ContainsFunc(r.lowered[n.op.Author], beside)
+	author := r.life(n.op.Author)
+	switch {
+	case n.beside.meets(r.view):
+		return false
+	case n.heir:
+		return author.entries.meets(n.before)
+	}
+	return r.admin(author.raised.and(n.before), author.lowered.and(n.before))
 }
 
-func (r *reckoning) apply(i int) {
-	op := &r.log.nodes[i].op
-	r.applied = append(r.applied, i)
-	switch op.Kind {
-	case wire.OperationCreate:
-		r.entries[op.Author] = append(r.entries[op.Author], i)
-		r.raised[op.Author] = append(r.raised[op.Author], i)
-	case wire.OperationAdd:
-		r.entries[op.Subject] = append(r.entries[op.Subject], i)
-		fallthrough
-	case wire.OperationRole:
-		if op.Role == wire.RoleAdmin {
-			r.raised[op.Subject] = append(r.raised[op.Subject], i)
+// admin reports whether some of what makes an admin was done in knowledge of all that takes it.
+func (r *reckoning) admin(raised, lowered bits) bool {
+	for i := range raised.down {
+		if r.log.nodes[i].before.covers(lowered) {
+			return true
 		}
+	}
+	return false
+}
+
+func (r *reckoning) give(i int) {
+	n := &r.log.nodes[i]
+	author, subject := r.life(n.op.Author), r.life(n.op.Subject)
+	switch n.op.Kind {
+	case wire.OperationCreate:
+		author.entries.set(i)
+		author.raised.set(i)
+		r.all = append(r.all, i)
+	case wire.OperationAdd:
+		subject.entries.set(i)
+	case wire.OperationTitle, wire.OperationTimer, wire.OperationClose:
+		r.all = append(r.all, i)
+	}
+	if (n.op.Kind == wire.OperationAdd || n.op.Kind == wire.OperationRole) && n.op.Role == wire.RoleAdmin {
+		subject.raised.set(i)
+	}
+	if n.heir { // from now on an admin as others are
+		author.raised.set(i)
 	}
 }
 
 // result reads the state off what counts.
 func (r *reckoning) result() State {
 	l := r.log
-	slices.SortFunc(r.applied, l.order)
+	slices.SortFunc(r.all, l.order)
 	var s State
-	for _, i := range r.applied {
+	for _, i := range r.all {
 		switch op := &l.nodes[i].op; op.Kind {
 		case wire.OperationCreate, wire.OperationTitle:
 			s.Title = op.Text
@@ -182,18 +220,17 @@ func (r *reckoning) result() State {
 		Member
 	}
 	var seats []seat
-	for key := range maps.Keys(r.entries) {
-		// In is who came in behind every removal of them.
-		entry, in := r.first(r.entries[key], r.removals[key])
-		if !in {
+	for key, m := range r.lives {
+		if len(m.entries) == 0 || len(m.removed) > 0 {
 			continue
 		}
+		entry := slices.MinFunc(slices.Collect(m.entries.down), l.order)
 		op := &l.nodes[entry].op
-		m := seat{entry, Member{Key: key, Role: wire.RoleMember, AddedBy: op.Author, Introduction: op.Introduction}}
-		if _, admin := r.first(r.raised[key], r.lowered[key]); admin {
-			m.Role = wire.RoleAdmin
+		member := Member{Key: key, Role: wire.RoleMember, AddedBy: op.Author, Introduction: op.Introduction}
+		if r.admin(m.raised, m.lowered) {
+			member.Role = wire.RoleAdmin
 		}
-		seats = append(seats, m)
+		seats = append(seats, seat{entry, member})
 	}
 	slices.SortFunc(seats, func(a, b seat) int {
 		return cmp.Or(l.order(a.entry, b.entry), bytes.Compare(a.Key[:], b.Key[:]))
@@ -202,18 +239,7 @@ func (r *reckoning) result() State {
 		s.Members = append(s.Members, m.Member)
 	}
 	if len(s.Members) > 0 && !slices.ContainsFunc(s.Members, func(m Member) bool { return m.Role == wire.RoleAdmin }) {
-		s.Members[0].Role = wire.RoleAdmin
+		s.Members[0].Role, s.heir = wire.RoleAdmin, true
 	}
 	return s
-}
-
-// first returns the first of some operations that was made in knowledge of all of others.
-func (r *reckoning) first(given, ends []int) (found int, ok bool) {
-	found = -1
-	for _, i := range given {
-		if r.log.nodes[i].before.holds(ends) && (found < 0 || r.log.order(i, found) < 0) {
-			found = i
-		}
-	}
-	return found, found >= 0
 }

@@ -74,6 +74,7 @@ const (
 	LabelGroup         Label = "group"          // signature of a group's message
 	LabelOperation     Label = "operation"      // signature of an operation on a group
 	LabelOperationID   Label = "operation id"   // hash that names an operation on a group
+	LabelLeave         Label = "leave"          // signature of a member who leaves a group
 	LabelChunk         Label = "chunk"          // hash of a chunk of a file
 	LabelRootOfFile    Label = "file root"      // root of a file
 	LabelSealedChunk   Label = "sealed chunk"   // bound data of a chunk
@@ -90,7 +91,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup, LabelOperation, LabelOperationID, LabelChunk, LabelRootOfFile, LabelSealedChunk,
+		LabelPost, LabelGroup, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk,
 	}
 }
 

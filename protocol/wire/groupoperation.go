@@ -13,8 +13,8 @@ import (
 // that breaks a limit.
 var ErrGroupOperation = errors.New("wire: malformed operation on a group")
 
-// OperationID names an operation on a group: the hash of its bytes. That of the first
-// operation names the group.
+// OperationID names an operation on a group: the hash of what its author signed. That of the
+// first operation names the group.
 type OperationID [identity.HashSize]byte
 
 // OperationKind is what an operation does.
@@ -24,7 +24,7 @@ type OperationKind uint8
 const (
 	OperationCreate OperationKind = 1 // begins the group; its author is its first admin
 	OperationAdd    OperationKind = 2 // makes Subject a member
-	OperationRemove OperationKind = 3 // ends Subject's membership; of oneself: leaves
+	OperationRemove OperationKind = 3 // ends Subject's membership for good
 	OperationRole   OperationKind = 4 // makes Subject an admin, or one no longer
 	OperationTitle  OperationKind = 5 // names the group Text
 	OperationTimer  OperationKind = 6 // sets the timer of new messages
@@ -88,10 +88,10 @@ func (o *GroupOperation) Sign(seed identity.MemberSeed) error {
 // Verify reports whether the author has signed the operation.
 func (o *GroupOperation) Verify() bool { return o.Author.Verify(o.signed(), o.Signature) }
 
-// ID returns the operation's name. The signature is part of it: what is named is what was
-// checked.
+// ID returns the operation's name. The signature is no part of it, for there may be several
+// of the same.
 func (o *GroupOperation) ID() OperationID {
-	return identity.LabelOperationID.Hash(o.Append(nil))
+	return identity.LabelOperationID.Hash(o.appendUnsigned(nil))
 }
 
 // Append appends the operation's bytes to dst.

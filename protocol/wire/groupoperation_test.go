@@ -120,3 +120,22 @@ func FuzzGroupOperation(f *testing.F) {
 		o.Verify()
 	})
 }
+
+func TestGroupLeave(t *testing.T) {
+	word := NewGroupLeave(OperationID{1}, memberSeed(1))
+	b := word.Append(nil)
+	got, err := ParseGroupLeave(b)
+	if err != nil || got != word || !got.Verify() || len(b) != GroupLeaveSize {
+		t.Errorf("%+v, %v", got, err)
+	}
+	got.Group[0]++
+	if got.Verify() {
+		t.Error("it is of another group, too")
+	}
+	for name, bad := range map[string][]byte{"nothing": nil, "cut": b[:len(b)-1], "longer": append(bytes.Clone(b), 0), "of version 2": append([]byte{2}, b[1:]...)} {
+		if _, err := ParseGroupLeave(bad); !errors.Is(err, ErrGroupOperation) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	checkVectors(t, "leave.json", []string{hex.EncodeToString(b)})
+}
