@@ -208,7 +208,7 @@ func TestUIKnowsItsCodes(t *testing.T) {
 	}
 	// Of operations that no page has, and of requests that none makes.
 	elsewhere := regexp.MustCompile(`^((archive|bundle|idempotency)_|(host|origin)_not_allowed|method_not_allowed|not_acceptable|unsupported_media_type|malformed_json|unknown_field|invalid_utf8|cursor_invalid|` +
-		`ambiguous|approval_required|confirm_required|contact_failed|consumer_needs_token|duress_needs_passphrase|foreign_address|file_(in_use|not_remote)|invalid_(bootstrap|id|lifetime|terms|timer)|length_required|network_ambiguous|no_keyfile|not_a_home|not_own_message|passphrase_taken|session_renewal|token_too_strong|too_many_streams|upload_cut)`)
+		`ambiguous|approval_required|confirm_required|consumer_needs_token|duress_needs_passphrase|foreign_address|file_(in_use|not_remote)|invalid_(bootstrap|id|lifetime|terms|timer)|length_required|network_ambiguous|no_keyfile|not_a_home|not_own_message|passphrase_taken|session_renewal|token_too_strong|too_many_streams|upload_cut)`)
 	for _, code := range append(api.Codes(), own...) {
 		if words["problem."+string(code)] == nil && !elsewhere.MatchString(string(code)) {
 			t.Errorf("the page does not know what %s means", code)

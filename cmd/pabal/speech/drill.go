@@ -27,7 +27,7 @@ var englishDrill = map[Key]string{
 	DrillKillsWrong:  "--kills must be at least 1",
 
 	"verdict.hit":         "HIT",
-	"problem.drill_blind": "the drill does not find what it planted itself, so its silence would prove nothing: please report it",
+	"problem.drill_blind": "the drill does not find what it planted itself, and proves nothing: please report it",
 
 	"drill.step_plant":   "planting sentinels in the note to self and looking for them …",
 	"drill.step_erase":   "deleting them and looking again …",
@@ -95,7 +95,7 @@ var koreanDrill = map[Key]string{
 	DrillKillsWrong:  "--kills는 1 이상이어야 해요",
 
 	"verdict.hit":         "발견",
-	"problem.drill_blind": "직접 심은 글을 찾지 못해서, 아무것도 나오지 않아도 증명이 되지 않아요. 알려 주세요",
+	"problem.drill_blind": "직접 심은 글을 찾지 못해서 증명이 되지 않아요. 알려 주세요",
 
 	"drill.step_plant":   "나와의 대화에 표식을 심고 찾아보는 중 …",
 	"drill.step_erase":   "지우고 다시 찾아보는 중 …",

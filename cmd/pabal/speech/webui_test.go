@@ -29,7 +29,7 @@ var elsewhere = regexp.MustCompile(`^(verdict\.fail|` +
 	`drill\.(?:log_left|sentinels_gone|later_none|(?:pages|rows|terms|chunks)_owned|cache_clean|warrant_(?:agrees|sealed|keyfile)|files_known|(?:structure|text|words)_none|guess_cost)|` +
 	`doctor\.(?:daemon|passphrase|clock|network|permissions)_|doctor\.(?:core_none|swap_none|filesystem_in_place|snapshots_unseen|history_none)|` +
 	`problem\.((archive|bundle|idempotency)_|(host|origin)_not_allowed|method_not_allowed|not_acceptable|unsupported_media_type|malformed_json|unknown_field|invalid_utf8|cursor_invalid|` +
-	`ambiguous|approval_required|confirm_required|contact_failed|consumer_needs_token|duress_needs_passphrase|foreign_address|file_(in_use|not_remote)|invalid_(bootstrap|id|lifetime|terms|timer)|length_required|network_ambiguous|no_keyfile|not_a_home|not_own_message|passphrase_taken|session_renewal|token_too_strong|too_many_streams|upload_cut))`)
+	`ambiguous|approval_required|confirm_required|consumer_needs_token|duress_needs_passphrase|foreign_address|file_(in_use|not_remote)|invalid_(bootstrap|id|lifetime|terms|timer)|length_required|network_ambiguous|no_keyfile|not_a_home|not_own_message|passphrase_taken|session_renewal|token_too_strong|too_many_streams|upload_cut))`)
 
 // unfit are sentences that name no command, and yet say what a page does not: it has a
 // session and no token, and counts the couriers.
