@@ -303,7 +303,7 @@ func (p *Profile) removeSmall(names ...string) (failed error) {
 	return failed
 }
 
-// MoveIn makes the profile that has moved out to a file, and then makes the file one that
+// MoveIn makes the profile that has moved out to a file, its webhooks disabled, and then makes the file one that
 // nobody can open, and removes it. The profile is closed again. With [ErrArriving] it was
 // made, and the file is left to be destroyed: MoveIn goes on, without the passphrases.
 // Errors: those of [Profile.Restore], [ErrOtherFile], and of opening the file, which must be
@@ -360,7 +360,6 @@ func (a *arriving) read() error {
 	case exists:
 		return ErrExists
 	}
-	a.o.Now = time.Time{} // what fell due on the way is deleted as ever, with all that belongs to it
 	r, err := a.p.openArchive(a.file, archive.Move, &a.o)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ import (
 type RestoreOptions struct {
 	Archive []byte // the archive's passphrase
 	Options        // of the new profile; First is not used
-	// Now is the time by which messages have fallen due: they are not brought back.
+	// Now is the time by which messages in a backup have fallen due: they are not brought back. What
+	// fell due in a move is deleted as ever, with all that belongs to it.
 	Now time.Time
 }
 
@@ -347,6 +348,8 @@ func (f *filling) tidy() error {
 		if err := f.dropStrays(); err != nil {
 			return err
 		}
+	} else if err := disableWebhooks(f.c, f.now); err != nil {
+		return dbError("disable webhooks", err)
 	}
 	if err := f.c.query(`UPDATE meta SET value = 0 WHERE name = '` + metaIndexed + `'`).run(); err != nil {
 		return dbError("restore", err)

@@ -12,7 +12,7 @@ func addWebhooks(c *conn) error { return c.db.Exec(schemaWebhooks) }
 type PutWebhook struct {
 	ID        string
 	CreatedAt int64  // Unix milliseconds
-	Detail    []byte // the daemon's own encoding: address, rights, secret, how it goes
+	Detail    []byte // JSON of the daemon's: address, rights, secret, how it goes; a move sets disabled_at in it
 }
 
 func (r PutWebhook) put(w *writer, _ int64) error {
@@ -37,6 +37,12 @@ func (r UpdateWebhook) put(w *writer, now int64) error {
 		return nil
 	}
 	return PutConsumer{Name: r.ID, Owner: r.ID, Cursor: r.Cursor}.put(w, now)
+}
+
+// disableWebhooks disables all webhooks, for whoever listens on their ports on another machine is
+// not whom the owner meant.
+func disableWebhooks(c *conn, now int64) error {
+	return c.query(`UPDATE webhooks SET detail = CAST(json_set(CAST(detail AS TEXT), '$.disabled_at', ?) AS BLOB)`).bindInt(now).run()
 }
 
 // EraseWebhook forgets a webhook, its secret and its place in the log.

@@ -190,7 +190,9 @@ func (c *cli) moveIn() *cobra.Command {
 			}
 		}
 		if err == nil {
-			err = held.MoveIn(args[0], store.RestoreOptions{Archive: o.Archive, Options: store.Options{Passphrase: o.Passphrase}})
+			err = held.MoveIn(args[0], store.RestoreOptions{
+				Archive: o.Archive, Options: store.Options{Passphrase: o.Passphrase}, Now: time.Now(),
+			})
 		}
 		return c.sayMovedIn(args[0], errors.Join(err, held.Close()))
 	})

@@ -16,7 +16,7 @@ import (
 // is set: they say which events it gets, and how much of them, as those of a token do.
 type WebhookRequest struct {
 	Name          string   `json:"name" minLength:"1"`
-	URL           string   `json:"url" minLength:"1" maxLength:"512" doc:"http, with a port, on 127.0.0.0/8, [::1] or localhost"`
+	URL           string   `json:"url" minLength:"1" maxLength:"512" doc:"http, with a port, on 127.0.0.0/8, [::1] or localhost, which is 127.0.0.1"`
 	Preset        Preset   `json:"preset,omitempty" enum:"reader,notifier"`
 	Scopes        []Scope  `json:"scopes,omitempty" nullable:"false" maxItems:"32"`
 	Types         []string `json:"types,omitempty" nullable:"false" maxItems:"32" doc:"types of events, or families like message.*; empty: all"`
@@ -41,7 +41,8 @@ type Webhook struct {
 	LastError       *string  `json:"last_error" enum:"unreachable,timeout,refused,foreign_address" doc:"refused: its answer was not of 200 to 299"`
 }
 
-// The states of a webhook. A disabled one has failed for days, and is tried no more.
+// The states of a webhook. A disabled one has failed for days, or came in a move, and is tried no
+// more.
 const (
 	WebhookActive   = "active"
 	WebhookFailing  = "failing"
@@ -63,7 +64,8 @@ type WebhookCreated struct {
 }
 
 // WebhookDelivery is the body of what is sent to a webhook. One that is not answered with
-// 200 to 299 is sent again, so events may come twice: their cursors tell.
+// 200 to 299 is sent again, so events may come twice: their cursors tell. What is older
+// than the webhook is in them as a Reference.
 type WebhookDelivery struct {
 	WebhookID string  `json:"webhook_id"`
 	Events    []Event `json:"events"`

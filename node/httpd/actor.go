@@ -24,6 +24,7 @@ type actor struct {
 	scopes      []api.Scope
 	constraints api.Constraints
 	createdAt   time.Time
+	texts       int64     // what is older is shown as a reference; Unix milliseconds, zero: nothing is
 	expiresAt   time.Time // zero: never
 
 	guesses bucket // wrong passphrases; the authority's lock guards it

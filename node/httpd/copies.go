@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"time"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -75,14 +74,13 @@ func (a *actor) mayHaveRead(c *protocol.PutConversation, m *store.Message) bool 
 	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedAt.Load() >= m.At && a.usedAt.Load() > a.createdAt.UnixMilli()
 }
 
-// webhookCopies are those of programs that were told of events since a message came.
+// webhookCopies are those of programs that were sent events since a message came, whether they took them or not.
 func (r *reader) webhookCopies(c *protocol.PutConversation, m *store.Message, out *api.Copies) error {
 	all, err := r.webhooks()
 	for i := range all {
 		h := &all[i]
-		h.actor.createdAt = time.UnixMilli(h.createdAt)
-		h.actor.usedAt.Store(h.DeliveredAt)
-		if m.At >= h.createdAt && h.actor.mayHaveRead(c, m) {
+		if h.mayHaveRead(c, m) {
+			h.actor.usedAt.Store(max(h.SentAt, h.DeliveredAt))
 			k := tokenCopy(h.actor)
 			k.Place = api.CopyWebhook
 			out.Items = append(out.Items, k)

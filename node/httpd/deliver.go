@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -27,24 +28,37 @@ type hooks struct {
 
 	wake chan struct{} // capacity 1: look again which there are
 
-	mu    sync.Mutex
-	again map[string]bool // to be begun anew, by id
+	mu      sync.Mutex // held while rows are read and goroutines begun by what they say
+	running map[string]*runningHook
+	halted  map[string]int // of which none may be begun, and by how many
 }
 
 func newHooks() *hooks {
 	dialer := &net.Dialer{Timeout: webhookTimeout, Control: loopbackOnly}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, receiverAddress(address))
+	}
 	return &hooks{
 		client: &http.Client{
 			Timeout:       webhookTimeout,
-			Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, DisableCompression: true}, // no proxy
+			Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true}, // no proxy
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		retry: webhookRetry, wake: make(chan struct{}, 1),
-		again: make(map[string]bool),
+		running: make(map[string]*runningHook), halted: make(map[string]int),
 	}
 }
 
 var errForeign = errors.New("httpd: the address is not on this machine")
+
+// receiverAddress is what is dialled: localhost is 127.0.0.1, and not also ::1, where another
+// program may listen on the same port.
+func receiverAddress(address string) string {
+	if port, ok := strings.CutPrefix(address, "localhost:"); ok {
+		return "127.0.0.1:" + port
+	}
+	return address
+}
 
 // loopbackOnly refuses to dial what is not on this machine, whatever a name was resolved to.
 func loopbackOnly(_, address string, _ syscall.RawConn) error {
@@ -68,21 +82,38 @@ func (h *hooks) changed() {
 	}
 }
 
-// restart begins one anew.
-func (h *hooks) restart(id string) {
+// halt ends the goroutine of a webhook, so that nobody else changes its row, and has none begun
+// until goOn is called.
+func (h *hooks) halt(id string) (goOn func()) {
 	h.mu.Lock()
-	h.again[id] = true
+	h.halted[id]++
+	r := h.running[id]
+	delete(h.running, id)
 	h.mu.Unlock()
-	h.changed()
+	if r != nil {
+		r.stop()
+	}
+	return func() {
+		h.mu.Lock()
+		if h.halted[id]--; h.halted[id] == 0 {
+			delete(h.halted, id)
+		}
+		h.mu.Unlock()
+		h.changed()
+	}
 }
 
-// toRestart returns and forgets what is to be begun anew.
-func (h *hooks) toRestart() map[string]bool {
+// stop ends all goroutines.
+func (h *hooks) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	again := h.again
-	h.again = make(map[string]bool)
-	return again
+	for _, r := range h.running {
+		r.cancel()
+	}
+	for id, r := range h.running {
+		<-r.over
+		delete(h.running, id)
+	}
 }
 
 // runHooks has each webhook of what is open told of its events, until ctx ends.
@@ -113,22 +144,14 @@ func (r *runningHook) stop() {
 
 // runHooksOf does so until another store is open, or none.
 func (s *Server) runHooksOf(ctx context.Context, st *store.Store) {
-	running := make(map[string]*runningHook)
-	defer func() {
-		for _, r := range running {
-			r.cancel()
-		}
-		for _, r := range running {
-			<-r.over
-		}
-	}()
+	defer s.hooks.stop()
 	for look := true; ; {
 		changed := s.feed.next()
 		if s.daemon.Store() != st {
 			return
 		}
 		if look {
-			look = s.reconcileHooks(ctx, running) != nil
+			look = s.reconcileHooks(ctx) != nil
 		}
 		select {
 		case <-changed:
@@ -140,8 +163,12 @@ func (s *Server) runHooksOf(ctx context.Context, st *store.Store) {
 	}
 }
 
-// reconcileHooks has a goroutine for every webhook that is not disabled, and for no other.
-func (s *Server) reconcileHooks(ctx context.Context, running map[string]*runningHook) error {
+// reconcileHooks has a goroutine for every webhook that is neither disabled nor halted, and for
+// no other.
+func (s *Server) reconcileHooks(ctx context.Context) error {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	running := s.hooks.running
 	var all []webhook
 	err := s.view(s.owner, func(r *reader) (err error) {
 		all, err = r.webhooks()
@@ -150,15 +177,14 @@ func (s *Server) reconcileHooks(ctx context.Context, running map[string]*running
 	if err != nil {
 		return err
 	}
-	again := s.hooks.toRestart()
 	wanted := make(map[string]webhook)
 	for _, h := range all {
-		if h.DisabledAt == 0 {
+		if h.DisabledAt == 0 && s.hooks.halted[h.id] == 0 {
 			wanted[h.id] = h
 		}
 	}
 	for id, r := range running {
-		if _, ok := wanted[id]; !ok || again[id] {
+		if _, ok := wanted[id]; !ok {
 			r.stop()
 			delete(running, id)
 		}
@@ -178,9 +204,14 @@ func (s *Server) reconcileHooks(ctx context.Context, running map[string]*running
 	return nil
 }
 
-// tell sends a webhook what it may see of the log, as it is when it is sent.
+// tell sends a webhook what it may see of the log, as it is when it is sent. While nobody told it
+// anything it did not fail.
 func (s *Server) tell(ctx context.Context, h webhook) {
 	query := eventQuery{after: h.cursor, types: h.Types}
+	if h.FailingSince != 0 {
+		h.FailingSince = s.now().UnixMilli()
+	}
+	var marked store.Cursor
 	for failures := 0; ctx.Err() == nil; {
 		changed := s.feed.next()
 		from := query.after
@@ -200,6 +231,15 @@ func (s *Server) tell(ctx context.Context, h webhook) {
 			}
 			continue
 		}
+		if b.cursor != marked {
+			h.SentAt = max(h.SentAt, s.now().UnixMilli())
+			if s.saveHook(ctx, &h) != nil { // then nothing is sent that no report would tell of
+				query.after = from
+				s.hooks.pause(ctx, 1)
+				continue
+			}
+			marked = b.cursor
+		}
 		trouble := s.deliver(ctx, &h, b)
 		if trouble == "" {
 			failures = 0
@@ -212,12 +252,17 @@ func (s *Server) tell(ctx context.Context, h webhook) {
 		if ctx.Err() != nil || s.failed(ctx, &h, trouble, failures) {
 			return
 		}
-		wait := time.NewTimer(s.hooks.retry(failures))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
+		s.hooks.pause(ctx, failures)
+	}
+}
+
+// pause waits as long as is due behind so many failures in a row.
+func (h *hooks) pause(ctx context.Context, failures int) {
+	wait := time.NewTimer(h.retry(failures))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -240,17 +285,21 @@ func (s *Server) failed(ctx context.Context, h *webhook, trouble string, failure
 		s.saveHook(ctx, h)
 		return false
 	}
-	s.saveHook(ctx, h, protocol.Event{Type: api.EventWebhookDisabled, Code: h.id})
+	if s.saveHook(ctx, h, protocol.Event{Type: api.EventWebhookDisabled, Code: h.id}) != nil {
+		h.DisabledAt = 0
+		return false
+	}
 	s.note(api.AuditWebhookDisabled, itself(), api.AuditOK, h.id)
 	return true
 }
 
 // saveHook commits how a webhook goes. If that fails it is told the same again behind a restart.
-func (s *Server) saveHook(ctx context.Context, h *webhook, events ...protocol.Event) {
+func (s *Server) saveHook(ctx context.Context, h *webhook, events ...protocol.Event) error {
 	err := s.daemon.Write(ctx, []store.Row{store.UpdateWebhook{ID: h.id, Detail: h.detail(), Cursor: h.cursor}}, events)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("webhook not saved", "code", problemOf(err).Code)
 	}
+	return err
 }
 
 // deliver sends one signed request and says what went wrong, or "".

@@ -154,7 +154,7 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.messageView(c, &m)
+		return r.messageData(c, &m, false)
 	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
 		api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted, api.EventCourierUpdated,
 		api.EventApprovalRequested, api.EventApprovalApproved, api.EventApprovalRefused, api.EventApprovalExpired:
@@ -171,11 +171,14 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.messageView(c, &m)
+		return r.messageData(c, &m, false)
 	case api.EventRequestReceived, api.EventRequestResolved:
 		row, err := r.Request(e.Ref)
 		if err != nil {
 			return nil, err
+		}
+		if row.At < r.actor.texts {
+			return reference(e), nil
 		}
 		return r.requestView(&row)
 	case api.EventInviteUsed, api.EventInviteSecondUse, api.EventInviteExpired:
@@ -185,6 +188,9 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 		f, err := r.file(e.Ref)
 		if err != nil {
 			return nil, err
+		}
+		if f.At < r.actor.texts {
+			return reference(e), nil
 		}
 		return r.fileView(&f)
 	case api.EventSettingsChanged:
@@ -269,7 +275,7 @@ func (r *reader) changedMessages(e *protocol.Event, refs bool) ([]any, error) {
 }
 
 func (r *reader) messageData(c *protocol.PutConversation, m *store.Message, refs bool) (any, error) {
-	if refs {
+	if refs || m.At < r.actor.texts {
 		return api.Reference{ID: messageID(m), Position: m.Position}, nil
 	}
 	return r.messageView(c, m)

@@ -166,7 +166,7 @@ func (r *reader) quoteView(c *protocol.PutConversation, m *store.Message, about 
 	id := messageID(&quoted)
 	out := &api.Quote{ID: &id, Sender: &by.Sender}
 	content, _, err := wire.DecodeContent(quoted.Content)
-	if text := shownText(&quoted, &content); err == nil && text != "" && r.actor.quotes() {
+	if text := shownText(&quoted, &content); err == nil && text != "" && r.actor.quotes() && quoted.At >= r.actor.texts {
 		excerpt := excerptOf(text)
 		out.Excerpt = &excerpt
 	}

@@ -170,6 +170,7 @@ func (r *reader) webhookTargets(since int64) ([]api.WarrantTarget, error) {
 		}
 		t := tokenTarget(h.actor, told)
 		t.Target = api.TargetWebhooks
+		t.Obtains = slices.DeleteFunc(t.Obtains, func(what string) bool { return what == api.ObtainsFiles }) // names and sizes at most
 		out = append(out, t)
 	}
 	return out, nil

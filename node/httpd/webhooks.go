@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pabal/node/api"
 	"pabal/protocol"
@@ -54,9 +55,10 @@ type webhookDetail struct {
 	Constraints api.Constraints `json:"constraints"`
 	Secret      string          `json:"secret"`
 
-	DeliveredAt  int64  `json:"delivered_at,omitempty"` // Unix milliseconds, as are the others
+	SentAt       int64  `json:"sent_at,omitempty"`      // before the last batch was first sent; Unix milliseconds, as are the others
+	DeliveredAt  int64  `json:"delivered_at,omitempty"` // when the last one was taken
 	FailingSince int64  `json:"failing_since,omitempty"`
-	DisabledAt   int64  `json:"disabled_at,omitempty"`
+	DisabledAt   int64  `json:"disabled_at,omitempty"` // [store.PutWebhook] sets it of one that moved
 	LastError    string `json:"last_error,omitempty"`
 }
 
@@ -85,7 +87,8 @@ func (r *reader) webhooks() ([]webhook, error) {
 		if err := json.Unmarshal(row.Detail, &h.webhookDetail); err != nil {
 			return nil, fmt.Errorf("read webhook: %w", err)
 		}
-		h.actor = &actor{kind: api.ActorToken, id: h.id, name: h.Name, scopes: h.Scopes, constraints: h.Constraints, revoked: make(chan struct{})}
+		h.actor = &actor{kind: api.ActorToken, id: h.id, name: h.Name, scopes: h.Scopes, constraints: h.Constraints,
+			createdAt: time.UnixMilli(h.createdAt), texts: h.createdAt, revoked: make(chan struct{})}
 		for _, c := range places {
 			if c.Owner == h.id {
 				h.cursor = c.Cursor
@@ -93,6 +96,12 @@ func (r *reader) webhooks() ([]webhook, error) {
 		}
 	}
 	return out, nil
+}
+
+// mayHaveRead reports whether a message's text was sent to a webhook, taken or not.
+func (h *webhook) mayHaveRead(c *protocol.PutConversation, m *store.Message) bool {
+	reads := h.actor.has(api.ScopeMessagesRead) && !h.actor.redacted() && h.actor.sees(c.ID.String())
+	return reads && m.At >= h.createdAt && max(h.SentAt, h.DeliveredAt) >= m.At
 }
 
 // webhook finds one.
@@ -271,6 +280,7 @@ func (s *Server) enableWebhook(ctx context.Context, in *byID) (*reply[api.Webhoo
 		return nil, err
 	}
 	defer leave()
+	defer s.hooks.halt(in.ID)() // or it would write what it knows over this
 	var h webhook
 	err = s.read(ctx, func(r *reader) (err error) {
 		h, err = r.webhook(in.ID)
@@ -283,7 +293,6 @@ func (s *Server) enableWebhook(ctx context.Context, in *byID) (*reply[api.Webhoo
 	if err := s.write(ctx, []store.Row{store.UpdateWebhook{ID: h.id, Detail: h.detail(), Cursor: h.cursor}}); err != nil {
 		return nil, err
 	}
-	s.hooks.restart(h.id)
 	var newest store.Cursor
 	err = s.read(ctx, func(r *reader) (err error) {
 		newest, err = r.Cursor()
@@ -309,7 +318,7 @@ func (s *Server) deleteWebhook(ctx context.Context, in *byID) (*done, error) {
 		return nil, err
 	}
 	requestOf(ctx).about = in.ID
+	defer s.hooks.halt(in.ID)() // behind the answer it is told of nothing
 	err = s.write(ctx, []store.Row{store.EraseWebhook{ID: in.ID}}, protocol.Event{Type: api.EventWebhookDeleted, Code: in.ID})
-	s.hooks.changed()
 	return &done{}, err
 }

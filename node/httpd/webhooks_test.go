@@ -3,6 +3,7 @@ package httpd
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -284,7 +285,7 @@ func TestWebhookIsInTheReports(t *testing.T) {
 	found := false
 	for _, target := range report.Targets {
 		if target.Target == api.TargetWebhooks {
-			found = target.Messages == 1 && target.Name == "archive" && target.Oldest != nil && len(target.Obtains) == 4
+			found = target.Messages == 1 && target.Name == "archive" && target.Oldest != nil && fmt.Sprint(target.Obtains) == "[times texts names]"
 			if !found {
 				t.Errorf("the warrant report says %+v", target)
 			}

@@ -165,7 +165,7 @@ var englishSentences = map[Key]string{
 	BackupRestored:           "Restored what was backed up {0}: {1} contacts, {2} messages. Start with `pabal run`; each contact gets a new session by itself, also those who are off now. Do not go on with the old copy.",
 	MovedOut:                 "The profile is in {0} now, with {1} contacts and {2} messages, and nowhere else. On the other computer: `pabal move in {0}`. Do not copy the file.",
 	MovedOutAtLast:           "The profile is in {0} now, and nowhere else. On the other computer: `pabal move in {0}`. Do not copy the file.",
-	MovedIn:                  "The profile is here now, and {0} can no longer be opened. Start with `pabal run`.",
+	MovedIn:                  "The profile is here now, and {0} can no longer be opened. Start with `pabal run`. Webhooks that came along are disabled until you use `pabal webhook enable`.",
 	MoveOutUnfinished:        "moving out was cut short, and the profile is neither here nor whole in the file. Run `pabal move out {0}` again, with the same file",
 	MoveInUnfinished:         "moving in was cut short, and the profile does not open here until the file is destroyed. Run `pabal move in {0}` again, with the same file. If it was taken in elsewhere, `pabal wipe` removes what is here",
 	MoveOtherFile:            "{0} is not the file of the move that was cut short",

@@ -165,7 +165,7 @@ var koreanSentences = map[Key]string{
 	BackupRestored:           "{0}의 백업을 되살렸어요: 연락처 {1}개, 메시지 {2}개. `pabal run`으로 시작하세요. 지금 꺼져 있는 사람까지 모두와 새 세션이 저절로 만들어져요. 옛 복사본은 더 쓰지 마세요.",
 	MovedOut:                 "이제 프로필은 {0}에만 있어요. 연락처 {1}개, 메시지 {2}개. 다른 컴퓨터에서 `pabal move in {0}`을 실행하세요. 파일을 복사하지 마세요.",
 	MovedOutAtLast:           "이제 프로필은 {0}에만 있어요. 다른 컴퓨터에서 `pabal move in {0}`을 실행하세요. 파일을 복사하지 마세요.",
-	MovedIn:                  "프로필이 이제 여기 있고, {0} 파일은 더 열 수 없어요. `pabal run`으로 시작하세요.",
+	MovedIn:                  "프로필이 이제 여기 있고, {0} 파일은 더 열 수 없어요. `pabal run`으로 시작하세요. 함께 온 웹훅은 `pabal webhook enable`로 켤 때까지 꺼져 있어요.",
 	MoveOutUnfinished:        "내보내기가 중간에 끊겨서 프로필이 여기에도, 파일에도 온전히 있지 않아요. 같은 파일로 `pabal move out {0}`을 다시 실행하세요",
 	MoveInUnfinished:         "들이기가 중간에 끊겨서, 파일을 없애기 전에는 여기서 프로필이 열리지 않아요. 같은 파일로 `pabal move in {0}`을 다시 실행하세요. 다른 곳에 들였다면 `pabal wipe`로 여기 것을 없애세요",
 	MoveOtherFile:            "중간에 끊긴 이사의 파일이 아니에요: {0}",
