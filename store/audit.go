@@ -3,6 +3,9 @@ package store
 // AuditMax is how many rows of the audit log are kept.
 const AuditMax = 1000
 
+// auditLookBack is how many rows back a refusal is looked for that is like another one.
+const auditLookBack = 64
+
 // AuditOK is the outcome of what was done.
 const AuditOK = "ok"
 
@@ -24,18 +27,21 @@ type Audited struct {
 	Kind, Actor string // of who did it; Actor is the id of a token or session
 	Outcome     string // AuditOK, or the code of the refusal
 	About       string // the id of what it is about
-	Count       int    // how often in a row it was refused so
+	Count       int    // how often it was refused so, with nothing done in between
 }
 
-// PutAudit adds a row to the audit log. One that is refused like the newest one is counted
-// with it: whoever tries again and again does not push the others out.
+// PutAudit adds a row to the audit log. One that is refused like another behind the last that
+// was not is counted with it: whoever tries again and again, in one way or in several by turns, does
+// not push the others out.
 type PutAudit struct{ Audited }
 
 func (r PutAudit) put(w *writer, _ int64) error {
 	if r.Outcome != AuditOK {
-		err := w.c.query(`UPDATE audit SET count = count + ?, at = ? WHERE seq = (SELECT max(seq) FROM audit)
-			AND what = ? AND kind = ? AND actor = ? AND outcome = ? AND about = ?`).
-			bindInt(int64(max(r.Count, 1))).bindInt(r.At).bindText(r.What).bindText(r.Kind).bindText(r.Actor).bindText(r.Outcome).bindText(r.About).run()
+		err := w.c.query(`UPDATE audit SET count = count + ?, at = ? WHERE seq = (
+			SELECT max(seq) FROM (SELECT * FROM audit ORDER BY seq DESC LIMIT ?)
+			WHERE seq > coalesce((SELECT max(seq) FROM audit WHERE outcome = ?), 0)
+			AND what = ? AND kind = ? AND actor = ? AND outcome = ? AND about = ?)`).
+			bindInt(int64(max(r.Count, 1))).bindInt(r.At).bindInt(auditLookBack).bindText(AuditOK).bindText(r.What).bindText(r.Kind).bindText(r.Actor).bindText(r.Outcome).bindText(r.About).run()
 		if err != nil || w.c.db.Changes() > 0 {
 			return err
 		}

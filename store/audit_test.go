@@ -39,3 +39,23 @@ func TestAuditIsBoundedAndCountsRepeats(t *testing.T) {
 		t.Errorf("%d rows, the oldest %+v", len(rows), rows[len(rows)-1])
 	}
 }
+
+// TestAuditCountsRefusalsByTurns: two refusals by turns are two rows, until something is done.
+func TestAuditCountsRefusalsByTurns(t *testing.T) {
+	s := create(t)
+	wrong := Audited{At: 5, What: "unlocked", Kind: "owner", Outcome: "bad_passphrase"}
+	long := Audited{At: 6, What: "unlocked", Kind: "owner", Outcome: "validation_failed"}
+	done := Audited{At: 7, What: "unlocked", Kind: "owner", Outcome: AuditOK}
+	b := Batch{Rows: []Row{PutAudit{done}}}
+	for range 2 * AuditMax {
+		b.Rows = append(b.Rows, PutAudit{wrong}, PutAudit{long})
+	}
+	b.Rows = append(b.Rows, PutAudit{done}, PutAudit{wrong})
+	if _, err := s.Commit(b); err != nil {
+		t.Fatal(err)
+	}
+	rows := view(t, s, func(v *View) ([]Audited, error) { return v.Audit(0, AuditMax) })
+	if len(rows) != 5 || rows[0].Count != 1 || rows[1].Outcome != AuditOK || rows[2].Count != 2*AuditMax || rows[3].Count != 2*AuditMax {
+		t.Errorf("rows %+v", rows)
+	}
+}
