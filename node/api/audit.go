@@ -11,7 +11,7 @@ type AuditKind string
 // The kinds of entries of the audit log.
 const (
 	AuditUnlocked        AuditKind = "unlocked"
-	AuditLocked          AuditKind = "locked" // asked for, or by itself: also of a screen that is locked already
+	AuditLocked          AuditKind = "locked" // asked for, or by itself; noted just before, as wipe.asked is, if anything is open
 	AuditPassphrase      AuditKind = "passphrase.changed"
 	AuditRotation        AuditKind = "rotation.started"
 	AuditWipe            AuditKind = "wipe.asked"

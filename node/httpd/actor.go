@@ -88,6 +88,9 @@ func (a *actor) may(rt *route, confirmed bool) *api.Problem {
 	if a.constraints.Approval && rt.method != http.MethodGet && !rt.holds && !rt.quiet {
 		return api.NewProblem(api.CodeApprovalRequired)
 	}
+	if rt.noToken && a.kind == api.ActorToken {
+		return api.NewProblem(api.CodeConfirmRequired)
+	}
 	if rt.human && a.kind == api.ActorSession && a.has(api.ScopeMessagesSend) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"pabal/node/api"
 	"pabal/store"
@@ -19,21 +20,29 @@ func auditRoutes() []route {
 }
 
 // audit is the log of what was done with the profile. Its rows are in the store; those of
-// what is done while that is closed wait here for it, and end with the process.
+// what is done while that is closed wait here for it, and end with the process. One goroutine
+// at a time writes: what is done waits for it a while, and not for a core that takes nothing.
 type audit struct {
+	patience time.Duration // of what is noted before it is done
+
 	mu      sync.Mutex
-	waiting []store.Audited // at most auditWaitingMax; the oldest goes
+	waiting []waitingAudit // at most auditWaitingMax; the oldest goes
+	writing chan struct{}  // closed when there is nothing left to write; nil: nobody writes
+	over    bool           // the server ends, and nothing is written any more
 }
 
-// audits notes an operation when it is over, or before it begins if nothing may be written
-// behind it. The caller calls the function when it has answered; also a panic calls it.
+// waitingAudit is a row and what was open when it was noted, which alone it may be written to;
+// nil is nothing: then it is about whatever is opened next.
+type waitingAudit struct {
+	row   store.Audited
+	store *store.Store
+}
+
+// audits notes an operation when it is over. The caller calls the function when it has
+// answered; also a panic calls it.
 func (s *Server) audits(q *request, status func() int) func() {
 	kind := q.route.audit
 	if kind == "" {
-		return func() {}
-	}
-	if q.route.auditFirst {
-		s.note(kind, q.actor, api.AuditOK, "")
 		return func() {}
 	}
 	return func() {
@@ -48,49 +57,121 @@ func (s *Server) audits(q *request, status func() int) func() {
 	}
 }
 
-// note writes a row of the audit log. What nobody can do anything about, a disk that is full,
-// must not have refused what was done. Rows that cannot be written are gone: another profile may be
-// opened next, which they are not about.
+// note adds a row to the audit log, and waits a while until it is written. What nobody can do
+// anything about, a disk that is full, must not have refused what was done.
 func (s *Server) note(what api.AuditKind, by *actor, outcome, about string) {
-	row := store.Audited{At: s.now().UnixMilli(), What: string(what), Kind: string(by.kind), Actor: by.id, Outcome: outcome, About: about, Count: 1}
-	rows := s.audit.take(row, s.daemon.Store() != nil)
-	if len(rows) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), auditTimeout)
-	defer cancel()
-	batch := make([]store.Row, len(rows))
-	for i, r := range rows {
-		batch[i] = store.PutAudit{Audited: r}
-	}
-	if err := s.daemon.Write(ctx, batch, nil); err != nil {
-		s.log.Warn("audit log not written", slog.String("code", string(problemOf(err).Code)))
+	s.noted(store.Audited{What: string(what), Kind: string(by.kind), Actor: by.id, Outcome: outcome, About: about}, auditTimeout)
+}
+
+// noteFirst notes what is about to be done, behind which nothing may be written. That must
+// not wait for long: somebody who is in a hurry locks or wipes, also in front of a core that takes
+// nothing. It notes nothing if nothing is open.
+func (s *Server) noteFirst(what api.AuditKind, by *actor) {
+	if s.daemon.Store() != nil {
+		s.noted(store.Audited{What: string(what), Kind: string(by.kind), Actor: by.id, Outcome: api.AuditOK}, s.audit.patience)
 	}
 }
 
-// take returns what is to be written now, or keeps the row.
-func (a *audit) take(row store.Audited, open bool) []store.Audited {
+// locks notes a lock and then locks. What is locked already is not noted, and neither is it twice
+// if two lock at once.
+func (s *Server) locks(by *actor, lock func() error) error {
+	if s.locking.TryLock() {
+		defer s.locking.Unlock()
+		s.noteFirst(api.AuditLocked, by)
+	}
+	return lock()
+}
+
+func (s *Server) noted(row store.Audited, patience time.Duration) {
+	row.At, row.Count = s.now().UnixMilli(), 1
+	written := s.enterAudit(row)
+	if written == nil {
+		return
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-written:
+	case <-late.C:
+	}
+}
+
+// enterAudit has a row written, and returns what is closed behind that; nil if it waits for a
+// profile to be opened.
+func (s *Server) enterAudit(row store.Audited) <-chan struct{} {
+	a, st := &s.audit, s.daemon.Store()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if last := len(a.waiting) - 1; last >= 0 && row.Outcome != api.AuditOK && sameAudit(a.waiting[last], row) {
-		a.waiting[last].Count++
-		a.waiting[last].At = row.At
-	} else {
-		a.waiting = append(a.waiting, row)
-	}
-	if !open {
-		a.bound()
+	if a.over {
 		return nil
 	}
-	rows := a.waiting
-	a.waiting = nil
+	a.add(row, st)
+	if a.writing == nil && st != nil {
+		a.writing = make(chan struct{})
+		go s.writeAudit()
+	}
+	return a.writing
+}
+
+// writeAudit writes what waits until nothing does. Rows that cannot be written are gone: another
+// profile may be opened next, which they are not about.
+func (s *Server) writeAudit() {
+	for rows := s.audit.take(s.daemon.Store()); len(rows) > 0; rows = s.audit.take(s.daemon.Store()) {
+		ctx, cancel := context.WithTimeout(context.Background(), auditTimeout)
+		if err := s.daemon.Write(ctx, rows, nil); err != nil {
+			s.log.Warn("audit log not written", slog.String("code", string(problemOf(err).Code)))
+		}
+		cancel()
+	}
+}
+
+// add keeps a row. One that is refused as another was behind the last that was not is
+// counted with it.
+func (a *audit) add(row store.Audited, st *store.Store) {
+	if row.Outcome != api.AuditOK {
+		for i := len(a.waiting) - 1; i >= 0 && a.waiting[i].row.Outcome != api.AuditOK; i-- {
+			if w := &a.waiting[i]; w.store == st && sameAudit(w.row, row) {
+				w.row.Count++
+				w.row.At = row.At
+				return
+			}
+		}
+	}
+	a.waiting = append(a.waiting, waitingAudit{row: row, store: st})
+	if over := len(a.waiting) - auditWaitingMax; over > 0 {
+		a.waiting = slices.Clone(a.waiting[over:])
+	}
+}
+
+// take returns what is to be written to a store, and forgets what is about another one. If there
+// is nothing, the caller writes no more.
+func (a *audit) take(st *store.Store) []store.Row {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var rows []store.Row
+	if st != nil {
+		for _, w := range a.waiting {
+			if w.store == nil || w.store == st {
+				rows = append(rows, store.PutAudit{Audited: w.row})
+			}
+		}
+		a.waiting = nil
+	}
+	if len(rows) == 0 {
+		close(a.writing)
+		a.writing = nil
+	}
 	return rows
 }
 
-// bound forgets the oldest rows. The caller holds the lock.
-func (a *audit) bound() {
-	if over := len(a.waiting) - auditWaitingMax; over > 0 {
-		a.waiting = slices.Clone(a.waiting[over:])
+// end waits until what is being written is.
+func (a *audit) end() {
+	a.mu.Lock()
+	a.over = true
+	writing := a.writing
+	a.mu.Unlock()
+	if writing != nil {
+		<-writing
 	}
 }
 

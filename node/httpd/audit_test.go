@@ -1,11 +1,15 @@
 package httpd
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pabal/node/api"
+	"pabal/store"
 )
 
 // audited writes the audit log in short, the oldest first.
@@ -93,6 +97,123 @@ func TestAuditFailsNothing(t *testing.T) {
 	if got := d.audited(); len(got) != 1 {
 		t.Errorf("the audit log is %v", got)
 	}
+}
+
+// TestLockWaitsForNoAudit locks and wipes in front of a core that takes nothing: it is done all the
+// same, and the row comes when the core does, if anything takes it then.
+func TestLockWaitsForNoAudit(t *testing.T) {
+	for name, c := range map[string]struct {
+		call call
+		want []string
+	}{
+		"screen": {call{method: "POST", path: "/v1/lock", body: lockScreen}, []string{"locked owner ok", "unlocked owner ok"}},
+		"keys":   {call{method: "POST", path: "/v1/lock"}, []string{"unlocked owner ok"}},
+		"wipe":   {call{method: "POST", path: "/v1/wipe", body: `{"confirm":true}`}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := startReady(t)
+			d.server.audit.patience = auditFirstMax
+			stuck := d.stick()
+			answered := make(chan answer, 1)
+			go func() { answered <- d.do(c.call) }()
+			<-stuck
+			select {
+			case a := <-answered:
+				if a.status != 204 {
+					t.Errorf("answered %d %s", a.status, a.body)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it is not done as long as the core is busy")
+			}
+			d.unstick()
+			if c.want == nil {
+				return
+			}
+			d.must(204, call{method: "POST", path: "/v1/unlock"})
+			if got := d.audited(); !slices.Equal(got, c.want) {
+				t.Errorf("the audit log is %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestAuditNotesWhatIsDone: what is refused was not done, and what is locked is not locked again.
+func TestAuditNotesWhatIsDone(t *testing.T) {
+	d := startReady(t)
+	d.must(422, call{method: "POST", path: "/v1/lock", body: `{"screen":"yes"}`})
+	d.must(422, call{method: "POST", path: "/v1/wipe", body: `{"confirm":false}`})
+	d.must(400, call{method: "POST", path: "/v1/wipe", body: `{`})
+	d.must(403, call{method: "POST", path: "/v1/auth/confirm", body: `{"passphrase":"x"}`, token: d.token(api.TokenRequest{Preset: api.PresetBot})})
+	d.must(204, call{method: "POST", path: "/v1/lock"})
+	for range 3 {
+		d.must(401, call{method: "POST", path: "/v1/unlock", body: `{"passphrase":"wrong"}`})
+		d.must(422, call{method: "POST", path: "/v1/unlock", body: `{"passphrase":"` + strings.Repeat("x", api.PassphraseBytesMax+1) + `"}`})
+	}
+	for range auditWaitingMax + 6 {
+		d.must(204, call{method: "POST", path: "/v1/lock"})
+		d.must(423, call{method: "POST", path: "/v1/lock", body: lockScreen})
+	}
+	d.must(204, call{method: "POST", path: "/v1/unlock"})
+	want := []string{"token.created owner ok", "locked owner ok", "unlocked owner bad_passphrase x3", "unlocked owner validation_failed x3", "unlocked owner ok"}
+	if got := d.audited(); !slices.Equal(got, want) {
+		t.Errorf("the audit log is %q, want %q", got, want)
+	}
+}
+
+// TestIdleLockIsNotedOnce: a call comes too late while the daemon is about to lock by itself.
+func TestIdleLockIsNotedOnce(t *testing.T) {
+	d := startReady(t)
+	now := time.Now()
+	d.setClock(func() time.Time { return now })
+	d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"lock_idle_seconds":60}`})
+	d.must(200, call{path: "/v1/contacts"})
+	stuck := d.stick()
+	later := now.Add(time.Hour)
+	d.setClock(func() time.Time { return later })
+	locked := make(chan time.Duration, 1)
+	go func() { locked <- d.server.lockIfIdle(context.Background()) }()
+	<-stuck
+	d.must(423, call{path: "/v1/contacts"})
+	d.unstick()
+	<-locked
+	d.must(204, call{method: "POST", path: "/v1/unlock"})
+	want := []string{"locked daemon ok", "unlocked owner ok"}
+	if got := d.audited(); !slices.Equal(got, want) {
+		t.Errorf("the audit log is %q, want %q", got, want)
+	}
+}
+
+// TestAuditOfAnotherProfile: a row that was noted while one profile was open, and could not be
+// written, is not written to the next.
+func TestAuditOfAnotherProfile(t *testing.T) {
+	one, other := new(store.Store), new(store.Store)
+	locked, revoked := store.Audited{What: "unlocked", Outcome: "bad_passphrase"}, store.Audited{What: "token.revoked", Outcome: "not_found"}
+	for _, c := range []struct {
+		opened *store.Store
+		want   int
+	}{{one, 2}, {other, 1}, {nil, 0}} {
+		a := audit{writing: make(chan struct{})}
+		a.add(locked, nil)
+		a.add(revoked, one)
+		if rows := a.take(c.opened); len(rows) != c.want {
+			t.Errorf("written are %v, want %d", rows, c.want)
+		}
+	}
+}
+
+// stick has the core take nothing until unstick: what is written says on the channel that it waits.
+func (d *testDaemon) stick() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stuck = make(chan struct{})
+	return d.stuck
+}
+
+func (d *testDaemon) unstick() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.stuck)
+	d.stuck = nil
 }
 
 // session logs a page in and returns its secret.

@@ -85,8 +85,6 @@ func (s *Server) confirm(ctx context.Context, in *confirmInput) (*reply[api.Conf
 	a := requestOf(ctx).actor
 	passphrase, code := []byte(in.Body.Passphrase), in.Body.Code
 	switch {
-	case a.kind == api.ActorToken:
-		return nil, api.NewProblem(api.CodeConfirmRequired)
 	case a.kind == api.ActorOwner:
 		return nil, api.NewProblem(api.CodeConflict).Because("the owner needs no confirmation")
 	case (len(passphrase) == 0) == (code == ""):

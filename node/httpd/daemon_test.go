@@ -48,6 +48,7 @@ type testDaemon struct {
 
 	verifying func() // is called while a passphrase is tried; nil: nothing
 
+	stuck   chan struct{}    // Write says here that it begins, and waits until it is closed; nil: it does not
 	signals []protocol.Input // of typing and presence
 	busy    chan struct{}    // Submit says here that it begins, and waits; nil: it does not
 }
@@ -279,7 +280,17 @@ func (d *testDaemon) commit(b store.Batch) error {
 
 func (d *testDaemon) Write(_ context.Context, rows []store.Row, events []protocol.Event) error {
 	d.mu.Lock()
-	err := d.commit(store.Batch{Now: time.Now(), Rows: rows, Events: events})
+	stuck, st := d.stuck, cmp.Or(d.store, d.behind)
+	d.mu.Unlock()
+	if stuck != nil {
+		stuck <- struct{}{} // it has begun
+		<-stuck
+	}
+	d.mu.Lock()
+	err := error(api.NewProblem(api.CodeLocked))
+	if st != nil && st == cmp.Or(d.store, d.behind) {
+		err = d.commit(store.Batch{Now: time.Now(), Rows: rows, Events: events})
+	}
 	d.mu.Unlock()
 	d.server.Notify()
 	return err
@@ -377,6 +388,7 @@ func start(t testing.TB) *testDaemon {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.server.audit.patience = time.Minute // a slow machine loses no row of what a test locks
 	ctx, stop := context.WithCancel(context.Background())
 	over := make(chan error, 1)
 	ready := make(chan struct{})

@@ -99,8 +99,7 @@ func (s *Server) attend(q *request, header http.Header) (leave func()) {
 func (s *Server) lockIfIdle(ctx context.Context) time.Duration {
 	left, ok, err := s.idle.left(s.daemon.Store(), s.now())
 	if err == nil && ok && left <= 0 {
-		s.note(api.AuditLocked, itself(), api.AuditOK, "")
-		ok, err = false, s.lockScreen(ctx)
+		ok, err = false, s.locks(itself(), func() error { return s.lockScreen(ctx) })
 		s.auth.endConfirmations()
 	}
 	switch {

@@ -45,6 +45,7 @@ const (
 
 	auditWaitingMax = 64 // rows of the audit log that wait for the store
 	auditTimeout    = 5 * time.Second
+	auditFirstMax   = 100 * time.Millisecond // that a lock or a wipe waits for its row
 
 	approvalsMax      = 256 // messages that wait for the owner
 	approvalsPerToken = 32

@@ -20,6 +20,7 @@ type route struct {
 	public       bool // answers without a token
 	stepUp       bool // only the owner on the unix socket, whatever a token's scopes
 	confirm      bool // a session may, too, once its owner has confirmed it
+	noToken      bool // no token may, whatever its scopes
 	stream       bool // writes for as long as it likes
 	text         bool // also takes text/plain
 	file         bool // takes a bundle file, and no JSON
@@ -29,10 +30,9 @@ type route struct {
 	quiet        bool // no other side notices it, so it need not wait for the owner
 	human        bool // also for a session that may send messages: whoever sits there can click
 	secret       bool // answers with a secret, so it takes no Idempotency-Key
-	auditFirst   bool // is noted before it is done: behind it nothing may be written
 	experimental bool // may change within v1
 
-	audit api.AuditKind // what the audit log calls it; empty: it is not noted
+	audit api.AuditKind // what the audit log calls it; empty: it is not noted, or the operation does that
 
 	register func(*Server, huma.API, huma.Operation)
 }
@@ -81,13 +81,13 @@ func serviceRoutes() []route {
 		{method: http.MethodPost, path: "/v1/unlock", summary: "Open a locked profile",
 			scopes: scopes(api.ScopeLock), states: inLocked, status: http.StatusNoContent, audit: api.AuditUnlocked, register: operation((*Server).unlock)},
 		{method: http.MethodPost, path: "/v1/lock", summary: "Erase the keys from memory and close the network, or lock the screen only",
-			scopes: scopes(api.ScopeLock), states: inLocked | reading, status: http.StatusNoContent, audit: api.AuditLocked, auditFirst: true, register: operation((*Server).lock)},
+			scopes: scopes(api.ScopeLock), states: inLocked | reading, status: http.StatusNoContent, register: operation((*Server).lock)},
 		{method: http.MethodPost, path: "/v1/self/passphrase", summary: "Change what opens the profile, end all logins, and begin a rotation", scopes: owner,
 			states: writing, status: http.StatusAccepted, stepUp: true, secret: true, audit: api.AuditPassphrase, register: operation((*Server).changePassphrase)},
 		{method: http.MethodPut, path: "/v1/duress", summary: "Have a second passphrase open a decoy, or none; what another passphrase opened is destroyed", scopes: owner,
 			states: writing, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).putDuress)},
 		{method: http.MethodPost, path: "/v1/wipe", summary: "Destroy the profile, the keys first, and end", scopes: owner,
-			states: inLocked | inStarting | reading, status: http.StatusNoContent, stepUp: true, secret: true, audit: api.AuditWipe, auditFirst: true, register: operation((*Server).wipe)},
+			states: inLocked | inStarting | reading, status: http.StatusNoContent, stepUp: true, secret: true, register: operation((*Server).wipe)},
 		{method: http.MethodPost, path: "/v1/shutdown", summary: "Commit what is held and end", scopes: owner,
 			states: always, status: http.StatusAccepted, register: operation((*Server).shutdown)},
 		{method: http.MethodGet, path: "/v1/warrant", summary: "What would be obtained from whom, as things are now", scopes: owner,
@@ -125,7 +125,7 @@ func authRoutes() []route {
 		{method: http.MethodDelete, path: "/v1/auth/me", summary: "End this session or revoke this token",
 			states: anyLocked, status: http.StatusNoContent, quiet: true, register: operation((*Server).logout)},
 		{method: http.MethodPost, path: "/v1/auth/confirm", summary: "Show that whoever sits at a session is the owner",
-			states: reading, status: http.StatusCreated, secret: true, audit: api.AuditConfirmed, register: operation((*Server).confirm)},
+			states: reading, status: http.StatusCreated, secret: true, noToken: true, audit: api.AuditConfirmed, register: operation((*Server).confirm)},
 		{method: http.MethodPost, path: "/v1/login-links", summary: "Let one browser in, once", scopes: scopes(api.ScopeOwner),
 			states: anyLocked, status: http.StatusCreated, stepUp: true, secret: true, audit: api.AuditLogin, register: operation((*Server).createLoginLink)},
 		{method: http.MethodGet, path: "/v1/tokens", summary: "All tokens", scopes: manage,

@@ -67,6 +67,7 @@ type Server struct {
 	idle        *idle
 	presence    presence
 	audit       audit
+	locking     sync.Mutex // held while somebody locks, for which nobody waits
 	hooks       *hooks
 	approvals   chan struct{} // capacity 1: look again when the next one expires
 	streams     atomic.Int32  // open event streams
@@ -86,7 +87,7 @@ func New(c Config, d Daemon) (*Server, error) {
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
 		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1),
-		decoding: make(chan struct{}, 1),
+		decoding: make(chan struct{}, 1), audit: audit{patience: auditFirstMax},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -165,7 +166,9 @@ func (s *Server) Run(ctx context.Context, ready func(api.Discovery)) error {
 		s.feed.stop()
 		return shutdown(servers)
 	})
-	return group.Wait()
+	err := group.Wait()
+	s.audit.end()
+	return err
 }
 
 // Withdraw takes the discovery file away, if it is ours: everything is closed, and

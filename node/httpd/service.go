@@ -126,14 +126,15 @@ type lockInput struct{ Body *api.LockRequest }
 // erased, but erased keys do not come back.
 func (s *Server) lock(ctx context.Context, in *lockInput) (*done, error) {
 	defer s.auth.endConfirmations()
+	by := requestOf(ctx).actor
 	switch state := s.daemon.State(); {
 	case in.Body != nil && in.Body.Screen:
-		return &done{}, s.lockScreen(ctx)
+		return &done{}, s.locks(by, func() error { return s.lockScreen(ctx) })
 	case state.State == api.StateLocked && !state.Screen:
 		return &done{}, nil
 	}
 	defer s.presence.end()
-	return &done{}, s.daemon.Lock(ctx)
+	return &done{}, s.locks(by, func() error { return s.daemon.Lock(ctx) })
 }
 
 type passphraseInput struct{ Body api.PassphraseRequest }
@@ -232,6 +233,7 @@ func (s *Server) wipe(ctx context.Context, in *wipeInput) (*done, error) {
 	if !in.Body.Confirm {
 		return nil, invalid("/confirm", api.FieldRequired)
 	}
+	s.noteFirst(api.AuditWipe, requestOf(ctx).actor)
 	return &done{}, s.daemon.Wipe(ctx)
 }
 
