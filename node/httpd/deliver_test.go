@@ -67,15 +67,16 @@ func TestWebhookThatRefusesHasReadIt(t *testing.T) {
 func TestWebhookFailsOnlyWhileTried(t *testing.T) {
 	w := newWorld(t)
 	w.d.server.hooks.retry = func(int) time.Duration { return 0 }
-	tried := make(chan struct{})
-	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	tried, over := make(chan struct{}), make(chan struct{})
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		select {
 		case tried <- struct{}{}:
-		case <-q.Context().Done():
+		case <-over: // whoever does not read the body is not told that the other side is gone
 		}
 	}))
 	defer refuses.Close()
+	defer close(over)
 	hook := w.d.webhook(api.WebhookRequest{URL: refuses.URL, Preset: api.PresetReader})
 	w.say(t, w.conversation, "refused")
 	for range 2 { // at the second one the first is known to have failed
