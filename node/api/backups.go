@@ -45,26 +45,7 @@ const (
 
 // Backup writes a backup of the profile to w. What was written is of no use if it fails.
 func (c *Client) Backup(ctx context.Context, in BackupRequest, w io.Writer) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return fmt.Errorf("encode request: %w", err)
-	}
-	resp, err := c.Raw(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/backups", Body: body})
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusBadRequest {
-		refused, err := io.ReadAll(io.LimitReader(resp.Body, responseBytesMax))
-		if err != nil {
-			return fmt.Errorf("read response: %w", err)
-		}
-		return responseProblem(resp, refused)
-	}
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return fmt.Errorf("read backup: %w", err)
-	}
-	return nil
+	return c.download(ctx, "/v1/backups", in, w)
 }
 
 // Restore makes the profile that is in a backup, in a daemon that has none.

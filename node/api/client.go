@@ -196,6 +196,31 @@ func (c *Client) Raw(ctx context.Context, r RawRequest) (*http.Response, error) 
 	return c.http.Do(req)
 }
 
+// download sends in as JSON and copies the answer, of whatever length, to w. What was written is
+// not whole if it fails. A status of 400 and more is returned as a *Problem.
+func (c *Client) download(ctx context.Context, path string, in any, w io.Writer) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	resp, err := c.Raw(ctx, RawRequest{Method: http.MethodPost, Path: path, Body: body})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		refused, err := io.ReadAll(io.LimitReader(resp.Body, responseBytesMax))
+		if err != nil {
+			return fmt.Errorf("read response: %w", err)
+		}
+		return responseProblem(resp, refused)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("read response: %w", err)
+	}
+	return nil
+}
+
 // do sends in as JSON, unless it is nil, and reads the answer into out, unless
 // that is nil. A status of 400 and more is returned as a *Problem.
 func (c *Client) do(ctx context.Context, r RawRequest, in, out any) error {

@@ -2,10 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
-	"net/http"
 )
 
 // ExportRequest asks for a conversation as a file that other programs read. What is in it no
@@ -44,24 +41,5 @@ type ExportEnd struct {
 
 // Export writes a conversation to w. What was written is not whole if it fails.
 func (c *Client) Export(ctx context.Context, in ExportRequest, w io.Writer) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return fmt.Errorf("encode request: %w", err)
-	}
-	resp, err := c.Raw(ctx, RawRequest{Method: http.MethodPost, Path: "/v1/exports", Body: body})
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusBadRequest {
-		refused, err := io.ReadAll(io.LimitReader(resp.Body, responseBytesMax))
-		if err != nil {
-			return fmt.Errorf("read response: %w", err)
-		}
-		return responseProblem(resp, refused)
-	}
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return fmt.Errorf("read export: %w", err)
-	}
-	return nil
+	return c.download(ctx, "/v1/exports", in, w)
 }
