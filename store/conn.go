@@ -54,6 +54,10 @@ func (c *conn) setup(cacheKiB int) error {
 	if err := fts5.Register(c.db); err != nil {
 		return err
 	}
+	// A statement is not planned again for other values: there are no statistics of any.
+	if _, err := c.db.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil {
+		return err
+	}
 	return c.db.Exec(fmt.Sprintf(`
 		PRAGMA page_size=%d;
 		PRAGMA auto_vacuum=NONE;

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"pabal/protocol"
 	"pabal/protocol/wire"
 )
@@ -166,4 +168,26 @@ func notFoundIsFine(err error) error {
 		return nil
 	}
 	return err
+}
+
+// TestNothingIsPlannedAgain runs a statement of FTS5's with other values, as deleting a text does
+// for each of its terms: it is not planned again for them, which would cost more than to run it.
+func TestNothingIsPlannedAgain(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	useAll(t, s, f)
+	for name, c := range map[string]*conn{"writer": s.write.c, "reader": s.reader.c} {
+		const seek = `SELECT pgno FROM search_idx WHERE segid = ? AND term <= ? ORDER BY term DESC LIMIT 1`
+		for i := range 100 {
+			if err := c.query(seek).bindInt(int64(i%10 + 1)).bindBlob([]byte{byte(i)}).run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for sql, q := range c.queries {
+			const once = 1 // when the schema changed
+			if n := q.s.Status(sqlite3.STMTSTATUS_REPREPARE, false); n > once && !strings.HasPrefix(sql, "PRAGMA") {
+				t.Errorf("%s: planned again %d times: %s", name, n, sql)
+			}
+		}
+	}
 }
