@@ -25,6 +25,7 @@ class App extends EventTarget {
   conversations = new Map();
   contacts = new Map();
   requests = new Map();
+  approvals = new Map(); // messages of programs that wait for the owner
   live = new Set(); // ids of contacts with a connection
   typing = new Set(); // of those that write to us
   here = new Set(); // of those that are in front of a frontend
@@ -35,6 +36,7 @@ class App extends EventTarget {
   #look = 0;
   #stale = new Set(); // ids of conversations to read again
   #here = false; // as it was said last
+  #asked = 0; // counts the readings of approvals: an earlier one is void
   #told = new Map(); // by conversation, the cursor of the event or answer that it is from
 
   constructor() {
@@ -171,6 +173,7 @@ class App extends EventTarget {
     this.#follow(stream);
     stream.addEventListener('event', (e) => this.#apply(e.detail));
     stream.addEventListener('gap', () => this.refresh());
+    this.#approve();
     for (const e of early) this.#apply(e);
     stream.follow(s.cursor);
     this.present();
@@ -187,6 +190,8 @@ class App extends EventTarget {
     this.#told.clear();
     this.contacts.clear();
     this.requests.clear();
+    this.approvals.clear();
+    this.#asked++;
     for (const set of [this.live, this.typing, this.here]) set.clear();
     this.self = null;
   }
@@ -207,6 +212,7 @@ class App extends EventTarget {
     }
     else if (type === 'request.received') this.requests.set(data.id, data);
     else if (type === 'request.resolved') this.requests.delete(data.id);
+    else if (family === 'approval') this.#approve();
     else if (type === 'settings.changed') this.#settingsChanged(data);
     else if (type === 'peer.state') this.live[data.state === 'live' ? 'add' : 'delete'](data.contact_id);
     else if (type === 'self.updated') Object.assign(this.self, data);
@@ -220,6 +226,15 @@ class App extends EventTarget {
       if (/^locked|revoked/.test(data.reason)) this.#enter('locked'); // at once: there may be nobody to ask
       if (!/^slow|^limit/.test(data.reason)) this.refresh();
     }
+    this.changed();
+  }
+
+  // approve reads what waits for the owner: events have its ids only.
+  async #approve() {
+    const turn = ++this.#asked;
+    const { items } = await this.api.get('/v1/approvals').catch(() => ({ items: [] }));
+    if (turn !== this.#asked) return;
+    this.approvals = new Map(items.map((a) => [a.id, a]));
     this.changed();
   }
 

@@ -3,7 +3,8 @@
 import { app } from './app.js';
 import { announce, h, name, reconcile, View } from './dom.js';
 import { face } from './files.js';
-import { parts, reason, short, t, word } from './i18n.js';
+import { reason, short, t, word } from './i18n.js';
+import { gist } from './message.js';
 
 const searchDelay = 200; // ms behind the last key
 
@@ -56,9 +57,10 @@ class Chats extends View {
     reconcile(this.#items, this.#order(), (x) => x.id, () => h('li'), null);
     const rows = this.#order();
     [...this.#items.children].forEach((li, i) => this.#fill(li, rows[i]));
-    const waiting = app.requests.size;
+    const counted = (view, n) => [view, t(`nav.${view}`) + (n > 0 ? ` (${n})` : '')];
     const links = [
-      ['add', t('nav.add')], ['requests', waiting > 0 ? t('nav.requests_waiting', { count: waiting }) : t('nav.requests')],
+      ['add', t('nav.add')], counted('requests', app.requests.size),
+      ...app.approvals.size > 0 || app.view.name === 'approvals' ? [counted('approvals', app.approvals.size)] : [],
       ['outbox', t('nav.outbox')], ['starred', t('nav.starred')], ['network', t('nav.network')], ['settings', t('nav.settings')],
     ];
     reconcile(this.#links, links, ([view]) => view, ([view]) => h('button', { onclick: () => app.go({ name: view }) }));
@@ -116,7 +118,7 @@ class Chats extends View {
       lines = [
         ...page.contacts.map((c) => hit(c.conversation_id && { name: 'chat', id: c.conversation_id }, [name(c.alias ?? c.name)])),
         ...page.items.map(({ message: m }) => hit({ name: 'chat', id: m.conversation_id, at: m.position },
-          [...parts('search.hit', { name: name(m.sender.contact_id === 'self' ? t('chat.me') : m.sender.name) }), ' ', name((m.body?.text ?? m.attachments?.[0]?.name ?? '').slice(0, 160))])),
+          [name(m.sender.contact_id === 'self' ? t('chat.me') : m.sender.name), ': ', name(gist(m))])),
       ];
       if (lines.length === 0) lines = [h('p', null, t('search.nothing'))];
       announce(t('search.count', { count: page.items.length + page.contacts.length }));

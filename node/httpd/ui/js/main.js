@@ -3,17 +3,13 @@
 import './gate.js';
 import './chats.js';
 import './chat.js';
-import './about.js';
-import './add.js';
-import './net.js';
-import './owner.js';
+import { shortcuts } from './screens.js';
 import { app } from './app.js';
 import { h, hush, View } from './dom.js';
 import { t, word } from './i18n.js';
-import { shortcuts } from './settings.js';
 
 // The views, each of which is an element; home is none.
-const views = ['chat', 'about', 'add', 'requests', 'network', 'outbox', 'starred', 'settings', 'warrant', 'drill', 'tokens', 'profile'];
+const views = ['chat', 'about', 'add', 'requests', 'approvals', 'network', 'outbox', 'starred', 'settings', 'warrant', 'drill', 'tokens', 'profile'];
 
 const home = () => h('div', { class: 'empty' }, h('h1', { tabindex: -1 }, 'Pabal'), h('p', null, t('home.hint')));
 

@@ -71,8 +71,8 @@ export function draw(m, chat) {
       h('button', { class: 'more', tabindex: -1, 'aria-label': t('composer.label'), onclick: () => chat.actions(m) }, '⋯')));
 }
 
-// named is a text with the mentions in it, whose places count code points.
-function named({ text, mentions }) {
+/** A text with the mentions in it, whose places count code points. */
+export function named({ text, mentions }) {
   const runes = [...text];
   const part = (from, to) => runes.slice(from, to).join('');
   let at = 0;
@@ -86,6 +86,9 @@ function system(m) {
   const params = { name: name(m.direction === 'out' ? t('chat.me') : m.sender.name), timer: timer(m.system.params?.disappearing) };
   return parts('chat.timer_set', params);
 }
+
+/** What a message is known by in a list. */
+export const gist = (m) => (m.body?.text ?? m.attachments?.[0]?.name ?? '').slice(0, 160);
 
 /** The beginning of a text, as answers to it quote it. */
 export function excerpt(text) {
