@@ -185,9 +185,13 @@ func (s *Server) serve(w *response, r *http.Request) {
 		return
 	}
 	if q.route.file { // large: one at a time
+		slot := s.files
+		if q.route.scans {
+			slot = s.scans
+		}
 		select {
-		case s.files <- struct{}{}:
-			defer func() { <-s.files }()
+		case slot <- struct{}{}:
+			defer func() { <-slot }()
 		case <-r.Context().Done():
 			return
 		}

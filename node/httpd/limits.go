@@ -27,6 +27,8 @@ const (
 	burstFactor   = 4  // burst = rate × burstFactor
 	sendRate      = 10 // messages a second and token
 	sendBurst     = 40
+	scanBurst     = 5 // pictures in which a code is looked for, of a token
+	scanEvery     = 2 * time.Second
 	failuresBurst = 10 // wrong codes and passphrases: 10 at once,
 	failuresEvery = 6 * time.Second
 	guessersMax   = 4 // so many times as many passphrases at once of all sessions together, and no more later

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -266,6 +267,45 @@ func TestBodyThatNeverComes(t *testing.T) {
 	if err != nil || !strings.Contains(string(answer), string(api.CodeTimeout)) {
 		t.Errorf("the answer is %q, %v", answer, err)
 	}
+}
+
+// TestScansHaveTheirOwnPlace: somebody whose picture of a QR code is long in coming, or who sends one
+// after the other, holds up other pictures of codes at most.
+func TestScansHaveTheirOwnPlace(t *testing.T) {
+	w := newWorld(t)
+	token := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeContactsRead}})
+	at := strings.TrimPrefix(w.d.server.Base(), "http://")
+	c, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /v1/invites/scan HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: 10\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", at, token, api.PictureType)
+	if line, err := bufio.NewReader(io.LimitReader(c, 25)).ReadString('\n'); !strings.Contains(line, "100") { // its body is being read
+		t.Fatalf("%q, %v", line, err)
+	}
+	asked := time.Now()
+	picture := map[string]string{"Content-Type": api.PictureType}
+	w.d.must(http.StatusUnprocessableEntity, call{method: "PUT", path: "/v1/self/picture", body: "no picture", header: picture})
+	if waited := time.Since(asked); waited >= bodyTimeout { // as long as the other one could be read
+		t.Errorf("a large body waits behind a scan: %v", waited)
+	}
+	fmt.Fprint(c, "no picture")
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.Contains(string(answer), string(api.CodeInvalidPicture)) {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
+
+	scan := call{method: "POST", path: "/v1/invites/scan", body: "no picture", header: picture, token: token}
+	for range scanBurst - 1 {
+		w.d.must(http.StatusUnprocessableEntity, scan)
+	}
+	if a := w.d.must(http.StatusTooManyRequests, scan); a.problem() != api.CodeRateLimited || a.header.Get("Retry-After") == "" {
+		t.Errorf("%v %s", a.header, a.body)
+	}
+	w.d.must(http.StatusOK, call{method: "GET", path: "/v1/contacts", token: token}) // all else is as it was
+	scan.token = w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeContactsRead}})
+	w.d.must(http.StatusUnprocessableEntity, scan)
 }
 
 // TestSecretsStayOut sends secrets through every operation: none may come back

@@ -48,7 +48,7 @@ type rates struct {
 	byID map[string]*actorRates
 }
 
-type actorRates struct{ requests, sends bucket }
+type actorRates struct{ requests, sends, scans bucket }
 
 // take counts a request, or says when to come back.
 func (r *rates) take(q *request) *api.Problem {
@@ -67,6 +67,7 @@ func (r *rates) take(q *request) *api.Problem {
 		b = &actorRates{
 			requests: bucket{burst: burstFactor * rate, every: time.Second / time.Duration(rate)},
 			sends:    bucket{burst: sendBurst, every: time.Second / sendRate},
+			scans:    bucket{burst: scanBurst, every: scanEvery},
 		}
 		r.byID[a.id] = b
 	}
@@ -74,6 +75,9 @@ func (r *rates) take(q *request) *api.Problem {
 	ok, wait := b.requests.take(now), b.requests.every
 	if ok && q.route.sends {
 		ok, wait = b.sends.take(now), b.sends.every
+	}
+	if ok && q.route.scans {
+		ok, wait = b.scans.take(now), b.scans.every
 	}
 	if ok {
 		return nil

@@ -26,6 +26,7 @@ type route struct {
 	file         bool // takes a bundle file, and no JSON
 	upload       bool // reads its body itself, as it comes
 	sends        bool // counts as a sent message
+	scans        bool // looks for a code in a picture, which takes seconds: a place and a rate of its own
 	holds        bool // waits for the owner, where a token's messages do
 	quiet        bool // no other side notices it, so it need not wait for the owner
 	human        bool // also for a session that may send messages: whoever sits there can click
@@ -177,7 +178,7 @@ func inviteRoutes() []route {
 		{method: http.MethodPost, path: "/v1/invites/inspect", summary: "What a link is, without touching the network",
 			scopes: scopes(api.ScopeContactsRead), states: reading, quiet: true, register: operation((*Server).inspectInvite)},
 		{method: http.MethodPost, path: "/v1/invites/scan", summary: "What the link in a picture of a QR code is: a JPEG, PNG or GIF",
-			scopes: scopes(api.ScopeContactsRead), states: reading, file: true, secret: true, quiet: true, register: takingFile(api.PictureType, (*Server).scanInvite)},
+			scopes: scopes(api.ScopeContactsRead), states: reading, file: true, scans: true, secret: true, quiet: true, register: takingFile(api.PictureType, (*Server).scanInvite)},
 		{method: http.MethodPost, path: "/v1/invites/accept", summary: "Answer someone's invite link", scopes: write,
 			states: writing, status: http.StatusAccepted, register: operation((*Server).acceptInvite)},
 		{method: http.MethodGet, path: "/v1/invites/{id}", summary: "One invite", scopes: manage,

@@ -62,6 +62,7 @@ type Server struct {
 	rates       *rates
 	inFlight    *inFlight
 	files       chan struct{} // 1: a bundle file is being read or taken; the next one waits
+	scans       chan struct{} // 1: the same of a picture in which a code is looked for, which takes seconds
 	decoding    chan struct{} // 1: a picture is being decoded for its thumbnail; the next one waits
 	feed        *feed
 	idle        *idle
@@ -86,7 +87,7 @@ func New(c Config, d Daemon) (*Server, error) {
 	s := &Server{
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
-		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1),
+		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1), scans: make(chan struct{}, 1),
 		decoding: make(chan struct{}, 1), audit: audit{patience: auditFirstMax},
 	}
 	if s.log == nil {
