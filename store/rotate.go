@@ -108,6 +108,18 @@ func Remains(dir string) bool {
 	return err == nil && string(tag) == cacheTag
 }
 
+// Emptied reports whether there is nothing in a directory that a wipe would destroy: it is
+// missing, or has no more in it than a wipe leaves. One that cannot be read is not.
+func Emptied(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != lockName && e.Name() != cacheTagName {
+			return false
+		}
+	}
+	return err == nil || errors.Is(err, fs.ErrNotExist)
+}
+
 // finishWipe goes on with a wipe that was cut short.
 func (p *Profile) finishWipe() error {
 	switch _, err := p.root.Lstat(wipeName); {

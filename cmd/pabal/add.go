@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ func (c *cli) addCommand() *cobra.Command {
 		}
 		if len(args) == 1 {
 			var err error
-			if request.URI, err = c.argumentOrInput(args[0], linkBytesMax); err != nil {
+			if request.URI, err = c.link(args[0]); err != nil {
 				return err
 			}
 		}
@@ -85,7 +86,7 @@ func (c *cli) add(ctx context.Context, daemon *api.Client, request api.AcceptReq
 	case api.ContactEstablished:
 		c.say(speech.ContactEstablished, dash(name))
 	case api.ContactFailed:
-		return fail(exitNetwork, api.CodeContactFailed, speech.ContactFailed, c.word("why", orDash(contact.Reason)))
+		return fail(exitNetwork, api.CodeContactFailed, speech.ContactFailed, c.reason(orDash(contact.Reason)))
 	default:
 		c.say(speech.ContactRequested)
 	}
@@ -150,6 +151,16 @@ func waitContact(ctx context.Context, daemon *api.Client, id, after string, wait
 // name follows inside the session.
 func settled(k api.Contact) bool {
 	return k.State == api.ContactEstablished && k.Name != "" || k.State == api.ContactFailed
+}
+
+// link returns the link that an argument is, or that standard input holds if it is "-".
+// An empty one, as of a variable that nothing was put in, is refused as any other that is none.
+func (c *cli) link(argument string) (string, error) {
+	link, err := c.argumentOrInput(argument, linkBytesMax)
+	if err == nil && strings.TrimSpace(link) == "" {
+		err = api.NewProblem(api.CodeInviteInvalid)
+	}
+	return link, err
 }
 
 // argumentOrInput returns an argument, or all of standard input for "-", of at

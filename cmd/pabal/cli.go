@@ -253,7 +253,7 @@ func (c *cli) command(use string, args cobra.PositionalArgs, do func(context.Con
 
 // group returns a command that only holds others.
 func (c *cli) group(use string, commands ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	g := &cobra.Command{Use: use, Args: c.knownCommand, RunE: func(cmd *cobra.Command, _ []string) error {
 		return fmt.Errorf("%s", c.text(speech.SubcommandMissing, cmd.CommandPath()))
 	}}
 	g.AddCommand(commands...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -59,6 +60,30 @@ func (c *cli) usageTemplate() string {
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
 `, c.text(speech.HeadingUsage), c.text(speech.HeadingExamples), c.text(speech.HeadingCommands),
 		c.text(speech.HeadingFlags), c.text(speech.HeadingGlobalFlags))
+}
+
+// knownCommand refuses what is no command below cmd, and names one that is spelt like it.
+func (c *cli) knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2 // letters that differ
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return errors.New(c.text(speech.CommandNear, args[0], cmd.CommandPath()+" "+near[0]))
+	}
+	return errors.New(c.text(speech.CommandUnknown, args[0], cmd.CommandPath()+" --help"))
+}
+
+// flagError says in the user's language that there is no such flag.
+func (c *cli) flagError(cmd *cobra.Command, err error) error {
+	if missing := (*pflag.NotExistError)(nil); errors.As(err, &missing) {
+		dashes := "--"
+		if missing.GetSpecifiedShortnames() != "" {
+			dashes = "-"
+		}
+		return errors.New(c.text(speech.FlagUnknown, dashes+missing.GetSpecifiedName(), cmd.CommandPath()+" --help"))
+	}
+	return err
 }
 
 // exactly and between are the argument counts of commands.

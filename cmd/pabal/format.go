@@ -80,6 +80,14 @@ func (c *cli) word(kind, code string) string {
 	return code
 }
 
+// reason says why something waits or, of a contact that could not be made, why not.
+func (c *cli) reason(code string) string {
+	if said := c.word("why", code); said != code {
+		return said
+	}
+	return c.word("problem", code)
+}
+
 // warn tells a warning, and what helps.
 func (c *cli) warn(w api.Warning) {
 	c.say(speech.WarningLine, c.warning(w))

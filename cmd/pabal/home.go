@@ -64,7 +64,7 @@ func (c *cli) sayPort(ctx context.Context, daemon *api.Client) error {
 func (c *cli) homeAdd() *cobra.Command {
 	wait := durationValue(homeWait)
 	cmd := c.command("add <link|->", c.exactly(1), func(ctx context.Context, args []string) error {
-		link, err := c.argumentOrInput(args[0], linkBytesMax)
+		link, err := c.link(args[0])
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (c *cli) homeAdd() *cobra.Command {
 			case home.Ready:
 				c.say(speech.HomeReady, dash(screen.Line(home.Name)))
 			case home.Pairing == api.ContactFailed:
-				return fail(exitNetwork, api.CodeContactFailed, speech.ContactFailed, c.word("why", orDash(home.Reason)))
+				return fail(exitNetwork, api.CodeContactFailed, speech.ContactFailed, c.reason(orDash(home.Reason)))
 			default:
 				c.say(speech.HomeRequested)
 			}

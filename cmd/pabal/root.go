@@ -13,6 +13,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		Use:           "pabal",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          c.knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.running = true
 			return c.summary(cmd.Context())
@@ -33,6 +34,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.approvalsCommand(), c.webhookCommand(), c.apiCommand(),
 		c.backupCommand(), c.moveCommand(), c.doctorCommand(), c.drillCommand(), c.serviceCommand(), c.uninstallCommand(), c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
+	root.SetFlagErrorFunc(c.flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(c.helpCommand(root))
 	root.SetUsageTemplate(c.usageTemplate())

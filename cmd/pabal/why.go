@@ -44,7 +44,7 @@ func (c *cli) printWhy(w api.Why) error {
 	}
 	reason := c.text(speech.WaitsForNothing)
 	if w.Reason != "" {
-		reason = c.word("why", w.Reason) + " (" + w.Reason + ")"
+		reason = c.reason(w.Reason) + " (" + w.Reason + ")"
 	}
 	rows := [][]string{
 		{"id", w.Subject},

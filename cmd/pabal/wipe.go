@@ -10,6 +10,7 @@ import (
 	"pabal/cmd/pabal/profile"
 	"pabal/cmd/pabal/screen"
 	"pabal/cmd/pabal/speech"
+	"pabal/store"
 )
 
 // wipeCommand destroys a profile: by its daemon if one runs, whether it is locked or not,
@@ -24,6 +25,9 @@ func (c *cli) wipeCommand() *cobra.Command {
 		}
 		if err == nil {
 			name = cmp.Or(c.daemon.Name, name)
+		}
+		if dir := c.dataDir(name); daemon == nil && (dir == "" || store.Emptied(dir)) {
+			return fail(exitNotFound, "no_profile", speech.NoProfileHere, screen.Line(name))
 		}
 		if err := c.confirm(now, c.text(speech.WipeConfirm, screen.Line(name))); err != nil {
 			return err

@@ -192,10 +192,20 @@ func (s *Server) listTokens(context.Context, *none) (*reply[list[api.Token]], er
 	return ok(0, out), nil
 }
 
+// lastUse is when a request was made with a token, null if none was: its making, from which
+// an idle token's time runs, is no use of it.
+func (a *actor) lastUse() *api.Time {
+	at := a.usedAt.Load()
+	if at <= a.createdAt.UnixMilli() {
+		return nil
+	}
+	return api.MilliOrNil(at)
+}
+
 func tokenView(a *actor) api.Token {
 	return api.Token{
 		ID: a.id, Name: a.name, Scopes: notNil(a.scopes), Constraints: a.constraints,
-		CreatedAt: api.NewTime(a.createdAt), LastUsedAt: api.MilliOrNil(a.usedAt.Load()),
+		CreatedAt: api.NewTime(a.createdAt), LastUsedAt: a.lastUse(),
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 // its text.
 func (a *actor) mayHaveRead(c *protocol.PutConversation, m *store.Message) bool {
 	reads := a.has(api.ScopeMessagesRead) || a.has(api.ScopeSearch)
-	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedAt.Load() >= m.At && a.usedAt.Load() > a.createdAt.UnixMilli()
+	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedAt.Load() >= m.At && a.lastUse() != nil
 }
 
 // webhookCopies are those of programs that were sent events since a message came, whether they took them or not.

@@ -3,6 +3,9 @@ package speech
 // englishSentences are what the program says itself. It is read only.
 var englishSentences = map[Key]string{
 	UsageWrong:               "wrong usage: {0}",
+	CommandUnknown:           "there is no command “{0}”; see {1}",
+	CommandNear:              "there is no command “{0}”; did you mean {1}?",
+	FlagUnknown:              "there is no flag {0}; see {1}",
 	SubcommandMissing:        "{0} needs a subcommand; see --help",
 	ArgumentsWrong:           "expected: {0}",
 	SeveralDaemons:           "several daemons are running; choose one with --profile: {0}",

@@ -7,6 +7,9 @@ type Key string
 // and help have keys made of a kind and a code, as "problem.locked".
 const (
 	UsageWrong               Key = "usage"
+	CommandUnknown           Key = "command_unknown"
+	CommandNear              Key = "command_near"
+	FlagUnknown              Key = "flag_unknown"
 	SubcommandMissing        Key = "subcommand_missing"
 	ArgumentsWrong           Key = "arguments_wrong"
 	SeveralDaemons           Key = "several_daemons"

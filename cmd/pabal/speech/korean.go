@@ -3,6 +3,9 @@ package speech
 // koreanSentences are what the program says itself. It is read only.
 var koreanSentences = map[Key]string{
 	UsageWrong:               "사용법이 맞지 않아요: {0}",
+	CommandUnknown:           "“{0}” 명령은 없어요. 도움말: {1}",
+	CommandNear:              "“{0}” 명령은 없어요. 혹시 이것인가요: {1}",
+	FlagUnknown:              "{0} 옵션은 없어요. 도움말: {1}",
 	SubcommandMissing:        "{0|은/는} 하위 명령이 필요해요. --help를 보세요",
 	ArgumentsWrong:           "이렇게 써 주세요: {0}",
 	SeveralDaemons:           "데몬이 여러 개 돌고 있어요. --profile로 하나를 골라 주세요: {0}",
