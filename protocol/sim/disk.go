@@ -119,8 +119,10 @@ func (d *disk) backup(history bool) (*disk, error) {
 	for _, v := range state.Conversations {
 		b.conversations[v.ID] = v
 	}
+	b.leftOut = d.leftOut // nor has it what an earlier one left out
 	if !history {
-		b.leftOut = make(map[[16]byte]bool)
+		b.leftOut = make(map[[16]byte]bool, len(d.leftOut)+len(d.messages))
+		maps.Copy(b.leftOut, d.leftOut)
 		for _, msg := range d.messages {
 			b.leftOut[msg.wire] = true
 		}

@@ -311,17 +311,7 @@ func TestTwoOldDisks(t *testing.T) {
 // history, of one side and of both: sessions are renewed, and nothing comes twice.
 func TestRestoreFromBackup(t *testing.T) {
 	s := acquainted(t, 2)
-	backup := func(i int, history bool) *disk {
-		d, err := s.machine(i).disk.backup(history)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	restore := func(i int, d *disk) {
-		s.w.putBack(s.machine(i), d)
-		s.machine(i).restart()
-	}
+	backup, restore := s.backup, s.restore
 	s.write(0, 1, "one")
 	s.wait(time.Minute)
 	full, bare := backup(1, true), backup(1, false)
@@ -356,4 +346,27 @@ func TestRestoreFromBackup(t *testing.T) {
 	if got := s.texts(1, 0); len(got) != 5 {
 		t.Errorf("at B: %q", got)
 	}
+}
+
+// TestBackupOfABackup restores what was backed up of somebody who had come from a backup without
+// its history: what that left out stays out, though a disk in between had it.
+func TestBackupOfABackup(t *testing.T) {
+	s := acquainted(t, 2)
+	s.write(0, 1, "one")
+	s.wait(time.Minute)
+	full, bare := s.backup(1, true), s.backup(1, false)
+	s.restore(1, bare)
+	s.wait(time.Hour)
+	s.write(0, 1, "two")
+	s.wait(time.Hour)
+	of := s.backup(1, true)
+	s.restore(1, full)
+	s.wait(24 * time.Hour)
+	equal(t, "at B", s.texts(1, 0), "one", "two")
+	s.restore(1, of)
+	s.wait(24 * time.Hour)
+	s.write(0, 1, "three")
+	s.wait(time.Hour)
+	s.end()
+	equal(t, "at B", s.texts(1, 0), "two", "three")
 }

@@ -116,6 +116,22 @@ func (s *story) texts(at, with int) []string {
 	return out
 }
 
+// backup backs up a machine, with or without its history.
+func (s *story) backup(of int, history bool) *disk {
+	s.t.Helper()
+	d, err := s.machine(of).disk.backup(history)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+// restore starts a machine with an older disk.
+func (s *story) restore(who int, d *disk) {
+	s.w.putBack(s.machine(who), d)
+	s.machine(who).restart()
+}
+
 func (s *story) settled() {
 	s.t.Helper()
 	if left := s.w.unsettled(); left != "" {
