@@ -67,6 +67,9 @@ type have struct {
 	// Former are the tags of what came before the author had removed us and began anew, oldest
 	// first and one behind the other, ≤ formerTagsMax: nothing that comes pushes them out.
 	Former []byte `cbor:"8,keyasint,omitempty"`
+	// Newest is what came of all that was written last, by the times in the ids. What was written
+	// before that may have come before, whatever its number.
+	Newest newest `cbor:"9,keyasint"`
 }
 
 // gap is a run of sequences that are still on the way; their positions are
@@ -86,6 +89,12 @@ type recentTag struct {
 	Tag      [8]byte `cbor:"2,keyasint"`
 }
 
+// newest is a message: when it was written, in Unix milliseconds, and its tag.
+type newest struct {
+	At  uint64  `cbor:"1,keyasint,omitempty"`
+	Tag [8]byte `cbor:"2,keyasint"`
+}
+
 func messageTag(id [16]byte) [8]byte { return [8]byte(id[8:]) }
 
 // verdict says what becomes of a content that carries a sequence.
@@ -100,7 +109,7 @@ const (
 // judge decides about (sequence, id) without changing anything.
 func (h *have) judge(sequence uint64, id [16]byte) verdict {
 	tag := messageTag(id)
-	known := h.former(tag) || slices.ContainsFunc(h.Recent, func(r recentTag) bool { return r.Tag == tag })
+	known := h.former(tag) || h.remembers(tag)
 	switch {
 	case sequence == 0 || sequence >= h.next() && sequence-h.next() > sequenceJumpMax:
 		return absurd
@@ -118,6 +127,18 @@ func (h *have) judge(sequence uint64, id [16]byte) verdict {
 		return fresh
 	}
 	return duplicate
+}
+
+// doubts reports whether what has an id may have come before, though its number is new and its
+// tag is not remembered: its author may have renumbered it, having lost its state. Who has the
+// history knows.
+func (h *have) doubts(id [16]byte) bool {
+	at := idTime(id)
+	return at < h.Newest.At || at == h.Newest.At && !h.remembers(h.Newest.Tag)
+}
+
+func (h *have) remembers(tag [8]byte) bool {
+	return slices.ContainsFunc(h.Recent, func(r recentTag) bool { return r.Tag == tag })
 }
 
 // recent finds which message had a sequence, if that is remembered.
@@ -149,6 +170,9 @@ func (h *have) inGap(sequence uint64) int {
 }
 
 func (h *have) remember(sequence uint64, id [16]byte) {
+	if at := idTime(id); at >= h.Newest.At {
+		h.Newest = newest{At: at, Tag: messageTag(id)}
+	}
 	i, _ := h.recent(sequence)
 	h.Recent = slices.Insert(h.Recent, i, recentTag{Sequence: sequence, Tag: messageTag(id)})
 	if over := len(h.Recent) - recentTagsMax; over > 0 {
@@ -163,7 +187,7 @@ func (h *have) anew() have {
 	for _, r := range h.Recent {
 		former = append(former, r.Tag[:]...)
 	}
-	return have{Former: former[max(0, len(former)-formerTagsMax*len(recentTag{}.Tag)):]}
+	return have{Former: former[max(0, len(former)-formerTagsMax*len(recentTag{}.Tag)):], Newest: h.Newest}
 }
 
 // former reports whether a message came before the author began anew, if that is remembered.

@@ -41,6 +41,9 @@ const (
 	idTextBytes = 26 // base32 characters behind the prefix
 )
 
+// idTime is when an id was made, by its maker's clock, in Unix milliseconds.
+func idTime(id [16]byte) uint64 { return binary.BigEndian.Uint64(id[:8]) >> 16 }
+
 // String returns the API form, "ct_" and 26 characters.
 func (id ContactID) String() string { return idText(contactPrefix, id) }
 

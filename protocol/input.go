@@ -302,6 +302,13 @@ type (
 	Flush struct{}
 )
 
+// MessagesKnown says, right after the commit, that so many messages that were [PutMessage.Doubted]
+// had come before: they are not unread, in the row of their conversation neither.
+type MessagesKnown struct {
+	Conversation ConversationID
+	Count        uint64
+}
+
 // Results of jobs.
 type (
 	// ContentsFetched answers FetchContents; a message that is gone is absent.
@@ -380,6 +387,7 @@ func (RelayReserved) input()     {}
 func (NearChanged) input()       {}
 func (BeaconHeard) input()       {}
 func (Woke) input()              {}
+func (MessagesKnown) input()     {}
 func (Flush) input()             {}
 func (ContentsFetched) input()   {}
 func (StampChecked) input()      {}

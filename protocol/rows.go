@@ -225,6 +225,10 @@ type PutMessage struct {
 	Verification Verification
 	ExpiresAt    int64         // 0 = no timer running yet
 	Files        []MessageFile // one for each file of a manifest, in its order
+	// Doubted says of an incoming one that it may have come before under another sequence, since
+	// its author has written later ones that came. If its conversation has a message of that id, or
+	// a tombstone remembers it, then nothing is put; [MessagesKnown] tells the core.
+	Doubted bool
 }
 
 // MessageFile is the local side of a file in a message. Of a message of ours it names what

@@ -398,6 +398,7 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 // messageReceived stores a message, or a content that only a newer version
 // understands, at its place in the history.
 func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content) error {
+	doubted := c.conv != nil && c.conv.have.doubts(content.ID)
 	v, position, err := p.admit(now, c, content)
 	if err != nil || position == 0 {
 		return err
@@ -420,7 +421,7 @@ func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content)
 	p.write(PutMessage{
 		ID: id, Wire: content.ID, Conversation: v.row.ID, Position: position, Direction: In, Sequence: content.Sequence,
 		SentAt: content.At, At: now.UnixMilli(), Content: encoded, Verification: c.row.Verification,
-		ExpiresAt: expiryOf(content.Timer, content.At, now, In), Files: files,
+		ExpiresAt: expiryOf(content.Timer, content.At, now, In), Files: files, Doubted: doubted,
 	})
 	p.paused(now, c)
 	v.row.Unread++

@@ -125,9 +125,13 @@ func (v *View) Settings() ([]PutSetting, error) {
 	}, "read settings")
 }
 
-// Tombstone reports whether a message with this HMAC was deleted here.
+// Tombstone reports whether a message was deleted here whose author's id has this HMAC.
 func (v *View) Tombstone(mac [16]byte) (bool, error) {
-	q := v.c.query(`SELECT 1 FROM tombstones WHERE mac = ?`).bindBlob(mac[:])
+	return v.c.buried(mac)
+}
+
+func (c *conn) buried(mac [16]byte) (bool, error) {
+	q := c.query(`SELECT 1 FROM tombstones WHERE mac = ?`).bindBlob(mac[:])
 	found := q.next()
 	return found, dbError("read tombstone", q.done())
 }

@@ -38,7 +38,8 @@ func readGraveKey(c *conn, key *[keyBytes]byte) error {
 	return q.done()
 }
 
-// bury remembers that what had an id was erased: without the key the row says nothing.
+// bury remembers that what had an id was erased, a message by its author's: without the key the
+// row says nothing.
 func (w *writer) bury(id [16]byte) error {
 	t := protocol.PutTombstone{MAC: graveOf(&w.graves, id), At: w.now}
 	return w.putTombstone(&t)

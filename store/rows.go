@@ -21,6 +21,12 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 	if err != nil {
 		return err
 	}
+	if m.Doubted {
+		known, err := w.known(conversation, m)
+		if err != nil || known {
+			return err
+		}
+	}
 	q := w.c.query(`INSERT INTO messages(seq, id, client, conversation, position, direction, sequence, sent_at, at,
 		expires_at, from_read, verification, state, code, content, wire) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?)
 		ON CONFLICT (id) DO NOTHING`)
@@ -38,6 +44,25 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 		}
 	}
 	return w.putAttachments(m, w.counts.message)
+}
+
+// known reports whether a message is here under another sequence, or was and is remembered as
+// erased. What waited for the sequence finds it, or goes.
+func (w *writer) known(conversation int64, m *protocol.PutMessage) (bool, error) {
+	known, err := w.here(conversation, m.Wire)
+	found := m.Wire
+	if err == nil && !known {
+		known, err = w.c.buried(graveOf(&w.graves, m.Wire))
+		found = [16]byte{}
+	}
+	if err != nil || !known {
+		return false, err
+	}
+	if w.knew == nil {
+		w.knew = make(map[protocol.ConversationID]uint64)
+	}
+	w.knew[m.Conversation]++
+	return true, w.release(conversation, m.Sequence, found)
 }
 
 // fromRead returns the seconds of an incoming message's timer if it starts only
@@ -79,7 +104,8 @@ func (w *writer) putConversation(r *protocol.PutConversation) error {
 		timer = *r.Timer
 	}
 	q.bindBlob(r.ID[:]).bindText(string(r.Kind)).bindID(r.Contact).bindInt(r.CreatedAt).bindInt(r.LastAt)
-	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(r.Unread).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
+	unread := r.Unread - min(r.Unread, w.knew[r.ID])
+	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(unread).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
 	q.bindBlob(encodeRanges(r.Delivered)).bindBlob(encodeCarried(r.Carried)).bindUint(r.PeerReadUpTo).bindInt(int64(timer.Mode))
 	if err := q.bindInt(int64(timer.Seconds)).bindBlob(r.State).run(); err != nil {
 		return err

@@ -158,7 +158,7 @@ func (w *writer) eraseMessage(id protocol.MessageID) error {
 	if err := w.eraseMarks(seq); err != nil {
 		return err
 	}
-	if err := w.bury(id); err != nil {
+	if err := w.bury(wireID); err != nil {
 		return err
 	}
 	return w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run()

@@ -174,61 +174,100 @@ func TestAnOldDiskOfWhoHasRemoved(t *testing.T) {
 	equal(t, "at A", s.texts(0, 1), "from A 0", "from A 1", "from A 2", "after all", "indeed")
 }
 
-// TestAnOldDiskWithManyMessages does the same with more messages than are remembered, and more
-// behind the removal, and one that was deleted: of what is remembered nothing comes twice, and what
-// was deleted does not come back.
+// TestAnOldDiskWithManyMessages does the same with more messages than are remembered by their
+// tags, and more behind the removal, and one that was deleted: nothing comes twice, and what was
+// deleted does not come back.
 func TestAnOldDiskWithManyMessages(t *testing.T) {
-	const many, deleted = tagsRemembered + 44, tagsRemembered / 2
+	const many, deleted = tagsRemembered + 44, 10
 	s := acquainted(t, 2)
-	burst := func(what string, n int) {
-		for i := range n {
-			s.write(0, 1, fmt.Sprint(what, i))
-			if i%20 == 0 {
-				s.wait(time.Minute)
-			}
-		}
-		s.wait(time.Minute)
-	}
-	burst("from A ", many)
-	for id, m := range s.machine(1).disk.messages {
-		if m.text == fmt.Sprint(marker, " from A ", deleted) {
-			s.does(1, func(ref uint64) protocol.Input {
-				return protocol.DeleteMessage{
-					Ref: ref, ID: id, Conversation: m.Conversation, Position: m.Position, Sequence: m.Sequence, Direction: m.Direction, Wire: m.Wire,
-				}
-			})
-		}
-	}
+	s.burst(0, 1, "from A ", many)
+	s.erase(1, fmt.Sprint("from A ", deleted))
 	old := s.machine(0).disk.snapshot()
 	s.remove(0, 1)
 	s.wait(2 * time.Minute)
 	s.add(1, s.link(0))
 	s.wait(time.Minute)
-	burst("anew from A ", 20)
-	s.w.putBack(s.machine(0), old)
-	s.machine(0).restart()
+	s.burst(0, 1, "anew from A ", 20)
+	s.restore(0, old)
 	s.wait(time.Minute)
 	s.add(1, s.link(0))
 	s.wait(time.Hour)
-	s.write(0, 1, "after all")
+	s.burst(0, 1, "after all ", 1)
 	s.wait(time.Hour)
 	s.end()
+	s.onceEach(1, 0, deleted, "from A ", many)
+	s.onceEach(1, 0, -1, "anew from A ", 20)
+	s.onceEach(1, 0, -1, "after all ", 1)
+}
+
+// TestAnOldDiskOnWhichMuchWaits puts back a disk on which more waited than a contact remembers by
+// its tags, when all of it has come: under other numbers, nothing comes twice, and what was deleted
+// does not come back.
+func TestAnOldDiskOnWhichMuchWaits(t *testing.T) {
+	const many, deleted = tagsRemembered + 44, 10
+	s := acquainted(t, 2)
+	s.write(0, 1, "before")
+	s.wait(time.Minute)
+	s.off(1)
+	s.wait(time.Minute)
+	s.burst(0, 1, "from A ", many)
+	old := s.machine(0).disk.snapshot()
+	s.on(1)
+	s.wait(time.Hour)
+	s.erase(1, fmt.Sprint("from A ", deleted))
+	s.burst(0, 1, "behind it ", tagsRemembered)
+	s.restore(0, old)
+	s.wait(time.Hour)
+	s.burst(0, 1, "after all ", 1)
+	s.wait(time.Hour)
+	s.end()
+	s.onceEach(1, 0, deleted, "from A ", many)
+	s.onceEach(1, 0, -1, "behind it ", tagsRemembered)
+	s.onceEach(1, 0, -1, "after all ", 1)
+}
+
+// burst writes many texts, which end in their numbers.
+func (s *story) burst(from, to int, what string, n int) {
+	s.t.Helper()
+	for i := range n {
+		s.write(from, to, fmt.Sprint(what, i))
+		if i%20 == 0 {
+			s.wait(time.Minute)
+		}
+	}
+	s.wait(time.Minute)
+}
+
+// erase deletes a text that has come.
+func (s *story) erase(at int, text string) {
+	s.t.Helper()
+	for id, m := range s.machine(at).disk.messages {
+		if m.text == marker+" "+text {
+			s.does(at, func(ref uint64) protocol.Input {
+				return protocol.DeleteMessage{
+					Ref: ref, ID: id, Conversation: m.Conversation, Position: m.Position, Sequence: m.Sequence, Direction: m.Direction, Wire: m.Wire,
+				}
+			})
+			return
+		}
+	}
+	s.t.Fatalf("%v does not have %q", s.machine(at), text)
+}
+
+// onceEach checks that each text of a burst is there once, but for one.
+func (s *story) onceEach(at, from, but int, what string, n int) {
+	s.t.Helper()
 	came := make(map[string]int)
-	for _, text := range s.texts(1, 0) {
+	for _, text := range s.texts(at, from) {
 		came[text]++
 	}
-	for i := many - tagsRemembered; i < many; i++ {
-		want := 1
-		if i == deleted {
+	for i := range n {
+		text, want := fmt.Sprint(what, i), 1
+		if i == but {
 			want = 0
 		}
-		if text := fmt.Sprint("from A ", i); came[text] != want {
-			t.Errorf("%q is at B %d times, want %d", text, came[text], want)
-		}
-	}
-	for _, text := range []string{"anew from A 0", "anew from A 19", "after all"} {
-		if came[text] != 1 {
-			t.Errorf("%q is at B %d times, want once", text, came[text])
+		if came[text] != want {
+			s.t.Errorf("%q is at %v %d times, want %d", text, s.machine(at), came[text], want)
 		}
 	}
 }

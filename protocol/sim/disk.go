@@ -63,6 +63,9 @@ type disk struct {
 	threads    map[protocol.ConversationID]thread
 	timed      int                             // messages that were ever given a time to go
 	arrived    map[[16]byte]protocol.MessageID // incoming messages by their author's id
+	graves     map[[16]byte]bool               // messages that were erased, by their author's id
+
+	knew map[protocol.MessageID]protocol.ConversationID // messages of the last batch that had come before
 
 	leftOut map[[16]byte]bool // the messages of a backup without its history, by their authors' ids; never changed
 }
@@ -83,6 +86,7 @@ func newDisk() *disk {
 		messages:      make(map[protocol.MessageID]*message),
 		threads:       make(map[protocol.ConversationID]thread),
 		arrived:       make(map[[16]byte]protocol.MessageID),
+		graves:        make(map[[16]byte]bool),
 	}
 }
 
@@ -94,7 +98,7 @@ func (d *disk) snapshot() *disk {
 		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
 		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held), operations: maps.Clone(d.operations),
 		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)), timed: d.timed,
-		arrived: maps.Clone(d.arrived), pictures: maps.Clone(d.pictures),
+		arrived: maps.Clone(d.arrived), graves: maps.Clone(d.graves), pictures: maps.Clone(d.pictures),
 	}
 	for id, t := range d.threads {
 		s.threads[id] = slices.Clone(t)
@@ -111,7 +115,7 @@ func (d *disk) backup(history bool) (*disk, error) {
 		return nil, fmt.Errorf("back up: %w", err)
 	}
 	b := newDisk()
-	b.self, b.timed, b.pictures = state.Self, d.timed, maps.Clone(d.pictures)
+	b.self, b.timed, b.pictures, b.graves = state.Self, d.timed, maps.Clone(d.pictures), maps.Clone(d.graves)
 	b.invites, b.requests, b.mailboxes, b.gaps = maps.Clone(d.invites), maps.Clone(d.requests), maps.Clone(d.mailboxes), maps.Clone(d.gaps)
 	for _, c := range state.Contacts {
 		b.contacts[c.ID] = c
@@ -138,6 +142,7 @@ func (d *disk) backup(history bool) (*disk, error) {
 // commit applies a batch. An error is a broken promise of the core: the real
 // store would refuse the transaction, or lose something.
 func (d *disk) commit(writes []protocol.Write) error {
+	d.knew = make(map[protocol.MessageID]protocol.ConversationID)
 	for _, w := range writes {
 		if err := d.apply(w); err != nil {
 			return fmt.Errorf("commit %T: %w", w, err)
@@ -161,6 +166,7 @@ func (d *disk) apply(w protocol.Write) error {
 	case protocol.PutRequest:
 		d.requests[r.ID] = r
 	case protocol.PutConversation:
+		r.Unread -= min(r.Unread, d.knewIn(r.ID))
 		d.conversations[r.ID] = r
 	case protocol.PutOutbox:
 		d.outbox[outboxKey{sessionKey{r.Contact, r.SID}, r.Index}] = r
@@ -228,6 +234,11 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if len(r.Files) != len(content.Files) {
 		return fmt.Errorf("%d files have names here, the manifest has %d", len(r.Files), len(content.Files))
 	}
+	if d.hadBefore(r) {
+		d.release(r.Conversation, r.Sequence, r.Wire)
+		d.knew[r.ID] = r.Conversation
+		return nil
+	}
 	t := d.threads[r.Conversation]
 	i, taken := t.find(r.Position)
 	if taken {
@@ -248,6 +259,25 @@ func (d *disk) insert(r protocol.PutMessage) error {
 		d.release(r.Conversation, r.Sequence, m.wire)
 	}
 	return nil
+}
+
+// hadBefore reports whether a message that may have come before has.
+func (d *disk) hadBefore(r protocol.PutMessage) bool {
+	if !r.Doubted {
+		return false
+	}
+	there := d.messages[d.arrived[r.Wire]]
+	return there != nil && there.Conversation == r.Conversation || d.graves[r.Wire]
+}
+
+// knewIn is how many messages of the last batch had come before in a conversation.
+func (d *disk) knewIn(id protocol.ConversationID) (n uint64) {
+	for _, of := range d.knew {
+		if of == id {
+			n++
+		}
+	}
+	return n
 }
 
 // heldKey names an item that a courier holds.
@@ -339,6 +369,7 @@ func (d *disk) forget(id protocol.MessageID) {
 	}
 	d.forgetAbout(m.Conversation, m.wire, m.Direction == protocol.Out)
 	delete(d.messages, id)
+	d.graves[m.wire] = true
 	if m.Direction == protocol.In {
 		delete(d.arrived, m.wire)
 	}

@@ -61,7 +61,6 @@ type truth struct {
 	erasing  map[erasure]bool       // messages that somebody asked to delete
 	removing map[asking]bool        // contacts that somebody asked to remove
 	skewed   map[*machine]bool      // their clocks were off by more than a day once
-	copies   map[[2]*machine]int    // of texts that came twice, by author and reader
 
 	typing  map[[2]*machine]bool // who wrote to whom at any time
 	here    map[[2]*machine]bool // who let whom know of being here
@@ -94,7 +93,7 @@ func newTruth(w *World) *truth {
 		stored:  make(map[protocol.Stored]map[*machine]bool),
 		said:    make(map[[16]byte]*said),
 		editing: make(map[edit][]newText), typing: make(map[[2]*machine]bool), here: make(map[[2]*machine]bool), read: make(map[[2]*machine]uint64),
-		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool), copies: make(map[[2]*machine]int),
+		erasing: make(map[erasure]bool), removing: make(map[asking]bool), skewed: make(map[*machine]bool),
 	}
 }
 
@@ -198,37 +197,14 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 // watchArrival checks that nothing is stored twice.
 func (t *truth) watchArrival(m *machine, r protocol.PutMessage, writes []protocol.Write) {
 	content, _, err := wire.DecodeContent(r.Content)
-	if err != nil || r.Direction != protocol.In {
+	if err != nil || r.Direction != protocol.In || m.disk.hadBefore(r) {
 		return
 	}
 	id, twice := m.disk.arrived[content.ID]
 	if !twice || slices.ContainsFunc(writes, func(w protocol.Write) bool { return erases(w, m.disk.messages[id]) }) {
 		return
 	}
-	l := t.letters[content.ID]
-	if l == nil || l.author.epoch == 0 || t.later(l)+t.copies[[2]*machine{l.author, m}]+t.justCame(m, r, writes) < tagsRemembered {
-		t.w.fail("%v: got %s twice", m, short(content.Text))
-		return
-	}
-	t.copies[[2]*machine{l.author, m}]++ // it has a place among the tags, too, and has pushed another out
-}
-
-// justCame returns how many letters come for the first time in the batch of one, before it: they
-// have places among the tags already.
-func (t *truth) justCame(m *machine, r protocol.PutMessage, writes []protocol.Write) (n int) {
-	for _, w := range writes {
-		o, ok := w.(protocol.PutMessage)
-		if !ok || o.Conversation != r.Conversation || o.Direction != protocol.In {
-			continue
-		}
-		if o.ID == r.ID {
-			break
-		}
-		if _, twice := m.disk.arrived[o.Wire]; !twice {
-			n++
-		}
-	}
-	return n
+	t.w.fail("%v: got %s twice", m, short(content.Text))
 }
 
 // later returns how many letters of the same author, written later than one, have come
@@ -270,9 +246,13 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 	for _, w := range writes {
 		switch r := w.(type) {
 		case protocol.PutMessage:
-			if msg := m.disk.messages[r.ID]; msg != nil && msg.state != protocol.MessageErased {
+			msg := m.disk.messages[r.ID]
+			_, knew := m.disk.knew[r.ID]
+			switch {
+			case knew:
+			case msg != nil && msg.state != protocol.MessageErased:
 				t.put(m, msg)
-			} else {
+			default:
 				t.erasedAtOnce(m, r, before)
 			}
 		case protocol.RenumberMessage:
