@@ -7,7 +7,7 @@ const (
 	// BatchMax is the most inputs whose effects one Commit may hold.
 	BatchMax = 512
 	// DeleteBatchMax is the most messages that one Commit should erase: each
-	// costs 7–11 ms in the search index of a million messages.
+	// costs 7–11 ms in the search index of a million messages, the longest some times as much.
 	DeleteBatchMax = 4
 	// IndexStepMax is the most messages that one IndexStep indexes.
 	IndexStepMax = 256
@@ -67,4 +67,6 @@ const (
 	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
 	thumbnailTries      = 8                             // messages with one file that are looked at for its thumbnail
 	searchScanMax       = 20_000                        // messages looked at by one search without the index
+	termsMax            = 1024                          // of one message in the index: each is taken out one by one
+	searchMissesMax     = 100                           // long messages that one search reads through for nothing
 )

@@ -257,8 +257,8 @@ type SearchQuery struct {
 }
 
 // Found is the answer to a SearchQuery, newest first. More means that there is
-// another page. Partial means that the index is being filled and older messages
-// were not looked at.
+// another page. Partial means that not all was looked at: of older messages nothing while the
+// index is being filled, and of older long ones only the words that the index knows.
 type Found struct {
 	Messages      []Message
 	More, Partial bool
@@ -293,11 +293,11 @@ func (v *View) Search(sq SearchQuery) (Found, error) {
 	tail := v.c.query(selectHit + ` FROM messages m JOIN conversations c ON c.key = m.conversation
 		WHERE m.seq > ?1 AND m.seq < ?2` + sq.narrowed(keys) + ` ORDER BY m.seq DESC LIMIT ?`).
 		bindInt(indexed).bindInt(before)
-	scanned, err := found.take(sq.bindTimes(tail).bindInt(searchScanMax), sq.Limit, wanted)
+	took, err := found.take(sq.bindTimes(tail).bindInt(searchScanMax), sq.Limit, wanted, searchScanMax)
 	if err != nil {
 		return Found{}, err
 	}
-	found.Partial = scanned == searchScanMax
+	found.Partial = took.scanned == searchScanMax
 	if found.More {
 		return found, nil
 	}
@@ -306,11 +306,20 @@ func (v *View) Search(sq SearchQuery) (Found, error) {
 		return Found{}, err
 	}
 	found.Partial = found.Partial || edited == searchScanMax
-	hits := sq.bindTimes(v.c.query(selectHits(sq.narrowed(keys), edited > 0)).bindText(wanted.match()).bindInt(before))
-	if edited > 0 {
-		hits.bindInt(since)
+	hits := func(match string, before int64) (taken, error) {
+		q := sq.bindTimes(v.c.query(selectHits(sq.narrowed(keys), edited > 0)).bindText(match).bindInt(before))
+		if edited > 0 {
+			q.bindInt(since)
+		}
+		return found.take(q, sq.Limit, wanted, searchMissesMax)
 	}
-	_, err = found.take(hits, sq.Limit, wanted)
+	took, err = hits(wanted.matchOrLong(), before)
+	for err == nil && took.missed == searchMissesMax { // from here on what the index knows of long ones, too
+		found.Partial = true
+		if before, err = v.arrival(took.last); err == nil {
+			took, err = hits(wanted.match(), before)
+		}
+	}
 	return found, err
 }
 
@@ -399,12 +408,21 @@ func (sq *SearchQuery) bindTimes(q *query) *query {
 	return q.bindInt(sq.Since).bindInt(until)
 }
 
-// take reads candidates until the page is full, and returns how many it saw.
-func (f *Found) take(q *query, limit int, wanted terms) (scanned int, err error) {
-	for q.next() {
-		scanned++
+// taken says how many candidates a search saw, how many of them did not have what was looked for,
+// and the last.
+type taken struct {
+	scanned, missed int
+	last            protocol.MessageID
+}
+
+// take reads candidates until the page is full, or so many did not have what was looked for.
+func (f *Found) take(q *query, limit int, wanted terms, missesMax int) (took taken, err error) {
+	for took.missed < missesMax && q.next() {
+		took.scanned++
 		m := scanMessage(q)
+		took.last = m.ID
 		if !wanted.has(textOf(m.Content, m.Edit)) {
+			took.missed++
 			continue
 		}
 		if f.More = len(f.Messages) == limit; f.More {
@@ -412,5 +430,5 @@ func (f *Found) take(q *query, limit int, wanted terms) (scanned int, err error)
 		}
 		f.Messages = append(f.Messages, m)
 	}
-	return scanned, dbError("search", q.done())
+	return took, dbError("search", q.done())
 }

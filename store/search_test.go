@@ -477,3 +477,64 @@ func TestAnEditLeavesTheIndex(t *testing.T) {
 	f.commit(s, protocol.EraseMessage{ID: a.ID})
 	gone(t, s, "처음", "나중")
 }
+
+// differentWords is a text of as many bytes as a message may have, with words that all differ, and
+// its first and last one.
+func differentWords(f *fixture) (text, first, last string) {
+	var words []string
+	for n := 0; n < protocol.TextBytesMax-16; n += len(words[0]) + 1 {
+		words = append(words, fmt.Sprintf("%08x", uint32(f.rand.Uint64())))
+	}
+	return strings.Join(words, " "), words[0], words[len(words)-1]
+}
+
+// TestLongTexts has the index know no more of a text than termsMax, so that one of different words
+// is deleted soon; the others of its words are read through for, of so many such texts.
+func TestLongTexts(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 2)
+	text, first, last := differentWords(f)
+	long := f.message(0, protocol.In, text)
+	f.commit(s, f.convs[0], f.convs[1], long)
+	indexAll(t, s)
+	if _, err := s.write.staleTerms(); err != nil { // makes the table
+		t.Fatal(err)
+	}
+	if n, err := s.write.c.number(`SELECT count(*) FROM temp.terms`); err != nil || n > termsMax+1 {
+		t.Errorf("the index has %d terms of a text, want at most %d: %v", n, termsMax+1, err)
+	}
+	look := func(word string, conversations ...protocol.ConversationID) Found {
+		t.Helper()
+		return view(t, s, func(v *View) (Found, error) { return v.Search(SearchQuery{Text: word, Conversations: conversations}) })
+	}
+	for _, word := range []string{first, last} {
+		if got := look(word); len(got.Messages) != 1 || got.Messages[0].ID != long.ID || got.Partial {
+			t.Errorf("%d messages have %q, partial %v", len(got.Messages), word, got.Partial)
+		}
+	}
+	words := strings.Join(strings.Fields(text)[termsMax/2:termsMax], " ") // of another text
+	for range searchMissesMax {
+		f.commit(s, f.message(1, protocol.In, fmt.Sprintf("newer %x %s", f.rand.Uint64(), words)))
+	}
+	indexAll(t, s)
+	for _, tt := range []struct {
+		found Found
+		want  int
+	}{
+		{look(first), 1}, // which the index knows
+		{look(last), 0},
+		{look(last, f.convs[0].ID), 1},
+		{look("newer"), SearchMax},
+	} {
+		if n := len(tt.found.Messages); n != tt.want {
+			t.Errorf("%d messages are found, want %d", n, tt.want)
+		}
+	}
+	if !look(last).Partial || look(last, f.convs[0].ID).Partial {
+		t.Error("what was not read through is not said")
+	}
+	clean(t, s)
+	f.commit(s, protocol.EraseMessage{ID: long.ID})
+	clean(t, s)
+	gone(t, s, first, last)
+}

@@ -11,7 +11,11 @@ import (
 // tokenizerVersion changes whenever tokens would return something else for any
 // text: a deletion must give the index exactly what it was given before, so
 // another version means indexing again.
-const tokenizerVersion = 3
+const tokenizerVersion = 4
+
+// longMark is the token of a text that has more than termsMax: the index does not know all of its
+// words. No text has it as a word.
+const longMark = "…"
 
 const (
 	syllableFirst  = 0xAC00
@@ -89,12 +93,19 @@ func runs(folded string) []run {
 // between. Hangul and Han runs give each pair of neighbours and the last
 // character alone, so that every character begins a token and any part of a
 // word is an AND of pairs; a Hangul run also gives its initial consonants. Of these and of
-// other words the short beginnings are tokens, too.
+// other words the short beginnings are tokens, too. Of a text with more than termsMax it
+// returns the first, and longMark.
 func tokens(text string) string {
 	var b strings.Builder
 	seen := make(map[string]bool)
+	long := false
 	add := func(token string) {
-		if seen[token] {
+		switch {
+		case seen[token]:
+			return
+		case len(seen) == termsMax && !long:
+			long, token = true, longMark
+		case long:
 			return
 		}
 		seen[token] = true
@@ -104,6 +115,9 @@ func tokens(text string) string {
 		b.WriteString(token)
 	}
 	for _, r := range runs(fold(text)) {
+		if long {
+			break
+		}
 		switch r.script {
 		case scriptSyllable:
 			pairs(r.text, add)
@@ -198,6 +212,10 @@ func (t terms) match() string {
 	}
 	return strings.Join(parts, " AND ")
 }
+
+// matchOrLong is match for texts that have all terms as far as the index knows them, and for those
+// of which it does not know all.
+func (t terms) matchOrLong() string { return "(" + t.match() + `) OR "` + longMark + `"` }
 
 func runeCount(s string) (n int) {
 	for range s {

@@ -35,13 +35,14 @@ const (
 	searchBarMS       = 20
 	deleteBar         = 100 // fsync floors
 	waitBar           = 3   // batches of a deletion
+	longBar           = 15  // ordinary messages whose deletion costs as much as that of the longest
 	storeFlatBar      = 1.15
 	historyFloorOps   = 200
 )
 
 func storeMeasurements() []measurement {
 	return []measurement{{[]string{
-		"store_flat_cost", "store_open_ms", "store_page_ms", "store_unread_ms", "store_search_ms", "store_delete_floors", "store_wait_batches",
+		"store_flat_cost", "store_open_ms", "store_page_ms", "store_unread_ms", "store_search_ms", "store_delete_floors", "store_wait_batches", "store_delete_long",
 	}, measureHistory}}
 }
 
@@ -208,7 +209,11 @@ func measureHistory(ctx context.Context, b *benchmark) (figures []figure, err er
 		return nil, err
 	}
 	deleted, err := b.deleting(ctx, long, dir)
-	return append(append(figures, read...), deleted...), err
+	if err != nil {
+		return nil, err
+	}
+	longest, err := long.deletingLong()
+	return append(append(append(figures, read...), deleted...), longest), err
 }
 
 // reading measures what a frontend waits for.
@@ -335,6 +340,53 @@ func (b *benchmark) deleting(ctx context.Context, h *history, dir string) ([]fig
 		{name: "store_delete_floors", value: millis(took) / float64(len(victims)), limit: floor, bar: deleteBar},
 		{name: "store_wait_batches", value: float64(waited), limit: waitBar, bar: 1},
 	}, nil
+}
+
+// deletingLong compares the deletion of texts as long as they may be, of words that all differ,
+// with that of others.
+func (h *history) deletingLong() (figure, error) {
+	first := h.made
+	b, err := h.batch(2 * historyTurns)
+	if err != nil {
+		return figure{}, err
+	}
+	n := 0
+	for i := range b.Writes {
+		m, ok := b.Writes[i].(protocol.PutMessage)
+		if n++; !ok || n > historyTurns {
+			break
+		}
+		content := wire.Content{Type: wire.ContentText, ID: h.ids.id(), Sequence: m.Sequence, At: m.At, Text: h.longText()}
+		if m.Content, err = wire.AppendContent(nil, content); err != nil {
+			return figure{}, err
+		}
+		b.Writes[i] = m
+	}
+	if _, err := h.Commit(b); err != nil {
+		return figure{}, err
+	}
+	if err := h.fillTo(0); err != nil { // the index only
+		return figure{}, err
+	}
+	erase := func(next int64) func() (float64, error) {
+		return func() (float64, error) {
+			start := time.Now()
+			_, err := h.Commit(store.Batch{Now: start, Writes: []protocol.Write{protocol.EraseMessage{ID: h.seen[next]}}})
+			next++
+			return millis(time.Since(start)), err
+		}
+	}
+	long, short, err := inTurns(historyTurns, erase(first), erase(first+historyTurns))
+	return figure{name: "store_delete_long", value: long, limit: short, bar: longBar}, err
+}
+
+// longText is a text of as many bytes as a message may have, of words of eight letters.
+func (h *history) longText() string {
+	var b strings.Builder
+	for b.Len() < protocol.TextBytesMax-9 {
+		fmt.Fprintf(&b, "%08x ", h.random.Uint32())
+	}
+	return b.String()
 }
 
 // fsyncTimes returns the milliseconds of appends of 4 KiB with an fsync.

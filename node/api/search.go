@@ -35,7 +35,7 @@ type SearchPage struct {
 	Items    []SearchHit `json:"items" nullable:"false"`
 	Contacts []Contact   `json:"contacts" nullable:"false" doc:"whose names fit, by name; on the first page of a search that only the text narrows"`
 	Next     *string     `json:"next" doc:"pass it as after for the next page; null: there is none"`
-	Partial  bool        `json:"partial" doc:"the index is being filled, and older messages were not looked at"`
+	Partial  bool        `json:"partial" doc:"not all was looked at: of older messages nothing while the index is being filled, and of older long ones only their first words"`
 }
 
 // Search finds messages and contacts.

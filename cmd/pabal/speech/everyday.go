@@ -52,7 +52,7 @@ const (
 // englishEveryday is read only.
 var englishEveryday = map[Key]string{
 	NothingFound:  "Nothing was found.",
-	SearchPartial: "The index is being filled: older messages were not looked at. Try again in a moment.",
+	SearchPartial: "Not everything was looked at: older messages wait for the index, or only the first words of older long ones were. Try again in a moment, or look in one conversation.",
 	SearchMore:    "There is more: -n {0} shows it, or narrow it with --in, --from, --since, --until.",
 	KindWrong:     "--kind takes {0}",
 
@@ -142,7 +142,7 @@ var englishEveryday = map[Key]string{
 // koreanEveryday is read only.
 var koreanEveryday = map[Key]string{
 	NothingFound:  "찾은 것이 없어요.",
-	SearchPartial: "색인을 만드는 중이라 더 오래된 메시지는 찾아보지 못했어요. 잠시 뒤에 다시 해 보세요.",
+	SearchPartial: "다 찾아보지는 못했어요. 더 오래된 메시지는 색인을 만드는 중이거나, 긴 글은 앞부분만 찾아봤어요. 잠시 뒤에 다시 하거나 대화 하나에서 찾아보세요.",
 	SearchMore:    "더 있어요. -n {0}처럼 더 많이 보거나 --in, --from, --since, --until로 좁히세요.",
 	KindWrong:     "--kind에는 {0} 가운데 하나를 쓰세요",
 
