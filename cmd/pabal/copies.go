@@ -28,11 +28,14 @@ func (c *cli) printCopies(copies api.Copies) error {
 		if k.Name != "" {
 			place += " " + k.Name
 		}
-		certainty := c.word("copy", k.Certainty)
+		content, certainty := c.word("copy", k.Content), c.word("copy", k.Certainty)
 		if k.Deletion != nil {
 			certainty = c.word("copy", *k.Deletion)
+			if *k.Deletion == api.CopyConfirmed {
+				content = "-" // by its own word there is nothing left to read
+			}
 		}
-		rows = append(rows, []string{place, c.word("copy", k.Content), certainty, localTime(k.At)})
+		rows = append(rows, []string{place, content, certainty, localTime(k.At)})
 	}
 	if err := c.table(rows); err != nil {
 		return err

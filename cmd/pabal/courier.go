@@ -30,7 +30,7 @@ func (c *cli) courierOffer() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.say(speech.CourierOffered, screen.Line(contactName(k)), size(bytes), inDays(days))
+		c.say(speech.CourierOffered, screen.Line(contactName(k)), size(bytes), c.inDays(days))
 		return c.show(courier, func() error { return nil })
 	})
 	cmd.Flags().Var(&quota, "quota", "")
@@ -117,7 +117,7 @@ func (c *cli) courierRows(k api.Courier, name string) [][]string {
 	rows := [][]string{{dash(name), c.text(speech.LabelState), c.word("courier", k.State)}}
 	if g := k.Gives; g != nil {
 		rows = append(rows, []string{dash(name), c.text(speech.CourierGives), c.text(speech.CourierUse,
-			size(g.UsedBytes), size(g.QuotaBytes), strconv.Itoa(g.Items), inDays(g.LifetimeDays))})
+			size(g.UsedBytes), size(g.QuotaBytes), strconv.Itoa(g.Items), c.inDays(g.LifetimeDays))})
 	}
 	if t := k.Takes; t != nil {
 		label := speech.CourierTakes
@@ -125,7 +125,7 @@ func (c *cli) courierRows(k api.Courier, name string) [][]string {
 			label = speech.CourierDeclined
 		}
 		rows = append(rows, []string{dash(name), c.text(label), c.text(speech.CourierMailboxes,
-			size(t.QuotaBytes), inDays(t.LifetimeDays), strconv.Itoa(t.Mailboxes))})
+			size(t.QuotaBytes), c.inDays(t.LifetimeDays), strconv.Itoa(t.Mailboxes))})
 	}
 	if k.Trouble != nil {
 		rows = append(rows, []string{dash(name), c.text(speech.LabelTrouble), c.word("trouble", *k.Trouble) + " (" + *k.Trouble + ")"})
@@ -136,8 +136,8 @@ func (c *cli) courierRows(k api.Courier, name string) [][]string {
 	return rows
 }
 
-// inDays writes a number of days as --lifetime takes it.
-func inDays(n uint32) string { return strconv.FormatUint(uint64(n), 10) + "d" }
+// inDays writes a number of days, in English as --lifetime takes it.
+func (c *cli) inDays(n uint32) string { return c.text(speech.Days, strconv.FormatUint(uint64(n), 10)) }
 
 // units are the sizes that are written with a unit, the largest first.
 var units = [...]struct {

@@ -135,6 +135,17 @@ func disappearing(d *api.Disappearing) string {
 	return shortDuration(time.Duration(d.Seconds)*time.Second) + ":" + d.Mode
 }
 
+// timer says a timer to be read, in English in the form that --disappear takes.
+func (c *cli) timer(d *api.Disappearing) string {
+	short := disappearing(d)
+	number, mode, ok := strings.Cut(short, ":")
+	if !ok {
+		return c.word("timer", short)
+	}
+	last := len(number) - 1 // its unit
+	return c.text(speech.Key("timer."+mode), c.text(speech.Key("timer."+number[last:]), number[:last]))
+}
+
 const (
 	timerNever = "never"
 	day        = 24 * time.Hour

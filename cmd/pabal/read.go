@@ -234,7 +234,7 @@ func (r *reader) said(m api.Message) string {
 		if err != nil {
 			return r.text(speech.UnsupportedItem)
 		}
-		return r.text(speech.TimerItem, disappearing(timer))
+		return r.text(speech.TimerItem, r.timer(timer))
 	case m.System != nil:
 		return r.text(speech.SystemItem, r.word("system", m.System.Code))
 	}

@@ -40,6 +40,9 @@ const (
 	CopyPossible = "possible"
 )
 
+// CopyConfirmed is the Deletion of a copy whose holder says that it is gone.
+const CopyConfirmed = "confirmed"
+
 // What nobody can know from here.
 const (
 	UnknownScreenshots    = "screenshots"     // pictures of a screen, retelling

@@ -185,7 +185,7 @@ var koreanEveryday = map[Key]string{
 	FlagPinned:       "고정",
 	FlagMuted:        "알림 끔",
 	FlagArchived:     "보관",
-	FlagDraft:        "쓰는 중",
+	FlagDraft:        "쓰다 만 글",
 
 	"problem.nothing_to_search": "찾을 글자나 숫자가 없어요",
 

@@ -122,6 +122,7 @@ const (
 	MessageEdited            Key = "message_edited"
 	EditedItem               Key = "edited_item"
 	DeletedItem              Key = "deleted_item"
+	Days                     Key = "days"
 	TimerItem                Key = "timer_item"
 	ReplyItem                Key = "reply_item"
 	QuoteGone                Key = "quote_gone"
