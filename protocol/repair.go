@@ -284,9 +284,20 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	c.queue.RemoveInline(ofSession)
 	ps := p.begin(now, c, n)
 	c.state.Generation = max(c.state.Generation, n.generation)
+	p.settleRequests(c)
 	p.contactEvent(ContactRenewed, c)
 	p.reconcileAll(c, have)
 	return ps
+}
+
+// settleRequests erases the contact's requests that we accepted with sessions of which nothing is
+// left: they ended, or did not come along in a backup. Nobody could talk in them.
+func (p *Peer) settleRequests(c *contact) {
+	for _, r := range p.requestsInOrder() {
+		if r.row.Contact == c.row.ID && c.session(r.state.SID) == nil {
+			p.eraseRequest(r)
+		}
+	}
 }
 
 // startAnew lets the next name, the next picture and the next record of a contact count,

@@ -150,11 +150,12 @@ func (w *World) unsettledRequest(m *machine, c protocol.PutContact) string {
 	if age := w.healedAt.Sub(time.UnixMilli(v.CreatedAt)); age > 2*24*time.Hour || age < -time.Hour {
 		return "" // the link's transport keys are of other days
 	}
-	if print, asked := requestPrint(c); asked && taken(v, print) {
+	parted := byCourierOnly(c) && !w.atCouriers(m, i.by, v) // the inviter and the couriers that the link names
+	if print, asked := requestPrint(c); asked && taken(v, print) && !(parted && c.Phase == protocol.ContactRequested) {
 		return unsettledTaken(m, i, print)
 	}
-	if byCourierOnly(c) && !w.atCouriers(m, i.by, v) {
-		return "" // the inviter and the couriers that the link names have parted
+	if parted {
+		return ""
 	}
 	if !i.by.offers[i.id] || v.UsesLeft == 0 {
 		return "" // it closed before they found each other

@@ -370,3 +370,48 @@ func TestBackupOfABackup(t *testing.T) {
 	s.end()
 	equal(t, "at B", s.texts(1, 0), "two", "three")
 }
+
+// TestBackupBehindAnAccept backs somebody up who has just accepted a request, and restores that,
+// once when the two have met, once when the accept has not been heard: they are contacts, and
+// nothing is left of the request.
+func TestBackupBehindAnAccept(t *testing.T) {
+	for name, heard := range map[string]bool{"heard": true, "not heard": false} {
+		t.Run(name, func(t *testing.T) {
+			s := quiet(t, 2)
+			s.add(1, s.link(0))
+			accepted := func() bool {
+				for _, r := range s.machine(0).disk.requests {
+					return r.Phase == protocol.RequestAccepted
+				}
+				return false
+			}
+			for end := s.w.now.Add(time.Minute); !accepted() && s.w.now.Before(end); {
+				s.wait(time.Millisecond)
+			}
+			if !accepted() {
+				t.Fatal("no request was accepted")
+			}
+			backup := s.backup(0, true)
+			if !heard {
+				s.off(1)
+			}
+			s.wait(time.Minute)
+			s.restore(0, backup)
+			s.wait(time.Minute)
+			if !heard {
+				s.on(1)
+			}
+			s.wait(time.Hour)
+			s.write(0, 1, "from A")
+			s.wait(time.Minute)
+			s.write(1, 0, "from B")
+			s.wait(time.Hour)
+			s.end()
+			if left := len(s.machine(0).disk.requests); left > 0 {
+				t.Errorf("%d requests are left", left)
+			}
+			equal(t, "at A", s.texts(0, 1), "from A", "from B")
+			equal(t, "at B", s.texts(1, 0), "from A", "from B")
+		})
+	}
+}
