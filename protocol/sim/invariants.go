@@ -433,7 +433,7 @@ func (w *World) checkGaps(m *machine, v protocol.PutConversation, h *have) {
 		return // their have vectors may differ until the renewal
 	}
 	for _, c := range inOrder(author.disk.contacts) {
-		if c.Account != m.account || c.Phase != protocol.ContactEstablished {
+		if c.Account != m.account || c.Phase != protocol.ContactEstablished || renumbers(c) {
 			continue
 		}
 		for _, msg := range author.disk.threads[c.Conversation] {
@@ -442,6 +442,13 @@ func (w *World) checkGaps(m *machine, v protocol.PutConversation, h *have) {
 			}
 		}
 	}
+}
+
+// renumbers reports whether what waits for a contact gets other numbers before it is sealed: that
+// waits, too, while the contact is blocked.
+func renumbers(c protocol.PutContact) bool {
+	var st contactState
+	return cbor.Unmarshal(c.State, &st) == nil && st.Renumber > 0
 }
 
 func mapKeys[K comparable, V any](m map[K]V) func(func(K) bool) {
