@@ -203,6 +203,8 @@ func TestOutsideFindsEachTrace(t *testing.T) {
 		copy(b[at:], what)
 		return b
 	}
+	s := create(t)
+	s.spendReserve() // most of a new profile, of which TestEveryFileIsKnown looks at every byte
 	for _, tt := range []struct {
 		name  string
 		file  string // in the directory of a slot
@@ -220,8 +222,9 @@ func TestOutsideFindsEachTrace(t *testing.T) {
 		{"a name of the profile", "db-9", with(1<<10-4, "Jiwoo Kim"), TraceWord},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := create(t)
-			writeFile(t, filepath.Join(s.profile.path, s.slot.directoryName(), filepath.FromSlash(tt.file)), tt.b)
+			name := filepath.Join(s.profile.path, s.slot.directoryName(), filepath.FromSlash(tt.file))
+			writeFile(t, name, tt.b)
+			defer os.Remove(name)
 			o, err := LookOutside(t.Context(), s.profile.path, [][]byte{[]byte("Jiwoo Kim"), []byte("short")})
 			if err != nil {
 				t.Fatal(err)
@@ -249,7 +252,11 @@ func TestOutsideCountsDirectories(t *testing.T) {
 // TestEveryFileIsKnown walks a profile with a passphrase, and one without, through all
 // that makes files, and looks at it from outside all the time.
 func TestEveryFileIsKnown(t *testing.T) {
-	s := create(t)
+	s, err := Create(t.TempDir(), Options{Argon: cheap()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
 	f := newFixture(t, 1)
 	look := func(when string) {
 		t.Helper()
@@ -262,6 +269,7 @@ func TestEveryFileIsKnown(t *testing.T) {
 		}
 	}
 	look("new")
+	s.spendReserve()
 	f.commit(s, f.message(0, protocol.In, "무엇이든 쓸 수 있는 긴 글"), f.convs[0], protocol.PutSelf{Name: "김민서라는 사람"})
 	look("with a message")
 	if err := s.Rotate(t.Context(), time.Now()); err != nil {
