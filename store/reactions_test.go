@@ -87,3 +87,33 @@ func TestReactions(t *testing.T) {
 		t.Errorf("%d operations are left, %v", n, err)
 	}
 }
+
+// TestManyReactions has a contact react ten thousand times to one message: only the last counts, and
+// is all that is kept; none outlives the message.
+func TestManyReactions(t *testing.T) {
+	s := create(t)
+	f := newFixture(t, 1)
+	m := f.message(0, protocol.Out, "ours")
+	f.commit(s, f.convs[0], m)
+	var writes []protocol.Write
+	for n := range 10_000 {
+		emoji := []string{"👍", "❤️", "🎉"}[n%3]
+		writes = append(writes, f.reaction(protocol.In, &m, uint32(n)+1, emoji))
+	}
+	for batch := range slices.Chunk(writes, BatchMax) {
+		f.commit(s, batch...)
+	}
+	count := func(want int64) {
+		t.Helper()
+		if n, err := s.reader.c.number(`SELECT count(*) FROM operations`); err != nil || n != want {
+			t.Errorf("%d reactions are kept, want %d: %v", n, want, err)
+		}
+	}
+	count(1)
+	all := view(t, s, func(v *View) ([]Reaction, error) { return v.Reactions(&Message{PutMessage: m}) })
+	if len(all) != 1 || !slices.Equal(all[0].Emojis, []string{"👍"}) {
+		t.Errorf("%+v", all)
+	}
+	f.commit(s, protocol.EraseMessage{ID: m.ID})
+	count(0)
+}

@@ -1,7 +1,10 @@
 package httpd
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -180,6 +183,7 @@ func TestTextsAreChecked(t *testing.T) {
 		"other format":   {`{"text":"a","format":"md"}`, 422, api.CodeValidationFailed},
 		"bad timer mode": {`{"text":"a","disappearing":{"mode":"never","seconds":1}}`, 422, api.CodeValidationFailed},
 		"no timer time":  {`{"text":"a","disappearing":{"mode":"sent","seconds":0}}`, 422, api.CodeValidationFailed},
+		"a century":      {`{"text":"a","disappearing":{"mode":"sent","seconds":3155760000}}`, 422, api.CodeValidationFailed},
 		"2 MiB":          {`{"text":"` + strings.Repeat("a", 2<<20) + `"}`, 413, api.CodeTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,6 +192,67 @@ func TestTextsAreChecked(t *testing.T) {
 				t.Errorf("%d %s, want %d %s", a.status, a.body, c.status, c.code)
 			}
 		})
+	}
+}
+
+// TestHugeTextIsNotRead sends a text of 200 MB: it is refused long before its end, and nothing is
+// kept.
+func TestHugeTextIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	path := "/v1/conversations/" + w.conversation + "/messages"
+	shown := func() int {
+		var page list[api.Message]
+		w.d.must(200, call{method: "GET", path: path}).into(t, &page)
+		return len(page.Items)
+	}
+	before := shown()
+	conn, err := net.Dial("unix", w.d.server.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: pabal.sock\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{\"text\":\"", path, 200_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan int)
+	go func() {
+		n, err := 0, error(nil)
+		for part := bytes.Repeat([]byte("a"), 1<<20); err == nil && n < 200<<20; n += len(part) {
+			_, err = conn.Write(part)
+		}
+		sent <- n
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	conn.Close()
+	if n := <-sent; resp.StatusCode != http.StatusRequestEntityTooLarge || n > 100<<20 {
+		t.Errorf("status %d behind %d bytes", resp.StatusCode, n)
+	}
+	if n := shown(); n != before {
+		t.Errorf("%d messages, %d before", n, before)
+	}
+}
+
+// TestDeletedOfNobody deletes what never was here, and answers what was deleted: both are refused.
+func TestDeletedOfNobody(t *testing.T) {
+	w := newWorld(t)
+	path := "/v1/conversations/" + w.conversation + "/messages"
+	for _, suffix := range []string{"", "?for=everyone"} {
+		a := w.d.must(404, call{method: "DELETE", path: "/v1/messages/ms_" + zeros + suffix})
+		if a.problem() != api.CodeNotFound {
+			t.Errorf("a message never seen, %q: %s", suffix, a.problem())
+		}
+	}
+	var m api.Message
+	w.d.must(201, call{method: "POST", path: path, body: `{"text":"soon gone"}`}).into(t, &m)
+	w.d.must(204, call{method: "DELETE", path: "/v1/messages/" + *m.ID})
+	a := w.d.must(404, call{method: "POST", path: path, body: `{"text":"an answer","reply_to":"` + *m.ID + `"}`})
+	if a.problem() != api.CodeNotFound {
+		t.Errorf("an answer to a deleted one: %s", a.problem())
 	}
 }
 
