@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -298,28 +297,5 @@ func TestWebhookIsInTheReports(t *testing.T) {
 	copies := w.d.must(200, call{method: "GET", path: "/v1/messages/" + *m.ID + "/copies"}).body
 	if !strings.Contains(copies, `"webhook"`) || !strings.Contains(copies, hook.ID) {
 		t.Errorf("the copies are %s", copies)
-	}
-}
-
-// TestWebhookGetsNothingFromBefore: what is older than a webhook comes to it as a reference, also where
-// something new quotes it.
-func TestWebhookGetsNothingFromBefore(t *testing.T) {
-	w := newWorld(t)
-	old := w.say(t, w.conversation, "long before")
-	for at := old.CreatedAt.UnixMilli(); w.d.now().UnixMilli() <= at; { // the clock of both has milliseconds
-		runtime.Gosched()
-	}
-	r := newReceiver(t)
-	r.secret = w.d.webhook(api.WebhookRequest{URL: r.url, Preset: api.PresetReader, Types: []string{"message.*"}}).Secret
-	w.d.must(204, call{method: "PUT", path: "/v1/messages/" + *old.ID + "/star"})
-	w.d.must(201, call{method: "POST", path: "/v1/conversations/" + w.conversation + "/messages", body: `{"text":"from now on","reply_to":"` + *old.ID + `"}`})
-	var told strings.Builder
-	for !strings.Contains(told.String(), "from now on") {
-		for _, e := range r.next(t).Events {
-			told.WriteString(e.Type + " " + string(e.Data) + "\n")
-		}
-	}
-	if !strings.HasPrefix(told.String(), api.EventMessageStarred+" ") || !strings.Contains(told.String(), *old.ID) || strings.Contains(told.String(), "long before") {
-		t.Errorf("it is told\n%s", told.String())
 	}
 }

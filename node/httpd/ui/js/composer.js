@@ -34,6 +34,7 @@ export class Composer {
   #files;
   #mic;
   #recording = null;
+  #said = h('p', { class: 'problem', role: 'alert' });
   #send;
   #timer = 0;
   #typed = 0; // when it was said last that somebody writes; 0: not since the last message
@@ -62,7 +63,7 @@ export class Composer {
       e.preventDefault();
       this.attach(e.clipboardData.files);
     });
-    this.element = h('div', { class: 'composer' }, this.#bar, this.#luggage.element, h('div', { class: 'writing' }, this.#files, pick, this.#mic, this.#stays, this.#field, this.#button));
+    this.element = h('div', { class: 'composer' }, this.#bar, this.#luggage.element, this.#said, h('div', { class: 'writing' }, this.#files, pick, this.#mic, this.#stays, this.#field, this.#button));
     sendOnEnter(this.#field, () => this.#submit());
     this.element.addEventListener('keydown', (e) => {
       if (e.key !== 'Escape' || e.isComposing || !this.#edited) return;
@@ -263,17 +264,19 @@ export class Composer {
   // record begins a voice note, or ends it and has it go with the message.
   async #record() {
     this.#mic.inert = true;
+    this.#said.textContent = '';
     try {
       const ends = this.#recording;
-      this.#recording = ends ? null : await record((ms, enough) => {
+      this.#recording = ends ? null : await record((ms, enough, gone) => {
         this.#mic.textContent = `■ ${length(ms)}`;
         if (enough) this.#record();
+        if (gone) this.#said.textContent = t('voice.gone');
       });
       if (!this.element.isConnected) this.#recording = this.#recording?.stop() && null; // the view was left while the browser asked
       const file = await ends?.stop();
       if (file && app.usable) this.attach([file]);
     } catch {
-      announce(t('voice.none'));
+      this.#said.textContent = t('voice.none');
     }
     this.#mic.inert = false;
     this.#mic.setAttribute('aria-label', t(this.#recording ? 'voice.stop' : 'voice.record'));

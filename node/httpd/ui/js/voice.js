@@ -4,7 +4,8 @@ const every = 100; // ms between looks at how loud it is
 const longest = 600000; // ms
 
 /**
- * Records by the microphone. tick is told how many ms it has been, and whether that is enough.
+ * Records by the microphone. tick is told how many ms it has been, whether that is enough, and
+ * whether the microphone is gone.
  * stop ends it and returns a file; its voice has what the API is told of it.
  */
 export async function record(tick) {
@@ -21,24 +22,31 @@ export async function record(tick) {
     recorder.ondataavailable = (e) => pieces.push(e.data);
     recorder.start();
     const begun = performance.now();
+    const passed = () => Math.round(performance.now() - begun);
+    let asked = false;
+    const over = new Promise((done) => {
+      recorder.onstop = () => {
+        done();
+        if (!asked) tick(passed(), true, true);
+      };
+    });
     const timer = setInterval(() => {
       analyser.getByteTimeDomainData(samples);
       loud.push(Math.max(...samples.map((s) => Math.abs(s - 128))));
-      const ms = performance.now() - begun;
-      tick(ms, ms >= longest);
+      tick(passed(), passed() >= longest);
     }, every);
     return {
-      stop: () => new Promise((done) => {
+      stop: async () => {
+        asked = true;
         clearInterval(timer);
-        const ms = Math.round(performance.now() - begun);
-        recorder.onstop = () => {
-          const [type] = recorder.mimeType.split(';');
-          done(Object.assign(new File(pieces, `voice.${type.split('/')[1]}`, { type }), { voice: { ms, waveform: waveform(loud) } }));
-        };
-        recorder.stop();
+        const ms = passed();
+        if (recorder.state !== 'inactive') recorder.stop();
         off();
         context.close();
-      }),
+        await over;
+        const [type] = recorder.mimeType.split(';');
+        return Object.assign(new File(pieces, `voice.${type.split('/')[1]}`, { type }), { voice: { ms, waveform: waveform(loud) } });
+      },
     };
   } catch (e) {
     off();

@@ -200,10 +200,26 @@ test('a recording ends with the view, and is not lost by that', async () => {
   await page.getByRole('button', { name: 'Record a voice note' }).waitFor();
 });
 
+test('a microphone that is unplugged ends the recording, and what was recorded is kept', async () => {
+  await page.evaluate(() => {
+    const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wish) => { window.mic = await own(wish); return window.mic; };
+  });
+  await page.getByRole('button', { name: 'Record a voice note' }).click();
+  await page.getByRole('button', { name: 'Stop recording' }).filter({ hasText: '0:01' }).waitFor();
+  await page.evaluate(() => { for (const track of window.mic.getTracks()) track.stop(); });
+  const row = page.locator('.luggage li', { hasText: 'voice.webm' });
+  await row.getByText('✓').waitFor();
+  await page.getByRole('alert').getByText('The microphone is gone. What was recorded is kept.').waitFor();
+  await page.getByRole('button', { name: 'Record a voice note' }).waitFor();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await until('the other side has both notes', async () => (await theirs()).flatMap((m) => m.attachments ?? []).filter((f) => f.voice && f.duration_ms >= 450).length === 2);
+});
+
 test('without a microphone the page says so', async () => {
   await page.evaluate(() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); });
   await page.getByRole('button', { name: 'Record a voice note' }).click();
-  await page.locator('#live').getByText(/no microphone/).waitFor({ state: 'attached' });
+  await page.getByRole('alert').getByText(/no microphone/).waitFor();
   assert.equal(await page.getByRole('button', { name: 'Stop recording' }).count(), 0);
 });
 
