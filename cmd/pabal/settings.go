@@ -29,6 +29,7 @@ func (c *cli) settingsGet() *cobra.Command {
 					{settingLanguage, dash(settings.Language)},
 					{settingDeletions, settings.Deletions},
 					{settingLockIdle, lockIdle(settings.LockIdle)},
+					{settingNotify, settings.Notify},
 				})
 			case args[0] == settingDisappearing:
 				return c.print(disappearing(settings.Disappearing))
@@ -38,6 +39,8 @@ func (c *cli) settingsGet() *cobra.Command {
 				return c.print(settings.Deletions)
 			case args[0] == settingLockIdle:
 				return c.print(lockIdle(settings.LockIdle))
+			case args[0] == settingNotify:
+				return c.print(settings.Notify)
 			}
 			return fail(exitUsage, "usage", speech.NoSuchSetting)
 		})
@@ -50,6 +53,7 @@ const (
 	settingLanguage     = "language"
 	settingDeletions    = "deletions"
 	settingLockIdle     = "lock_idle_seconds"
+	settingNotify       = "notifications"
 )
 
 // lockIdleOff is the value of the setting with which the screen is never locked by itself.
@@ -96,6 +100,8 @@ func (c *cli) settingsSet() *cobra.Command {
 			patch.Language = &language
 		case settingDeletions:
 			patch.Deletions = &args[1]
+		case settingNotify:
+			patch.Notify = &args[1]
 		case settingLockIdle:
 			seconds, err := parseLockIdle(args[1])
 			if err != nil {

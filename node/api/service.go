@@ -165,6 +165,7 @@ type Settings struct {
 	Language     string        `json:"language" doc:"BCP 47, empty: the frontend's choice"`
 	Deletions    string        `json:"deletions" enum:"confirm,refuse" doc:"what happens when a contact deletes a message of theirs for everyone"`
 	LockIdle     int64         `json:"lock_idle_seconds" doc:"the screen is locked after so long without a call of the owner or a session; those with the header Pabal-Background, which a page makes by itself, do not count; 0: never"`
+	Notify       string        `json:"notifications" enum:"none,some,full" doc:"what a frontend may have the system show of a message that comes: nothing, that one came, or who wrote what; a system may keep what it has shown"`
 }
 
 // SettingsPatch changes settings; absent fields stay.
@@ -173,6 +174,7 @@ type SettingsPatch struct {
 	Language     *string                 `json:"language,omitempty" enum:",en,ko"`
 	Deletions    *string                 `json:"deletions,omitempty" enum:"confirm,refuse"`
 	LockIdle     *int64                  `json:"lock_idle_seconds,omitempty" minimum:"0" maximum:"604800" doc:"0: never; else 10 or more"`
+	Notify       *string                 `json:"notifications,omitempty" enum:"none,some,full"`
 }
 
 // LockIdleMin is the least number of seconds that the setting LockIdle may be, but for 0.
@@ -182,6 +184,13 @@ const LockIdleMin = 10
 const (
 	DeletionsConfirm = "confirm"
 	DeletionsRefuse  = "refuse"
+)
+
+// What the setting Notify may be.
+const (
+	NotifyNone = "none"
+	NotifySome = "some"
+	NotifyFull = "full"
 )
 
 // Health answers GET /healthz and /readyz.

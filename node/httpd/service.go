@@ -343,6 +343,7 @@ const (
 	settingLanguage     = "language"
 	settingDeletions    = "deletions"
 	settingLockIdle     = "lock_idle_seconds"
+	settingNotify       = "notifications"
 )
 
 // DisappearingSetting is the row of the setting that shows the timer of new
@@ -359,10 +360,10 @@ func settingRow(name string, value any) store.Row {
 
 // settings reads all settings; one that was never set has its zero value.
 func (r *reader) settings() (api.Settings, error) {
-	out := api.Settings{Deletions: api.DeletionsConfirm}
+	out := api.Settings{Deletions: api.DeletionsConfirm, Notify: api.NotifyNone}
 	for name, field := range map[string]any{
 		settingDisappearing: &out.Disappearing, settingLanguage: &out.Language, settingDeletions: &out.Deletions,
-		settingLockIdle: &out.LockIdle,
+		settingLockIdle: &out.LockIdle, settingNotify: &out.Notify,
 	} {
 		value, err := r.Setting(name)
 		if errors.Is(err, store.ErrNotFound) {
@@ -394,6 +395,9 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 	var rows []store.Row
 	if patch.Language != nil {
 		rows = append(rows, settingRow(settingLanguage, *patch.Language))
+	}
+	if patch.Notify != nil {
+		rows = append(rows, settingRow(settingNotify, *patch.Notify))
 	}
 	if patch.LockIdle != nil {
 		if *patch.LockIdle != 0 && *patch.LockIdle < api.LockIdleMin {

@@ -51,6 +51,10 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 					Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}})
 			}
 		}
+		settings, err := r.settings()
+		if err != nil {
+			return err
+		}
 		carried, err := r.carriedMessages()
 		if err != nil {
 			return err
@@ -59,7 +63,7 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 			api.WarrantTarget{Target: api.TargetContactCouriers, Sealed: carried, Key: api.KeyDevices,
 				Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
 			api.WarrantTarget{Target: api.TargetNetwork, Key: api.KeyDevices, Obtains: []string{api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
-			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: []string{}})
+			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: notified(settings.Notify)})
 		exports, err := r.exportTarget(since)
 		if err != nil {
 			return err
@@ -197,4 +201,15 @@ func tokenTarget(a *actor, holdings []store.Holding) api.WarrantTarget {
 		t.Obtains = append(t.Obtains, api.ObtainsNames)
 	}
 	return t
+}
+
+// notified is what a system may keep of the notifications that a setting allows.
+func notified(setting string) []string {
+	switch setting {
+	case api.NotifySome:
+		return []string{api.ObtainsTimes}
+	case api.NotifyFull:
+		return []string{api.ObtainsTimes, api.ObtainsTexts, api.ObtainsNames}
+	}
+	return []string{}
 }

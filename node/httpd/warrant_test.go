@@ -38,6 +38,11 @@ func TestWarrant(t *testing.T) {
 	check(all, api.TargetContactCouriers, 0, 0, api.KeyDevices, "[sealed_mail addresses times sizes]")
 	check(all, api.TargetNetwork, 0, 0, api.KeyDevices, "[addresses times sizes]")
 	check(all, api.TargetNotifications, 0, 0, api.KeyNone, "[]")
+	w.d.must(422, call{method: "PATCH", path: "/v1/settings", body: `{"notifications":"loud"}`})
+	for setting, obtains := range map[string]string{api.NotifySome: "[times]", api.NotifyFull: "[times texts names]", api.NotifyNone: "[]"} {
+		w.d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"notifications":"` + setting + `"}`})
+		check(report(""), api.TargetNotifications, 0, 0, api.KeyNone, obtains)
+	}
 	check(all, api.TargetWebhooks, 0, 0, api.KeyNone, "[]")
 	check(all, "token reads", 1, 1, api.KeyNone, "[times files texts names]")
 	check(all, "token told", 0, 0, api.KeyNone, "[times]")

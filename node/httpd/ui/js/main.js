@@ -3,6 +3,7 @@
 import './gate.js';
 import './chats.js';
 import './chat.js';
+import './notify.js';
 import { shortcuts } from './screens.js';
 import { app } from './app.js';
 import { h, hush, View } from './dom.js';

@@ -11,6 +11,7 @@ import { attachment, face } from './files.js';
 import { choice, field, form, keyfile } from './gate.js';
 import { capital, has, languages, moment, reason, size, span, speak, t, timer, word } from './i18n.js';
 import { explain, gist, named } from './message.js';
+import { allowed } from './notify.js';
 
 const forever = '9999-12-31T23:59:59.999Z';
 const mutes = [['1h', 3600], ['8h', 28800], ['1w', 604800]];
@@ -421,6 +422,11 @@ class Settings extends View {
       h('section', null, field(t('settings.language'), wish), field(t('settings.timer'), length, t('settings.timer_hint')), 
         field(t('settings.deletions'), choice(['confirm', 'refuse'], app.settings.deletions, (x) => t(`deletions.${x}`), (x) => this.#save({ deletions: x })), t('settings.deletions_hint')),
         keyfile() ? null : field(t('settings.idle'), choice(idles(), app.settings.lock_idle_seconds, idle, (x) => this.#save({ lock_idle_seconds: x })), t('settings.idle_hint')),
+        field(t('notify.title'), choice(['none', 'some', 'full'], app.settings.notifications, (x) => t(`notify.${x}`), async (x) => {
+          const may = await allowed(x);
+          await this.#save({ notifications: x });
+          if (!may) this.querySelector('.saved').textContent = t('notify.refused');
+        }), t('notify.hint')),
         h('p', { class: 'saved', role: 'status' })),
       h('section', null, h('h2', null, t('settings.profile')),
         h('dl', null, [[t('settings.name'), name(app.self.display_name)], [t('settings.account'), app.self.account_id], [t('settings.version'), app.status.version],
