@@ -105,7 +105,8 @@ func (f *files) noticed(b *batch) {
 	look := false
 	for _, w := range b.out.Writes {
 		m, ok := w.(protocol.PutMessage)
-		look = look || ok && m.Direction == protocol.In && len(m.Files) > 0
+		_, part := w.(protocol.PutPart)
+		look = look || part || ok && m.Direction == protocol.In && len(m.Files) > 0
 	}
 	for _, r := range b.rows {
 		set, ok := r.(store.SetWanted)
@@ -170,6 +171,7 @@ func (f *files) run(ctx context.Context) {
 	defer stale.Stop()
 	f.dropStale(ctx)
 	for {
+		f.join(ctx)
 		f.begin(ctx, &running)
 		if next := f.next(); !next.IsZero() {
 			again.Reset(time.Until(next))

@@ -93,6 +93,8 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 			return err
 		})
 		return fetched, err
+	case protocol.FetchParts:
+		return c.makeParts(j)
 	case protocol.FetchSequences:
 		return c.fetchSequences(j)
 	case protocol.FetchHeld:

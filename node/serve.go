@@ -85,10 +85,26 @@ func (s *server) run(ctx context.Context) error {
 	group.Go(func() error { return s.send(ready) })
 	defer context.AfterFunc(ctx, s.stream.Close)() // receive waits for the stream only
 	err := group.Wait()
+	if err == nil { // the other side ended it: it has what it wanted
+		s.fetched()
+	}
 	if errors.Is(err, errRefused) {
 		return nil
 	}
 	return err
+}
+
+// fetched has parts of a small file go by courier no more: the contact has it.
+func (s *server) fetched() {
+	if s.opened == nil || wire.Parts(s.info.SizeBytes) == 0 {
+		return
+	}
+	ctx, cancel := s.files.untilEnded()
+	defer cancel()
+	done := protocol.FileFetched{Contact: s.contact, Message: s.asked.Message, Item: s.asked.Item}
+	if _, err := s.files.core.ask(ctx, request{input: func(uint64) protocol.Input { return done }}); err != nil {
+		s.files.core.log.Debug("a file that was fetched is not noted", "code", code(err))
+	}
 }
 
 // receive reads what is asked for until the other side ends the stream.

@@ -112,6 +112,7 @@ func whyOf(w protocol.Why) *api.Why {
 	if w.Carried > 0 {
 		out.Params = map[string]any{"couriers": w.Carried}
 	}
+	out.PartCouriers = w.Parts
 	if w.Reason == protocol.WhyNoPublicPath {
 		out.Params = map[string]any{"ways": api.WaysOut()}
 	}

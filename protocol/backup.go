@@ -71,6 +71,7 @@ func (p *Peer) forgetHistory(v *conversation) {
 	if c == nil {
 		return // note to self
 	}
+	c.state.Parts = nil
 	next := uint64(1)
 	for _, r := range append(slices.Clone(v.row.Delivered), Range{v.row.OwnSequence + 1, v.row.OwnSequence + 1}) {
 		if r.First > next {

@@ -127,11 +127,12 @@ func (p *Peer) sealForFile(now time.Time, c *contact) (bool, error) {
 // gatherFrames collects the frames of all envelopes that are not acknowledged, and
 // reports whether it has them. An envelope whose contents are damaged is left out.
 func (p *Peer) gatherFrames(c *contact) bool {
-	if c.asked != nil {
+	if c.asked != nil || c.partsAsked != nil {
 		return false // what it brings may belong into the file
 	}
 	x, whole, bytes := c.export, true, 0
 	var missing []*outbox.Entry
+	parts := 0
 	for _, e := range c.queue.Unacknowledged() {
 		if x.frames[e] == nil {
 			x.frames[e] = e.Frame
@@ -143,6 +144,11 @@ func (p *Peer) gatherFrames(c *contact) bool {
 			continue
 		}
 		whole = false
+		if _, part := e.Part(); part {
+			if parts++; parts > outbox.FetchPartsMax {
+				continue
+			}
+		}
 		if len(missing) < exportFetchMax && bytes <= outbox.FetchBytesMax {
 			missing = append(missing, e)
 			for _, it := range e.Items {

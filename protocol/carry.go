@@ -34,7 +34,7 @@ func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 	var out []place
 	for _, m := range r.Mailboxes {
 		if dayOf(now) <= m.ClosesDay {
-			out = append(out, place{Mailbox: m, couriers: r.Couriers, trouble: p.trouble(now, c, m)})
+			out = append(out, place{Mailbox: m, couriers: r.Couriers, trouble: p.trouble(now, c, m), noParts: c.dealings[m.ID].noParts(now)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b place) int { return min(len(a.trouble), 1) - min(len(b.trouble), 1) })
@@ -48,15 +48,20 @@ type place struct {
 	conn     *conn          // to that one, nil = none yet
 	trouble  string         // what speaks against leaving mail there, empty = nothing
 	spare    bool           // what is left elsewhere is enough
+	noParts  bool           // of files
 }
 
 // forQueue returns the places as the outbox knows them.
 func forQueue(places []place) []outbox.Mailbox {
 	out := make([]outbox.Mailbox, len(places))
 	for i, at := range places {
-		out[i] = outbox.Mailbox{ID: at.ID, Bad: at.trouble != ""}
+		out[i] = at.forQueue()
 	}
 	return out
+}
+
+func (at place) forQueue() outbox.Mailbox {
+	return outbox.Mailbox{ID: at.ID, Bad: at.trouble != "", NoParts: at.noParts}
 }
 
 // received returns the addresses of the courier as we were told them.
@@ -109,6 +114,7 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 	if err := p.sealForCouriers(now, c); err != nil {
 		return err
 	}
+	p.partsByCourier(now, c)
 	for _, at := range open {
 		p.withdrawAt(now, c, at)
 		p.leaveAt(now, c, at, places)
@@ -165,8 +171,7 @@ func (p *Peer) leaveRebuilt(now time.Time, c *contact, e *outbox.Entry, frame []
 
 // toCarry returns what is to be left in a place now, at most limit on the way there.
 func (p *Peer) toCarry(now time.Time, c *contact, at place, places []place, limit int) []*outbox.Entry {
-	box := outbox.Mailbox{ID: at.ID, Bad: at.trouble != ""}
-	return c.queue.ToCarry(now, box, forQueue(places), c.live() != nil, limit)
+	return c.queue.ToCarry(now, at.forQueue(), forQueue(places), c.live() != nil, limit)
 }
 
 // leaveEnvelope leaves an envelope in a place, and reports whether that had not answered before.
@@ -197,6 +202,9 @@ func (p *Peer) nextCarry(now time.Time, c *contact, some, all []place) time.Time
 		}
 	} else {
 		c.waitingSince = time.Time{}
+	}
+	if t := c.partsDue(now); !t.IsZero() {
+		add(later(t, now))
 	}
 	if t, ok := c.queue.NextCarry(live, forQueue(some), forQueue(all)); ok {
 		add(later(t, now))
@@ -537,7 +545,9 @@ func (p *Peer) postSaid(now time.Time, k *conn, a wire.Acknowledge) {
 			})
 			c.forgetWithdrawn()
 			p.touchContact(c)
-		case wire.MailboxFull, wire.MailboxClosed:
+		case wire.MailboxFull:
+			p.mailboxFull(now, c, a)
+		case wire.MailboxClosed:
 			heard.full, heard.unanswered = now.Add(fullAgain), 0
 			c.queue.Unanswered(a.ID)
 		}

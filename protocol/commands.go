@@ -88,6 +88,7 @@ func (p *Peer) sendContent(now time.Time, in SendText, content wire.Content, fil
 		SentAt: content.At, At: content.At, Content: encoded, ExpiresAt: expiryOf(timer, content.At, now, Out),
 		Files: files,
 	})
+	p.offerParts(c, &content)
 	p.reply(in.Ref, Sent{ID: id, Conversation: v.row.ID, Position: v.row.LastPosition})
 	return nil
 }

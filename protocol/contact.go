@@ -23,6 +23,9 @@ type contact struct {
 	queue    outbox.Queue
 	asked    [][16]byte // messages of the fetch under way
 
+	partsAsked []outbox.Part // of the fetch of parts under way
+	partsSince time.Time     // since when it is off and there are parts that may go by courier
+
 	conns   []*conn // proved, the newest last
 	heard   hearing // of repairs
 	backoff rendezvous.Backoff
@@ -115,6 +118,8 @@ type contactState struct {
 
 	PictureUntold bool    `cbor:"48,keyasint,omitempty"` // there is one of which the user was not told
 	PicturesTold  []int64 `cbor:"49,keyasint,omitempty"` // Unix seconds: when the user was told of one, the last day's
+
+	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
 
 	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }

@@ -9,6 +9,7 @@ import (
 
 	"pabal/protocol/identity"
 	"pabal/protocol/mailbox"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -161,6 +162,10 @@ func (w *town) keep(s *side, write Write) {
 	switch r := write.(type) {
 	case PutMessage:
 		s.history = append(s.history, r)
+	case PutPart:
+		s.parts = append(s.parts, r)
+	case EraseMessage:
+		s.erased[r.ID] = true
 	case PutHeld:
 		w.held[s][r.Mailbox] = append(w.held[s][r.Mailbox], r)
 	case EraseMailbox:
@@ -203,6 +208,14 @@ func (w *town) work(s *side, job Job) {
 				if m.ID == id {
 					in.Contents[id] = m.Content
 				}
+			}
+		}
+		s.step(w.now, in)
+	case FetchParts:
+		in := PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte)}
+		for _, part := range j.Parts {
+			if sealed := sealedPart(s, part); sealed != nil {
+				in.Parts[part] = sealed
 			}
 		}
 		s.step(w.now, in)

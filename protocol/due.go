@@ -55,6 +55,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.queue.ClockWentBack(now)
 		for _, d := range c.dealings {
 			d.full, d.asked = earlier(d.full, now), earlier(d.asked, now)
+			d.fullParts, d.partsGone = earlier(d.fullParts, now), earlier(d.partsGone, now)
 		}
 		c.signals.clockWentBack(now)
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
@@ -68,6 +69,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		}
 		c.asks.Clear()
 		c.waitingSince, c.ackBy = earlier(c.waitingSince, now), earlier(c.ackBy, now)
+		c.partsSince = earlier(c.partsSince, now)
 		for s, at := range c.withdrawn {
 			c.withdrawn[s] = earlier(at, now)
 		}
@@ -148,7 +150,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		p.dropInline(c, wire.ContentAddressRecord)
 		p.pushRecord(now, c)
 	}
-	if c.waits() || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 || c.asksByCourier() || c.repairsByCourier() || !c.tellAt.IsZero() {
+	if c.waits() || len(c.state.Parts) > 0 || !c.ackBy.IsZero() || len(c.state.Withdraw) > 0 || c.asksByCourier() || c.repairsByCourier() || !c.tellAt.IsZero() {
 		p.stir(c) // it may be time to leave mail
 	}
 	p.tellDaily(now, c)

@@ -120,6 +120,12 @@ func (p *Peer) declareWithdrawn(now time.Time, c *contact, ps *pairSession) erro
 // seal puts items into one envelope. It reports false if the session cannot go
 // on: then they wait for the one that replaces it.
 func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.Item, sizeMin int) (bool, error) {
+	e, _, err := p.sealEntry(now, c, ps, items, sizeMin)
+	return e != nil, err
+}
+
+// sealEntry does that and returns the envelope, nil if the session cannot go on, and its frame.
+func (p *Peer) sealEntry(now time.Time, c *contact, ps *pairSession, items []outbox.Item, sizeMin int) (*outbox.Entry, []byte, error) {
 	contents := make([][]byte, len(items))
 	for i, it := range items {
 		contents[i] = it.Content
@@ -129,12 +135,15 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 	case errors.Is(err, session.ErrKEM), errors.Is(err, session.ErrContents):
 		c.queue.PushFront(c.outlasting(items))
 		p.fork(now, c, ps)
-		return false, nil
+		return nil, nil, nil
 	case err != nil:
-		return false, errRandom
+		return nil, nil, errRandom
 	}
 	ps.dirty = true
 	for _, it := range items {
+		if it.Part != (outbox.Part{}) {
+			continue
+		}
 		if it.Inline() {
 			p.carried(c, it.Content)
 			continue
@@ -151,7 +160,7 @@ func (p *Peer) seal(now time.Time, c *contact, ps *pairSession, items []outbox.I
 		ps.ackDue = false // it rides in every body
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: sealed.Frame})
 	}
-	return true, nil
+	return entry, sealed.Frame, nil
 }
 
 // outboxRow returns the row of an envelope.
@@ -166,6 +175,10 @@ func (p *Peer) outboxRow(c *contact, e *outbox.Entry) PutOutbox {
 		}
 	}
 	for i, it := range e.Items {
+		if it.Part != (outbox.Part{}) {
+			row.Contents[i].Part = it.Part
+			continue
+		}
 		if it.Inline() {
 			row.Contents[i].Inline = it.Content
 			continue
@@ -248,6 +261,7 @@ func (p *Peer) sealAcks(now time.Time, c *contact, sizeMin int, leave func(frame
 
 // fetch asks for contents that are needed and not in memory.
 func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry) {
+	p.fetchParts(c, resend, nil)
 	ids := c.queue.Fetch(sealing, resend)
 	if len(ids) == 0 {
 		return
@@ -275,21 +289,26 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 		p.pushVoid(c, sequence, sequence)
 	}
 	for _, w := range whole {
-		frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
-		if err != nil {
-			continue // the row is damaged: the message stays queued and `why` tells
-		}
-		c.queue.Rebuilt(w.Entry, frame)
-		if c.export != nil {
-			c.export.frames[w.Entry] = frame
-		}
-		if k := c.live(); k != nil {
-			p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
-		} else {
-			p.leaveRebuilt(now, c, w.Entry, frame)
-		}
+		p.rebuilt(now, c, w)
 	}
 	p.touchContact(c)
+}
+
+// rebuilt sends an envelope, or leaves it with couriers, that was not at hand.
+func (p *Peer) rebuilt(now time.Time, c *contact, w outbox.Whole) {
+	frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
+	if err != nil {
+		return // the row is damaged: the message stays queued and `why` tells
+	}
+	c.queue.Rebuilt(w.Entry, frame)
+	if c.export != nil {
+		c.export.frames[w.Entry] = frame
+	}
+	if k := c.live(); k != nil {
+		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
+	} else {
+		p.leaveRebuilt(now, c, w.Entry, frame)
+	}
 }
 
 // resend sends again what is due on the live path.
@@ -318,7 +337,7 @@ func (p *Peer) resend(now time.Time, c *contact) {
 func (p *Peer) rebuildInline(c *contact, e *outbox.Entry) []byte {
 	contents := make([][]byte, len(e.Items))
 	for i, it := range e.Items {
-		if !it.Inline() {
+		if !it.Inline() || it.Part != (outbox.Part{}) {
 			return nil
 		}
 		contents[i] = it.Content

@@ -637,6 +637,7 @@ func (p *Peer) mergeConversations(into, from *contact) bool {
 	for _, it := range from.queue.TakeWaiting() {
 		into.queue.Push(it)
 	}
+	into.state.Parts = append(into.state.Parts, from.state.Parts...)
 	for _, r := range from.state.Voids {
 		p.pushVoid(into, r.First, r.Last)
 	}

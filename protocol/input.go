@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -113,6 +114,12 @@ type (
 	FilesStir struct {
 		Contact ContactID
 		Conn    ConnID // 0 = none
+	}
+	// FileFetched says that a contact has fetched the whole of a file on a connection.
+	FileFetched struct {
+		Contact ContactID
+		Message [16]byte
+		Item    uint8
 	}
 	// MarkRead says that the user has read up to a position. Expiries holds the
 	// incoming messages up to it whose from-read timers start now. Unread and
@@ -316,6 +323,12 @@ type (
 		Contact  ContactID
 		Contents map[MessageID][]byte
 	}
+	// PartsFetched answers FetchParts: each part, sealed under the file's key; of a file that is
+	// gone, or of which anything is, none.
+	PartsFetched struct {
+		Contact ContactID
+		Parts   map[outbox.Part][]byte
+	}
 	// SequencesFetched answers FetchSequences: our messages by sequence.
 	SequencesFetched struct {
 		Conversation ConversationID
@@ -360,6 +373,8 @@ func (SetTimer) input()         {}
 func (SetDefaultTimer) input()  {}
 func (OpenConversation) input() {}
 func (SendText) input()         {}
+func (FileFetched) input()      {}
+func (PartsFetched) input()     {}
 func (FilesStir) input()        {}
 func (MarkRead) input()         {}
 func (TakeBack) input()         {}

@@ -38,9 +38,17 @@ const (
 	// HereFor is how long the user counts as here since that was said last.
 	HereFor = 150 * time.Second
 
+	// PartsKeptMax bounds the parts of files that are kept of one contact until the files are
+	// whole: all that an honest one has under way at once, and what has come of the file before.
+	PartsKeptMax = 2 * partsOutMax
+	// PartWaitsFor is how long a part waits for its message.
+	PartWaitsFor = 30 * 24 * time.Hour
+
 	manifestFixedMax = 1 << 10 // of a manifest's bytes: all but its caption and files
 	fileFixedMax     = 128     // of a file's in it: all but name, type, waveform and thumbnail
 
+	partFilesMax    = 64      // small files of one contact whose parts may go by courier
+	partsOutMax     = 32      // parts on their way to one contact: half of a mailbox of 4 MiB
 	waitingMax      = 1 << 20 // messages that wait for one contact
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceMax     = 1 << 62
@@ -109,6 +117,9 @@ const (
 	relayHeadStart      = 500 * time.Millisecond // of a direct dial
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased
+	partsAfter          = 5 * time.Second        // a contact is off, until parts of files go to its couriers
+	fullOfParts         = 10 * time.Second       // behind a mailbox that is full while it holds parts: they are withdrawn
+	fullOfPartsKept     = time.Minute            // for which that may be why
 	fullAgain           = time.Hour              // behind a mailbox that was full
 	postAddressesMax    = 8                      // of a courier of others that are dialled at once
 	courierAddressesMax = 2                      // of one courier in a record

@@ -136,6 +136,11 @@ func (p *Peer) loadOutbox(state State) error {
 		}
 		var written time.Time
 		for _, oc := range row.Contents {
+			if oc.Part != (outbox.Part{}) {
+				written = MessageID(oc.Part.Message).madeAt()
+				e.Items = append(e.Items, outbox.Item{Part: oc.Part})
+				continue
+			}
 			if oc.Message == (MessageID{}) {
 				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
 				continue

@@ -153,6 +153,7 @@ func (p *Peer) unqueueAbout(now time.Time, v *conversation, message [16]byte) {
 	if c == nil || message == ([16]byte{}) {
 		return
 	}
+	p.dropParts(c, func(part outbox.Part) bool { return part.Message == message })
 	for _, it := range c.queue.About(message) {
 		p.unqueue(now, v, it.Message, it.Sequence)
 	}

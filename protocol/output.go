@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -283,6 +284,11 @@ type (
 		Contact  ContactID
 		Messages []MessageID
 	}
+	// FetchParts asks for parts of files in messages of ours to a contact; answer PartsFetched.
+	FetchParts struct {
+		Contact ContactID
+		Parts   []outbox.Part
+	}
 	// FetchSequences asks for those of our messages First..Last of a
 	// conversation that the history still has; answer SequencesFetched.
 	FetchSequences struct {
@@ -317,6 +323,7 @@ type FetchHeld struct {
 
 func (FetchHeld) job()      {}
 func (FetchContents) job()  {}
+func (FetchParts) job()     {}
 func (FetchSequences) job() {}
 func (CheckStamp) job()     {}
 func (MakeStamp) job()      {}

@@ -168,6 +168,10 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.woke(now)
 	case FilesStir:
 		p.filesStir(now, in)
+	case FileFetched:
+		p.fileFetched(in)
+	case PartsFetched:
+		return p.partsFetched(now, in)
 	case Reconnect:
 		p.reconnect(now)
 		p.reply(in.Ref, nil)

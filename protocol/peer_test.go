@@ -19,6 +19,8 @@ type side struct {
 
 	jobs    []Job        // not done
 	history []PutMessage // of a town's people
+	parts   []PutPart
+	erased  map[MessageID]bool
 }
 
 func newSide(t *testing.T, name string, port uint16, now time.Time) *side {
@@ -27,7 +29,7 @@ func newSide(t *testing.T, name string, port uint16, now time.Time) *side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &side{t: t, p: p, name: name}
+	s := &side{t: t, p: p, name: name, erased: make(map[MessageID]bool)}
 	s.step(now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: port}}})
 	return s
 }

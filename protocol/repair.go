@@ -385,6 +385,8 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	if c.conv == nil {
 		return
 	}
+	c.state.Parts = slices.DeleteFunc(c.state.Parts, func(f fileParts) bool { return inRanges(c.conv.row.Delivered, f.Sequence) })
+	p.touchContact(c)
 	next := uint64(1)
 	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {
@@ -434,6 +436,9 @@ func (p *Peer) unseal(c *contact) {
 // were sealed in is over, and that mean the same in another.
 func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
 	return slices.DeleteFunc(slices.Clone(items), func(it outbox.Item) bool {
+		if it.Part != (outbox.Part{}) {
+			return true // it is sealed anew if it must be: see partsToSeal
+		}
 		if it.Inline() {
 			content, _, err := wire.DecodeContent(it.Content)
 			return err != nil || content.Type == wire.ContentVoidEnvelopes || content.Type == wire.ContentReseed
@@ -654,6 +659,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 		}
 		it.Content, it.Size = encoded, len(encoded)
 		p.write(RenumberMessage{ID: it.Message, Sequence: it.Sequence, Content: encoded})
+		c.renumberParts(it.Message, it.Sequence)
 	}
 	c.queue.PutBack(items)
 	for _, r := range left {
@@ -681,7 +687,7 @@ func (p *Peer) voidEnvelope(c *contact, e *outbox.Entry, withdrawn MessageID) {
 		return // the rest has arrived
 	}
 	rest := slices.DeleteFunc(slices.Clone(e.Items), func(it outbox.Item) bool {
-		return !it.Inline() && it.Message == withdrawn
+		return it.Part != (outbox.Part{}) || !it.Inline() && it.Message == withdrawn
 	})
 	p.waitAgain(c, rest)
 }

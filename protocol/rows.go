@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"pabal/protocol/identity"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -302,11 +303,26 @@ type PutOperation struct {
 	Waits uint64
 }
 
+// PutPart is a part of a small file of the contact's that has come by courier; key
+// (Conversation, Message, Item, Index), the first counts. It is dropped unless its message is
+// here with such a file, which is wanted and not whole; or Waits is set: then it is kept until
+// that message comes, or something else in its place. Of one contact there are at most
+// PartsKeptMax. It goes with its message, and when the file is whole or not wanted any more.
+type PutPart struct {
+	Conversation ConversationID
+	Message      [16]byte // its author's id
+	Item         uint8
+	Index        uint8
+	Waits        uint64 // the sequence of the message if it has not come
+	At           int64
+	Sealed       []byte // under the file's key
+}
+
 // WaitsMax is how many operations of a conversation wait for messages that have not come: a
 // contact can say no more than that about what it never sends.
 const WaitsMax = 64
 
-// EraseWaiting erases what waits for messages First..Last of the contact's that will not
+// EraseWaiting erases what waits, parts of files too, for messages First..Last of the contact's that will not
 // come, unless they have come under another sequence.
 type EraseWaiting struct {
 	Conversation ConversationID
@@ -344,6 +360,7 @@ type OutboxContent struct {
 	Sequence uint64    // of Message, in its conversation
 	About    [16]byte  // as PutOperation.About has it; zero of a message
 	Inline   []byte
+	Part     outbox.Part // not zero: a part of a file, and all else is
 }
 
 // PutOutbox is an envelope that the peer has not acknowledged; key (Contact,
@@ -433,6 +450,7 @@ func (PutTombstone) write()      {}
 func (StubMessage) write()       {}
 func (SetDeletion) write()       {}
 func (PutOperation) write()      {}
+func (PutPart) write()           {}
 
 // Waiting is a message or an operation of ours that no envelope holds yet.
 type Waiting struct {

@@ -42,7 +42,13 @@ type dealings struct {
 	full       time.Time // it took no more: left alone until then
 	unanswered int       // times in a row that something had to be left once more
 	asked      time.Time // the last of these
+
+	fullParts time.Time // it took no more, parts of files among others: those are left elsewhere until then
+	partsGone time.Time // the last time that parts made room there
 }
+
+// noParts reports whether parts of files are not to be left in the mailbox.
+func (d *dealings) noParts(now time.Time) bool { return d != nil && d.fullParts.After(now) }
 
 // dealingsWith returns what there is to know of a mailbox of the contact.
 func (c *contact) dealingsWith(id wire.MailboxID) *dealings {

@@ -310,6 +310,10 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 		return
 	}
 	for _, it := range e.Items {
+		if it.Part != (outbox.Part{}) {
+			p.partDelivered(c, it.Part)
+			continue
+		}
 		if it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
 			continue
 		}
@@ -380,6 +384,8 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 		p.termsReceived(c, content.Terms)
 	case wire.ContentReseed:
 		p.reseedReceived(now, c, ps, content.Reseed)
+	case wire.ContentPart:
+		p.partReceived(now, c, content)
 	case wire.ContentPicture:
 		p.pictureReceived(now, c, content)
 	case wire.ContentTyping: // counts in a bare ack only
@@ -483,14 +489,17 @@ func (p *Peer) voided(now time.Time, c *contact, ps *pairSession, content *wire.
 // closeGap notes that first..last will not come. It returns false if they lie past
 // every limit.
 func (p *Peer) closeGap(v *conversation, first, last uint64) bool {
+	next := v.have.next()
 	writes, ok := v.void(first, last)
 	if !ok {
 		return false
 	}
 	if len(writes) > 0 {
 		p.write(writes...)
-		p.write(EraseWaiting{Conversation: v.row.ID, First: first, Last: last})
 		p.event(Event{Type: ConversationUpdated, Conversation: v.row.ID})
+	}
+	if len(writes) > 0 || last >= next {
+		p.write(EraseWaiting{Conversation: v.row.ID, First: first, Last: last})
 	}
 	p.touchConversation(v)
 	return true

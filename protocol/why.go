@@ -20,6 +20,7 @@ type Why struct {
 	NextTry   time.Time
 	Rungs     []Attempt      // by which it may be reached; none if nothing waits for it
 	Carried   int            // couriers that hold the message
+	Parts     int            // couriers that hold parts of files of the message
 	Couriers  []CourierState // of the contact, as long as something waits for it
 	// ExportedAt is when the last file was made that holds the message; zero is never.
 	ExportedAt time.Time
@@ -62,6 +63,7 @@ func (p *Peer) Why(now time.Time, id ContactID, message *MessageID) (why Why, fo
 	why.Reason = c.waitsFor(message)
 	var carrying *outbox.Entry
 	if message != nil {
+		why.Parts = c.partCouriers(*message)
 		if e, ok := c.queue.Carrying(*message); ok {
 			carrying, why.ExportedAt = e, c.exportedAt(e)
 		}

@@ -73,6 +73,7 @@ func archivedTables() map[string]archivedTable {
 		"files":         {portion: inHistory},
 		"chunks":        {portion: inHistory},
 		"attachments":   {portion: inHistory},
+		"parts":         {portion: inMove},
 		"operations":    {portion: inHistory},
 		"marks":         {portion: inHistory},
 		"drafts":        {portion: inHistory},

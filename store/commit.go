@@ -153,6 +153,8 @@ func (w *writer) put(write protocol.Write) error {
 		return w.renumber(&r)
 	case protocol.PutOperation:
 		return w.putOperation(&r)
+	case protocol.PutPart:
+		return w.putPart(&r)
 	case protocol.EraseWaiting:
 		return w.eraseWaiting(&r)
 	case protocol.SetDeletion:

@@ -199,7 +199,10 @@ func (w *writer) eraseWaiting(r *protocol.EraseWaiting) error {
 	err = w.c.query(`DELETE FROM operations AS o WHERE o.conversation = ? AND o.waits > 0 AND o.waits BETWEEN ? AND ? AND ` + ofNothingHere).
 		bindInt(conversation).bindUint(r.First).bindUint(r.Last).run()
 	w.scrub = w.scrub || w.c.db.Changes() > 0
-	return err
+	if err != nil {
+		return err
+	}
+	return w.eraseWaitingParts(conversation, r.First, r.Last)
 }
 
 // Edits returns the contents of all edits of a message, oldest first.

@@ -128,6 +128,7 @@ var orphanRows = map[string]string{
 	"files":         `INSERT INTO files VALUES (99, x'01', 'a.txt', '', 1, x'', 0, 0, 0, x'', 1, 'available', '', 0, x'', x'')`,
 	"chunks":        `INSERT INTO chunks VALUES (98, 0, x'01', x'')`,
 	"attachments":   `INSERT INTO attachments VALUES (97, 0, 96)`,
+	"parts":         `INSERT INTO parts VALUES (99, 98, x'01', 0, 0, 0, 1, x'02')`,
 	"mailboxes":     `INSERT INTO mailboxes VALUES (x'01', x'02', x'')`,
 	"held":          `INSERT INTO held VALUES (1, x'99', x'01', 1, 1, x'')`,
 }

@@ -323,9 +323,12 @@ type FinishFile struct {
 }
 
 func (r FinishFile) put(w *writer, _ int64) error {
-	return w.c.query(`UPDATE files SET state = 'available', code = '', root = ?, hashes = ? WHERE id = ? AND state IN ('uploading', 'remote')
+	if err := w.c.query(`UPDATE files SET state = 'available', code = '', root = ?, hashes = ? WHERE id = ? AND state IN ('uploading', 'remote')
 		AND (SELECT count(*) FROM chunks WHERE file = files.key) = (size + ?4 - 1) / ?4`).
-		bindBlob(r.Root[:]).bindBlob(attachment.AppendHashes(nil, r.Hashes)).bindBlob(r.File[:]).bindInt(attachment.ChunkBytes).run()
+		bindBlob(r.Root[:]).bindBlob(attachment.AppendHashes(nil, r.Hashes)).bindBlob(r.File[:]).bindInt(attachment.ChunkBytes).run(); err != nil {
+		return err
+	}
+	return w.dropParts()
 }
 
 // SetFileInfo changes what is said of a file that a client brings, once its bytes are known.
@@ -346,8 +349,11 @@ type SetWanted struct {
 }
 
 func (r SetWanted) put(w *writer, _ int64) error {
-	return w.c.query(`UPDATE files SET wanted = ?, state = 'remote', code = '' WHERE id = ? AND state IN ('remote', 'failed')`).
-		bindInt(int64(r.Wanted)).bindBlob(r.File[:]).run()
+	if err := w.c.query(`UPDATE files SET wanted = ?, state = 'remote', code = '' WHERE id = ? AND state IN ('remote', 'failed')`).
+		bindInt(int64(r.Wanted)).bindBlob(r.File[:]).run(); err != nil {
+		return err
+	}
+	return w.dropParts()
 }
 
 // FailFile says that a remote file will not come. What lies here of it is erased.
@@ -364,8 +370,11 @@ func (r FailFile) put(w *writer, _ int64) error {
 	if err := w.eraseChunks(key); err != nil {
 		return err
 	}
-	return w.c.query(`UPDATE files SET state = 'failed', code = ?, wanted = 0 WHERE key = ?`).
-		bindText(r.Code).bindInt(key).run()
+	if err := w.c.query(`UPDATE files SET state = 'failed', code = ?, wanted = 0 WHERE key = ?`).
+		bindText(r.Code).bindInt(key).run(); err != nil {
+		return err
+	}
+	return w.dropParts()
 }
 
 // DropChunks erases what lies here of a file that is not whole: the user wants no more of it.
@@ -400,10 +409,14 @@ func (r ReplaceUpload) put(w *writer, now int64) error {
 	return w.c.query(`UPDATE files SET id = ? WHERE id = ?`).bindBlob(r.File[:]).bindBlob(r.By[:]).run()
 }
 
-// EraseStaleUploads erases files that are part of no message and older than UploadAge.
+// EraseStaleUploads erases files that are part of no message and older than UploadAge, and parts
+// of files whose message has not come for protocol.PartWaitsFor.
 type EraseStaleUploads struct{}
 
 func (EraseStaleUploads) put(w *writer, now int64) error {
+	if err := w.c.query(`DELETE FROM parts WHERE waits > 0 AND at < ?`).bindInt(now - protocol.PartWaitsFor.Milliseconds()).run(); err != nil {
+		return err
+	}
 	keys, err := collect(w.c.query(`SELECT key FROM files WHERE at < ? AND NOT EXISTS (SELECT 1 FROM attachments WHERE file = files.key)`).
 		bindInt(now-UploadAge.Milliseconds()), func(q *query) int64 { return q.int() }, "read stale uploads")
 	for _, key := range keys {

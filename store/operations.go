@@ -59,7 +59,9 @@ const outlives = `(6, 7)`
 func (w *writer) putOperation(o *protocol.PutOperation) error {
 	conversation, err := w.conversation(o.Conversation)
 	if err == nil && o.Direction == protocol.In { // no message has its sequence
-		err = w.release(conversation, o.Sequence, o.Wire)
+		if err = w.release(conversation, o.Sequence, o.Wire); err == nil {
+			err = w.releaseParts(conversation, o.Sequence, o.Wire)
+		}
 	}
 	if err != nil {
 		return err
@@ -154,7 +156,10 @@ func (w *writer) stubMessage(r *protocol.StubMessage) error {
 	}
 	err = w.eraseAbout(conversation, r.Message, r.Own)
 	w.scrub = w.scrub || len(all) > 0 || w.c.db.Changes() > 0 // what has waited for it goes, too
-	return err
+	if err != nil {
+		return err
+	}
+	return w.dropParts()
 }
 
 // byAuthor selects the messages of one side that have an id of their author's and are no

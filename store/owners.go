@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pabal/protocol"
+	"pabal/protocol/outbox"
 )
 
 // ownership says of one table of the database what a row of it must belong to.
@@ -46,6 +47,7 @@ func ownerships() []ownership {
 			2*UploadAge.Milliseconds())},
 		{"chunks", `SELECT count(*) FROM chunks WHERE file NOT IN (SELECT key FROM files)`},
 		{"attachments", `SELECT count(*) FROM attachments WHERE message NOT IN (SELECT seq FROM messages) OR file NOT IN (SELECT key FROM files)`},
+		{"parts", `SELECT count(*) FROM parts AS p WHERE p.conversation NOT IN (SELECT key FROM conversations) OR ` + strayParts},
 		{"mailboxes", `SELECT count(*) FROM mailboxes WHERE owner NOT IN (SELECT id FROM contacts)`},
 		{"held", `SELECT count(*) FROM held WHERE mailbox NOT IN (SELECT id FROM mailboxes)`},
 		{"search", ""}, {"search_config", ""}, {"search_data", ""}, {"search_idx", ""}, // see staleTerms
@@ -180,6 +182,9 @@ func (w *writer) lostContents() (lost int, err error) {
 			return 0, err
 		}
 		for _, c := range contents {
+			if c.Part != (outbox.Part{}) {
+				c.Message = c.Part.Message
+			}
 			if c.Message == (protocol.MessageID{}) {
 				continue
 			}

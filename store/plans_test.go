@@ -63,7 +63,8 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 	id, m := f.convs[0].ID, f.message(0, protocol.In, "회의 lunch")
 	b := f.batch(8)
 	edit := f.edit(0, m, 1, "edited")
-	b.Writes = append(b.Writes, m, f.convs[0], edit, protocol.EraseWaiting{Conversation: id, First: 1, Last: 9}, protocol.PutGap{Conversation: id, Position: 900, Count: 1},
+	b.Writes = append(b.Writes, m, f.convs[0], edit, protocol.EraseWaiting{Conversation: id, First: 1, Last: 9}, protocol.PutPart{Conversation: id, Message: m.Wire},
+		protocol.PutPart{Conversation: id, Message: [16]byte{9}, Waits: 70, Sealed: []byte("sealed")}, protocol.PutGap{Conversation: id, Position: 900, Count: 1},
 		protocol.EraseGap{Conversation: id, Position: 900}, protocol.PutTombstone{MAC: [16]byte{1}},
 		protocol.SetMessageState{ID: m.ID}, protocol.SetMessageExpiry{ID: m.ID}, protocol.RenumberMessage{ID: m.ID, Content: m.Content},
 		f.operation(0, wire.ContentDelete, b.Writes[0].(protocol.PutMessage).ID), protocol.SetDeletion{Conversation: id}, protocol.PutPicture{Contact: f.convs[0].Contact, Sequence: 1, JPEG: []byte("jpeg")},
@@ -72,7 +73,7 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 		protocol.Event{Type: protocol.MessageDeleted, Conversation: id, Message: m.Wire})
 	b.Rows = []Row{PutSetting{Name: "a"}, PutAudit{Audited{What: "a", Outcome: "b"}}, PutToken{ID: "t"}, PutApproval{ID: "a", Token: "t", Conversation: id}, EraseApproval{ID: "a"}, PutWebhook{ID: "w"}, UpdateWebhook{ID: "w"}, EraseWebhook{ID: "w"}, PutConsumer{Name: "c"}, PutIdempotency{Actor: "a", Key: "k"},
 		PutUpload{ID: protocol.FileID{1}}, PutChunks{File: protocol.FileID{1}, Chunks: []WrittenChunk{{}}}, SetWanted{}, FinishFile{},
-		FailFile{File: protocol.FileID{1}}, EraseUpload{File: protocol.FileID{1}}, EraseStaleUploads{},
+		FailFile{File: protocol.FileID{1}}, DropParts{File: protocol.FileID{1}}, EraseUpload{File: protocol.FileID{1}}, EraseStaleUploads{},
 		PutDraft{Conversation: id, Text: "d"}, SetFlag{id, FlagPinned, 1}, SetFlag{id, FlagPinned, 0}, SetMark{m.ID, MarkStar, true},
 		SetMark{m.ID, MarkPin, false}, EraseDraft{id, "d"}, EraseDraft{Conversation: id}}
 	if _, err := s.Commit(b); err != nil {
@@ -125,6 +126,8 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 				_, _, err := v.Offered(protocol.ContactID{1}, m.ID, 0)
 				return notFoundIsFine(err)
 			},
+			func() error { _, err := v.WholeInParts(5); return err },
+			func() error { _, err := v.Parts(protocol.FileID{1}); return err },
 			func() error { _, err := v.Open(protocol.FileID{1}); return notFoundIsFine(err) },
 			func() error { _, err := v.Flags(id); return err },
 			func() error { _, err := v.Flagged(FlagPresence); return err },

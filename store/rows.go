@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"pabal/protocol"
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -14,6 +15,8 @@ const (
 	contentInline  = 1 // a length and bytes follow
 
 	contentOperation = 2 // as a message, and an id of 16 bytes
+
+	contentPart = 3 // as a message, of the manifest, and the places of file and part, a byte each
 )
 
 func (w *writer) putMessage(m *protocol.PutMessage) error {
@@ -43,7 +46,10 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 			return err
 		}
 	}
-	return w.putAttachments(m, w.counts.message)
+	if err := w.putAttachments(m, w.counts.message); err != nil || m.Direction == protocol.Out {
+		return err
+	}
+	return w.releaseParts(conversation, m.Sequence, m.Wire)
 }
 
 // known reports whether a message is here under another sequence, or was and is remembered as
@@ -320,6 +326,11 @@ func decodeStored(b []byte) (stored []protocol.Stored, err error) {
 func encodeContents(contents []protocol.OutboxContent) []byte {
 	var b []byte
 	for _, c := range contents {
+		if c.Part != (outbox.Part{}) {
+			b = append(append(b, contentPart), c.Part.Message[:]...)
+			b = append(binary.AppendUvarint(b, c.Part.Sequence), c.Part.Item, c.Part.Index)
+			continue
+		}
 		if c.Message != (protocol.MessageID{}) {
 			kind := byte(contentMessage)
 			if c.About != ([16]byte{}) {
@@ -354,6 +365,14 @@ func decodeContents(b []byte) (contents []protocol.OutboxContent, err error) {
 			if kind == contentOperation {
 				b = b[copy(c.About[:], b):]
 			}
+		case kind == contentPart && len(b) >= len(c.Part.Message):
+			b = b[copy(c.Part.Message[:], b):]
+			sequence, n := binary.Uvarint(b)
+			if n <= 0 || len(b) < n+2 {
+				return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
+			}
+			c.Part.Sequence, c.Part.Item, c.Part.Index = sequence, b[n], b[n+1]
+			b = b[n+2:]
 		case kind == contentInline:
 			size, n := binary.Uvarint(b)
 			if n <= 0 || size > uint64(len(b)-n) {

@@ -161,7 +161,10 @@ func (w *writer) eraseMessage(id protocol.MessageID) error {
 	if err := w.bury(wireID); err != nil {
 		return err
 	}
-	return w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run()
+	if err := w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run(); err != nil {
+		return err
+	}
+	return w.dropParts()
 }
 
 // eraseConversation removes a conversation with all messages and gaps.
@@ -186,6 +189,7 @@ func (w *writer) eraseConversation(id protocol.ConversationID) error {
 	for _, sql := range []string{
 		`DELETE FROM messages WHERE conversation = ?`,
 		`DELETE FROM operations WHERE conversation = ?`,
+		`DELETE FROM parts WHERE conversation = ?`,
 		`DELETE FROM gaps WHERE conversation = ?`,
 		`DELETE FROM conversations WHERE key = ?`,
 	} {

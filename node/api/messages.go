@@ -279,6 +279,8 @@ type Why struct {
 	// ExportedAt is when the last bundle file was made that holds the message too.
 	ExportedAt *Time     `json:"exported_at,omitempty" doc:"a message is in a bundle file, too, that was made then; absent: in none"`
 	Rungs      []Attempt `json:"rungs" doc:"by which ways the contact is tried; none if nothing waits for it"`
+	// PartCouriers are couriers that hold parts of the files of the message.
+	PartCouriers int `json:"part_couriers,omitempty" doc:"how many couriers hold parts of small files of the message, which the contact has not fetched; absent: none"`
 	// Couriers are those of the contact, those first that are tried first.
 	Couriers []TriedCourier `json:"couriers,omitempty" doc:"of the contact, as they are tried; absent: it has told of none, or nothing waits for it"`
 }

@@ -57,7 +57,7 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 		return nil, err
 	}
 	out.Unknown = unknownCopies(c, &m)
-	if m.Direction == protocol.Out && waits(string(store.StatusOf(c, &m))) && c.Kind != protocol.ConversationSelf {
+	if m.Direction == protocol.Out && m.State == "" && c.Kind != protocol.ConversationSelf {
 		why, err := s.whyOf(ctx, c, &m)
 		if err != nil {
 			return nil, err
@@ -121,12 +121,17 @@ func (r *reader) contactCopy(c *protocol.PutConversation, m *store.Message) (api
 	return out, nil
 }
 
-// carriedCopies are those of a message on its way: with couriers, and in a file.
+// carriedCopies are those of a message on its way, or of parts of its files: with couriers, and
+// in a file.
 func carriedCopies(why *api.Why) (all []api.Copy) {
+	holds := 0
 	for _, k := range why.Couriers {
 		if k.Holds {
-			all = append(all, api.Copy{Place: api.CopyCourier, Content: api.CopySealed, Certainty: api.CopySaid})
+			holds++
 		}
+	}
+	for range max(holds, why.PartCouriers) {
+		all = append(all, api.Copy{Place: api.CopyCourier, Content: api.CopySealed, Certainty: api.CopySaid})
 	}
 	if why.ExportedAt != nil {
 		all = append(all, api.Copy{Place: api.CopyBundleFile, Content: api.CopySealed, Certainty: api.CopyKnown, At: why.ExportedAt})

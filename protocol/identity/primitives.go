@@ -78,6 +78,7 @@ const (
 	LabelChunk         Label = "chunk"          // hash of a chunk of a file
 	LabelRootOfFile    Label = "file root"      // root of a file
 	LabelSealedChunk   Label = "sealed chunk"   // bound data of a chunk
+	LabelPart          Label = "part"           // key of a part of a small file
 )
 
 // Labels returns every label of the protocol, in the order of the spec's table.
@@ -91,7 +92,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk,
+		LabelPost, LabelGroup, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
 	}
 }
 

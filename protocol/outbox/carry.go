@@ -20,6 +20,8 @@ type Copy struct {
 type Mailbox struct {
 	ID  [16]byte
 	Bad bool // what is left there counts only as long as there is no better one
+	// NoParts says that no parts of files are left there.
+	NoParts bool
 }
 
 // StoredIn reports whether a courier has said that it holds the envelope in a mailbox.
@@ -66,6 +68,9 @@ func (e *Entry) copiesBut(m Mailbox, all []Mailbox) (counted, whole int) {
 // has not answered, and when the peer has not for long. It returns false if it is not to
 // be left there.
 func (e *Entry) dueIn(m Mailbox, all []Mailbox, live bool) (time.Time, bool) {
+	if (live || m.NoParts) && e.part() != (Part{}) {
+		return time.Time{}, false
+	}
 	if c := e.copyIn(m.ID); c != nil {
 		if c.Stored {
 			return c.At.Add(storedAgain), true
@@ -112,7 +117,7 @@ func (q *Queue) WantsThird(now time.Time, all []Mailbox) bool {
 }
 
 // ToCarry returns the envelopes that are to be left now in one of all mailboxes, in the
-// order of sealing; with those that the courier has not answered yet there are at most limit.
+// order of sealing, but parts of files last; with those that the courier has not answered yet there are at most limit.
 func (q *Queue) ToCarry(now time.Time, m Mailbox, all []Mailbox, live bool, limit int) []*Entry {
 	var out []*Entry
 	onTheWay := 0
@@ -126,7 +131,7 @@ func (q *Queue) ToCarry(now time.Time, m Mailbox, all []Mailbox, live bool, limi
 			onTheWay++
 		}
 	}
-	return out[:min(len(out), max(limit-onTheWay, 0))]
+	return partsLast(out)[:min(len(out), max(limit-onTheWay, 0))]
 }
 
 // Left notes that the envelope is on its way into a mailbox. It returns how often it was

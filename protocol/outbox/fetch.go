@@ -81,6 +81,9 @@ func gather(e *Entry, contents map[[16]byte][]byte) [][]byte {
 	if e.Frame != nil {
 		return nil
 	}
+	if e.part() != (Part{}) {
+		return nil // see PartsFetched
+	}
 	parts := make([][]byte, 0, len(e.Items))
 	for _, it := range e.Items {
 		c := it.Content

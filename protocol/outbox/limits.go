@@ -12,6 +12,8 @@ const (
 	CacheBytesMax = 1 << 20
 	// FetchBytesMax bounds what one fetch asks for.
 	FetchBytesMax = 256 << 10
+	// FetchPartsMax bounds how many parts of files one fetch names, of 60 KiB each.
+	FetchPartsMax = 4
 	// FetchMessagesMax bounds how many messages one fetch names.
 	FetchMessagesMax = 2048
 	// CopiesUsual is how many couriers get an envelope at once.
@@ -26,6 +28,8 @@ const (
 	storedAgain  = 24 * time.Hour // the peer has not: the courier may have lost it
 	thirdAfter   = 24 * time.Hour // so may two of them: a third gets a copy
 	passedAfter  = time.Hour      // for which an envelope lay there when a later one was sealed
+
+	partHeld = 16 * time.Second // a part of a file on a new path: the peer fetches the whole there
 
 	retryMin = 4 * time.Second // first retransmission on a live path
 	retryMax = 5 * time.Minute

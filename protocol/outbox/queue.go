@@ -15,9 +15,13 @@ type Item struct {
 	// About is zero for a message and set for an operation: to the message without which
 	// it means nothing, or to itself if it outlives that.
 	About [16]byte
+	// Part is set for a part of a small file: its Message is zero, and its Content is made of
+	// the file when it is needed. Parts never wait here: who queues them puts each into an
+	// envelope of its own.
+	Part Part
 }
 
-// Inline reports whether the content is no message: then Content is never nil.
+// Inline reports whether the content is no message: then Content is never nil but of a part.
 func (i Item) Inline() bool { return i.Message == [16]byte{} }
 
 // Entry is one sealed envelope that is not acknowledged.
@@ -59,6 +63,8 @@ type Queue struct {
 	sealed      []*Entry // by order of sealing
 	cachedBytes int      // of waiting contents of messages and of frames
 	fetching    bool
+
+	fetchingParts bool
 }
 
 // Empty reports whether nothing waits and everything is acknowledged.
@@ -173,7 +179,7 @@ func (q *Queue) Take(sizes []int) []Item {
 // retry delay.
 func (q *Queue) Sealed(e *Entry, now time.Time) {
 	for i := range e.Items {
-		if !e.Items[i].Inline() {
+		if !e.Items[i].Inline() || e.Items[i].Part != (Part{}) {
 			e.Items[i].Content = nil
 		}
 	}
@@ -402,18 +408,23 @@ func (q *Queue) Carrying(message [16]byte) (*Entry, bool) {
 }
 
 // Due returns the envelopes whose retransmission on the live path is due, and
-// moves their next one away (twice as far each time).
+// moves their next one away (twice as far each time). A part of a file waits for a while on a
+// new path, on which the peer is about to fetch the whole, and comes behind everything else.
 func (q *Queue) Due(now time.Time) []*Entry {
 	var out []*Entry
 	for _, e := range q.sealed {
 		if e.acked && !e.next.IsZero() || e.next.After(now) {
 			continue
 		}
+		if e.part() != (Part{}) && e.next.IsZero() {
+			e.next = now.Add(partHeld)
+			continue
+		}
 		e.next = now.Add(min(retryMin<<min(e.tries, 10), retryMax))
 		e.tries++
 		out = append(out, e)
 	}
-	return out
+	return partsLast(out)
 }
 
 // NextDue returns when the next retransmission is due; zero if none is.

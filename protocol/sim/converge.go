@@ -100,6 +100,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if left := w.unsettledHelp(m, c, other); left != "" {
 		return left
 	}
+	if left := w.unsettledFiles(m, c, other); left != "" {
+		return left
+	}
 	return w.unsettledMail(m, c, other)
 }
 

@@ -67,6 +67,10 @@ type disk struct {
 
 	knew map[protocol.MessageID]protocol.ConversationID // messages of the last batch that had come before
 
+	parts     map[partKey]protocol.PutPart
+	remote    map[fileKey]bool // small files of contacts that are not here
+	byCourier int              // files that have come in parts
+
 	leftOut map[[16]byte]bool // the messages of a backup without its history, by their authors' ids; never changed
 }
 
@@ -87,6 +91,8 @@ func newDisk() *disk {
 		threads:       make(map[protocol.ConversationID]thread),
 		arrived:       make(map[[16]byte]protocol.MessageID),
 		graves:        make(map[[16]byte]bool),
+		parts:         make(map[partKey]protocol.PutPart),
+		remote:        make(map[fileKey]bool),
 	}
 }
 
@@ -98,7 +104,7 @@ func (d *disk) snapshot() *disk {
 		conversations: maps.Clone(d.conversations), outbox: maps.Clone(d.outbox), gaps: maps.Clone(d.gaps),
 		mailboxes: maps.Clone(d.mailboxes), held: maps.Clone(d.held), operations: maps.Clone(d.operations),
 		messages: maps.Clone(d.messages), threads: make(map[protocol.ConversationID]thread, len(d.threads)), timed: d.timed,
-		arrived: maps.Clone(d.arrived), graves: maps.Clone(d.graves), pictures: maps.Clone(d.pictures),
+		arrived: maps.Clone(d.arrived), graves: maps.Clone(d.graves), pictures: maps.Clone(d.pictures), parts: maps.Clone(d.parts), remote: maps.Clone(d.remote), byCourier: d.byCourier,
 	}
 	for id, t := range d.threads {
 		s.threads[id] = slices.Clone(t)
@@ -132,6 +138,7 @@ func (d *disk) backup(history bool) (*disk, error) {
 		}
 		return b, nil
 	}
+	b.remote = maps.Clone(d.remote)
 	b.messages, b.arrived, b.operations = maps.Clone(d.messages), maps.Clone(d.arrived), maps.Clone(d.operations)
 	for id, t := range d.threads {
 		b.threads[id] = slices.Clone(t)
@@ -182,6 +189,8 @@ func (d *disk) apply(w protocol.Write) error {
 		d.forget(r.ID)
 	case protocol.StubMessage, protocol.SetDeletion, protocol.PutOperation, protocol.EraseWaiting:
 		return d.operate(w)
+	case protocol.PutPart:
+		return d.putPart(r)
 	case protocol.PutTombstone:
 	case protocol.PutMailbox, protocol.EraseMailbox, protocol.PutHeld, protocol.EraseHeld:
 		return d.keep(w)
@@ -217,6 +226,8 @@ func (d *disk) erase(w protocol.Write) error {
 			delete(d.arrived, m.wire)
 		}
 		maps.DeleteFunc(d.operations, func(_ protocol.MessageID, o *operation) bool { return o.Conversation == r.ID })
+		maps.DeleteFunc(d.parts, func(k partKey, _ protocol.PutPart) bool { return k.conversation == r.ID })
+		maps.DeleteFunc(d.remote, func(k fileKey, _ bool) bool { return k.conversation == r.ID })
 		delete(d.threads, r.ID)
 		delete(d.conversations, r.ID)
 		maps.DeleteFunc(d.gaps, func(k gapKey, _ uint64) bool { return k.conversation == r.ID })
@@ -257,6 +268,7 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if r.Direction == protocol.In {
 		d.arrived[m.wire] = r.ID
 		d.release(r.Conversation, r.Sequence, m.wire)
+		return d.releaseParts(m)
 	}
 	return nil
 }
@@ -377,6 +389,7 @@ func (d *disk) forget(id protocol.MessageID) {
 	if i, found := t.find(m.Position); found {
 		d.threads[m.Conversation] = slices.Delete(t, i, i+1)
 	}
+	d.forgetParts(m.Conversation, m.wire)
 }
 
 // state returns what protocol.Load needs, as store.Load does.

@@ -368,6 +368,7 @@ func (w *World) checkDisk(m *machine) {
 	}
 	w.checkRoles(m)
 	w.checkShelves(m)
+	w.checkParts(m)
 	for _, v := range inOrder(d.conversations) {
 		w.checkConversation(m, v)
 	}
@@ -382,6 +383,12 @@ func (w *World) checkEnvelope(m *machine, r protocol.PutOutbox) {
 	contents := make([][]byte, len(r.Contents))
 	for i, c := range r.Contents {
 		contents[i] = c.Inline
+		if c.Part != (outbox.Part{}) {
+			if contents[i] = m.disk.partContent(c.Part); contents[i] == nil {
+				w.fail("%v: an envelope's part is of a message that is gone", m)
+				return
+			}
+		}
 		if c.Message != (protocol.MessageID{}) {
 			if contents[i] = m.disk.content(c.Message); contents[i] == nil {
 				w.fail("%v: an envelope's text is gone", m)

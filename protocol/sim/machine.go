@@ -33,6 +33,8 @@ const (
 	DropReceipt
 	// ForwardAsOwn does not say of what is forwarded that it was somebody's message already.
 	ForwardAsOwn
+	// WrongPart makes other parts of files than were asked for.
+	WrongPart
 )
 
 // machine is a computer with one profile: the daemon around one Peer.
@@ -399,6 +401,7 @@ func (m *machine) setWake(at time.Time) {
 	m.after(max(d, 0), func() {
 		if m.wakes == mine {
 			m.expire()
+			m.fetchFiles()
 			m.push(protocol.Woke{})
 		}
 	})
@@ -437,6 +440,8 @@ func (m *machine) job(j protocol.Job) {
 		switch j := j.(type) {
 		case protocol.FetchContents:
 			m.push(protocol.ContentsFetched{Contact: j.Contact, Contents: m.disk.contents(j.Messages)})
+		case protocol.FetchParts:
+			m.parts(j)
 		case protocol.FetchSequences:
 			m.push(protocol.SequencesFetched{
 				Conversation: j.Conversation, First: j.First, Last: j.Last,

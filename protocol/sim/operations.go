@@ -54,6 +54,7 @@ func (d *disk) operate(w protocol.Write) error {
 		}
 	case protocol.EraseWaiting:
 		d.eraseWaiting(r)
+		d.eraseWaitingParts(r)
 	case protocol.StubMessage:
 		d.forgetAbout(r.Conversation, r.Message, r.Own)
 		for _, old := range d.copies(r.Conversation, r.Message, r.Own) {
@@ -62,6 +63,9 @@ func (d *disk) operate(w protocol.Write) error {
 			if err := d.replace(&m); err != nil {
 				return err
 			}
+		}
+		if !r.Own {
+			d.forgetParts(r.Conversation, r.Message)
 		}
 	case protocol.SetDeletion:
 		old := d.messages[protocol.MessageID(r.Message)]

@@ -240,6 +240,8 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 	}
 	t.checkGoneThumbnails(m, before.erased)
 	t.checkGoneThumbnails(m, before.stubbed)
+	t.checkGoneParts(m, before.erased)
+	t.checkGoneParts(m, before.stubbed)
 	for _, c := range before.contacts {
 		t.forgot(m, c)
 	}

@@ -147,6 +147,8 @@ type Content struct {
 	Mentions []Mention
 	// Signal is what a ContentTyping says.
 	Signal Signal
+	// Part is a part of a file of the message that a ContentPart is about.
+	Part *Part
 	// Revision orders contents of which the highest counts, from 1: of equal ones that of
 	// the greater ID.
 	Revision uint32
@@ -184,8 +186,9 @@ const (
 	keyMentions = 23
 	keyPicture  = 24
 	keyThumbs   = 25
+	keyPart     = 26
 
-	keyHighest = keyThumbs // the highest that is known
+	keyHighest = keyPart // the highest that is known
 )
 
 // keySet is a set of keys below 32, one bit each.
@@ -209,6 +212,8 @@ func (t ContentType) fields() (must, may keySet, known bool) {
 		must, may = keys(keyID, keySequence, keyText, keyAbout), keys(keyMentions)
 	case ContentManifest:
 		must, may = keys(keyID, keySequence, keyFiles), keys(keyText, keyForward, keyMentions, keyThumbs)
+	case ContentPart:
+		must = keys(keyAbout, keyPart)
 	case ContentProfile:
 		may = keys(keyText)
 	case ContentTyping:
@@ -277,6 +282,7 @@ func (c *Content) present() keySet {
 		{keyMentions, len(c.Mentions) != 0},
 		{keyPicture, len(c.Picture) != 0},
 		{keyThumbs, hasThumbnail(c.Files)},
+		{keyPart, c.Part != nil},
 	} {
 		if f.has {
 			s |= 1 << f.key
@@ -301,6 +307,7 @@ func (c *Content) check() error {
 	case c.About != nil && !c.validAbout():
 	case c.Answer > DeleteRefused:
 	case !validEmojis(c.Emojis):
+	case c.Part != nil && !c.Part.valid():
 	case !ValidMentions(c.Text, c.Mentions):
 	default:
 		return nil

@@ -83,6 +83,7 @@ func sampleContents() []Content {
 			{Name: "1.gif", MediaType: "image/gif", SizeBytes: 9, Root: [32]byte{1}, Key: [32]byte{2}},
 			{Name: "2.png", MediaType: "image/png", SizeBytes: 8, Root: [32]byte{3}, Key: [32]byte{4}, Width: 2, Height: 3, Thumbnail: drawn(nil, 2, 3, false)},
 		}},
+		{Type: ContentPart, About: &Reference{Own: true, Sequence: 16, ID: [16]byte{14}}, Part: &Part{Item: 1, Index: 31, Sealed: bytes.Repeat([]byte{7}, 24)}},
 	}
 }
 
@@ -188,6 +189,12 @@ func TestContentRefusals(t *testing.T) {
 		"nothing":      {Type: ContentDelete, ID: [16]byte{1}, Sequence: 8, About: &Reference{Own: true, Sequence: 7}},
 		"no quote":     {Type: ContentReply, ID: [16]byte{1}, Sequence: 8, Text: "x"},
 		"no revision":  {Type: ContentTimer, ID: [16]byte{1}, Sequence: 8},
+		"no part":      {Type: ContentPart, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}},
+		"peer's part":  {Type: ContentPart, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Part: &Part{Sealed: make([]byte, 17)}},
+		"part of none": {Type: ContentPart, Part: &Part{Sealed: make([]byte, 17)}},
+		"empty part":   {Type: ContentPart, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}, Part: &Part{Sealed: make([]byte, 16)}},
+		"large part":   {Type: ContentPart, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}, Part: &Part{Sealed: make([]byte, PartBytes+17)}},
+		"33rd part":    {Type: ContentPart, About: &Reference{Own: true, Sequence: 7, ID: [16]byte{3}}, Part: &Part{Index: 32, Sealed: make([]byte, 17)}},
 		"no answer":    {Type: ContentDeleteAnswer, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}},
 		"no order":     {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Emojis: []string{"👍"}},
 		"twice":        {Type: ContentReaction, ID: [16]byte{1}, Sequence: 8, About: &Reference{Sequence: 7, ID: [16]byte{3}}, Revision: 1, Emojis: []string{"👍", "👍"}},

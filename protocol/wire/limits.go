@@ -140,6 +140,13 @@ const (
 	WaveformBytesMax = 128
 	// FileBytesMax bounds a file.
 	FileBytesMax = 4 << 30
+	// PartsMax bounds the parts of a small file, each a content that goes by courier.
+	PartsMax = 32
+	// PartBytes is how much of the file is in each part but the last: as much as fits into a
+	// content, sealed.
+	PartBytes = 61_376
+	// PartTagSize is how much longer it is when it is sealed.
+	PartTagSize = 16
 	// PixelsMax bounds the width and the height that a file may be said to have.
 	PixelsMax = 1 << 20
 	// ThumbnailBytesMax bounds the thumbnail of a file, ThumbnailSideMax its width and its

@@ -51,6 +51,8 @@ func (c *Content) validAbout() bool {
 	r := c.About
 	switch {
 	case r.ID == [16]byte{} || r.Sequence == 0:
+	case c.Type == ContentPart:
+		return r.Own
 	case r.Own && r.Sequence >= c.Sequence:
 	case (c.Type == ContentEdit || c.Type == ContentDelete) && !r.Own:
 	case c.Type == ContentDeleteAnswer && r.Own:
@@ -113,6 +115,9 @@ func (c *Content) appendOperation(b []byte, present keySet) []byte {
 	if present&keys(keyThumbs) != 0 {
 		b = appendThumbnails(b, c.Files)
 	}
+	if present&keys(keyPart) != 0 {
+		b = c.Part.append(b)
+	}
 	return b
 }
 
@@ -152,6 +157,8 @@ func (c *Content) readOperation(r *item, key int) bool {
 		c.Picture = bytes.Clone(r.bytes(majorBytes))
 	case keyThumbs:
 		readThumbnails(r, c.Files)
+	case keyPart:
+		c.Part = readPart(r)
 	default:
 		return false
 	}

@@ -121,7 +121,7 @@ func TestContentVectors(t *testing.T) {
 		"timer of a day from sending, revision 2", "no timer, revision 3, at the beginning of a session",
 		"reply to the peer's message 70", "two emojis on the peer's message 70", "no emoji any more on message 10",
 		"edit of the own message 10", "forwarded text", "typing", "picture 4", "picture 5: none any more", "text that mentions its receiver and its sender",
-		"manifest of two pictures, the second with a thumbnail",
+		"manifest of two pictures, the second with a thumbnail", "last part of the second file of message 16",
 	}
 	var out []vector
 	var body []byte
