@@ -68,7 +68,10 @@ func (w *writer) known(conversation int64, m *protocol.PutMessage) (bool, error)
 		w.knew = make(map[protocol.ConversationID]uint64)
 	}
 	w.knew[m.Conversation]++
-	return true, w.release(conversation, m.Sequence, found)
+	if err := w.release(conversation, m.Sequence, found); err != nil {
+		return true, err
+	}
+	return true, w.releaseParts(conversation, m.Sequence, found)
 }
 
 // fromRead returns the seconds of an incoming message's timer if it starts only
