@@ -246,9 +246,13 @@ func (d *disk) insert(r protocol.PutMessage) error {
 		return fmt.Errorf("%d files have names here, the manifest has %d", len(r.Files), len(content.Files))
 	}
 	if d.hadBefore(r) {
-		d.release(r.Conversation, r.Sequence, r.Wire)
 		d.knew[r.ID] = r.Conversation
-		return nil
+		found := r.Wire
+		if _, here := d.arrived[r.Wire]; !here {
+			found = [16]byte{}
+		}
+		d.release(r.Conversation, r.Sequence, found)
+		return d.releaseParts(r.Conversation, r.Sequence, found)
 	}
 	t := d.threads[r.Conversation]
 	i, taken := t.find(r.Position)
@@ -268,7 +272,8 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if r.Direction == protocol.In {
 		d.arrived[m.wire] = r.ID
 		d.release(r.Conversation, r.Sequence, m.wire)
-		return d.releaseParts(m)
+		d.wantFiles(m)
+		return d.releaseParts(r.Conversation, r.Sequence, m.wire)
 	}
 	return nil
 }

@@ -136,25 +136,29 @@ func (d *disk) haveFile(key fileKey) {
 	maps.DeleteFunc(d.parts, func(k partKey, _ protocol.PutPart) bool { return k.fileKey == key })
 }
 
-// releaseParts has parts wait no more for a message that has come, or for one that has not and
-// should have had its sequence.
-func (d *disk) releaseParts(m *message) error {
+// wantFiles has the small files of a message wanted that has come.
+func (d *disk) wantFiles(m *message) {
 	content, _, err := wire.DecodeContent(m.Content)
 	if err != nil {
-		return nil
+		return
 	}
 	for i := range content.Files {
 		if wire.Parts(content.Files[i].SizeBytes) > 0 {
 			d.remote[fileKey{m.Conversation, m.wire, uint8(i)}] = true
 		}
 	}
+}
+
+// releaseParts has parts wait no more for a message that has come, zeros if none has, or for one
+// that has not and should have had its sequence.
+func (d *disk) releaseParts(conversation protocol.ConversationID, sequence uint64, came [16]byte) error {
 	for _, k := range slices.SortedFunc(maps.Keys(d.parts), compareParts) {
 		r := d.parts[k]
-		if r.Conversation != m.Conversation || r.Waits == 0 || r.Message != m.wire && r.Waits != m.Sequence {
+		if r.Conversation != conversation || r.Waits == 0 || r.Message != came && r.Waits != sequence {
 			continue
 		}
 		delete(d.parts, k)
-		if r.Message == m.wire {
+		if r.Message == came {
 			if err := d.putPart(r); err != nil {
 				return err
 			}
