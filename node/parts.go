@@ -12,7 +12,7 @@ import (
 )
 
 // makeParts makes parts of small files for envelopes, of the chunks that lie here: nothing of
-// them is stored twice. What is gone, or cannot be read, is left out.
+// them is stored twice. What is gone or damaged is left out.
 func (c *core) makeParts(j protocol.FetchParts) (protocol.Input, error) {
 	in := protocol.PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte, len(j.Parts))}
 	for _, part := range j.Parts {
@@ -29,6 +29,7 @@ func (c *core) makeParts(j protocol.FetchParts) (protocol.Input, error) {
 		case errors.Is(err, store.ErrClosed):
 			return nil, err
 		case err != nil && !errors.Is(err, store.ErrNotFound):
+			in.Later = in.Later || !errors.Is(err, store.ErrDamaged)
 			c.log.Debug("a part of a file cannot be read", "code", code(err))
 		}
 		if in.Parts[part] == nil {
@@ -59,20 +60,30 @@ func readPart(st *store.Store, opened *store.Opened, info *wire.File, index int)
 	return attachment.Key(info.Key).SealPart(nil, index, count, part), nil
 }
 
+// joinAtOnce is how many files are looked for at once of which all parts have come.
+const joinAtOnce = 16
+
 // join makes files of their parts, where all of these have come.
 func (f *files) join(ctx context.Context) {
 	for ctx.Err() == nil {
 		var whole []store.Fetch
 		err := f.core.store.View(func(v *store.View) (err error) {
-			whole, err = v.WholeInParts(1)
+			whole, err = v.WholeInParts(joinAtOnce)
 			return err
 		})
-		if err != nil || len(whole) == 0 {
+		if err != nil {
 			return
 		}
-		if err := f.joinFile(ctx, &whole[0]); err != nil {
-			f.core.log.Debug("a file is not made of its parts", "code", code(err))
-			return // for lack of room, or at the end: it is tried again
+		made := false
+		for i := range whole {
+			if err := f.joinFile(ctx, &whole[i]); err != nil {
+				f.core.log.Debug("a file is not made of its parts", "code", code(err))
+				continue // for lack of room, which a smaller one may have, or at the end: it is tried again
+			}
+			made = true
+		}
+		if !made {
+			return
 		}
 	}
 }
@@ -80,9 +91,13 @@ func (f *files) join(ctx context.Context) {
 // joinFile makes one file of its parts. Parts that do not give what the message promised are
 // erased: then the file comes on a connection, if it comes.
 func (f *files) joinFile(ctx context.Context, want *store.Fetch) error {
+	st := f.core.store
+	if err := st.Room(want.Info.SizeBytes); err != nil {
+		return err
+	}
 	var parts map[int][]byte
 	var opened *store.Opened
-	err := f.core.store.View(func(v *store.View) (err error) {
+	err := st.View(func(v *store.View) (err error) {
 		if parts, err = v.Parts(want.File); err == nil {
 			opened, err = v.Open(want.File)
 		}
@@ -94,10 +109,6 @@ func (f *files) joinFile(ctx context.Context, want *store.Fetch) error {
 	chunks, hashes, ok := openParts(want, parts)
 	if !ok {
 		_, err := f.core.ask(ctx, request{rows: []store.Row{store.DropParts{File: want.File}}})
-		return err
-	}
-	st := f.core.store
-	if err := st.Room(want.Info.SizeBytes); err != nil {
 		return err
 	}
 	written, err := st.WriteChunks(opened, chunks)

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 )
@@ -233,5 +234,28 @@ func TestWhatCameBeforeStaysKnown(t *testing.T) {
 	}
 	if n := len(c.have.Former); n != 8*formerTagsMax {
 		t.Errorf("%d bytes of tags are kept", n)
+	}
+}
+
+// TestDoubtsBehindAnOldState loads a conversation that was stored before it was kept what came
+// last: what was written before its newest message is doubted at once.
+func TestDoubtsBehindAnOldState(t *testing.T) {
+	p, err := newPeer(nil, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := p.encode.Marshal(map[int]any{1: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := ConversationID{1}
+	if err := p.loadConversations(State{Conversations: []PutConversation{{ID: id, LastAt: 1 << 20, State: old}}}); err != nil {
+		t.Fatal(err)
+	}
+	var before, behind [16]byte
+	binary.BigEndian.PutUint64(before[:], (1<<20-1)<<16)
+	binary.BigEndian.PutUint64(behind[:], (1<<20+1)<<16)
+	if h := &p.conversations[id].have; !h.doubts(before) || h.doubts(behind) {
+		t.Errorf("doubts what is older: %v, what is newer: %v", h.doubts(before), h.doubts(behind))
 	}
 }

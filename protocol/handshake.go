@@ -567,6 +567,7 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 		c.state.Asking = nil // they asked us meanwhile
 	}
 	c.row.Phase, c.row.Reason = ContactEstablished, ""
+	p.settleRequests(c)
 	p.furnishDue = true
 	p.touchContact(c)
 	p.contactEvent(ContactUpdated, c)

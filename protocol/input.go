@@ -328,6 +328,8 @@ type (
 	PartsFetched struct {
 		Contact ContactID
 		Parts   map[outbox.Part][]byte
+		// Later says that some could not be read, and perhaps can in a while.
+		Later bool
 	}
 	// SequencesFetched answers FetchSequences: our messages by sequence.
 	SequencesFetched struct {

@@ -118,6 +118,7 @@ const (
 	relayAnswered       = 30 * time.Second       // a courier that was asked to connect us
 	withdrawAgain       = time.Minute            // what a courier did not say it has erased
 	partsAfter          = 5 * time.Second        // a contact is off, until parts of files go to its couriers
+	partsReadAgain      = 5 * time.Minute        // behind parts that could not be read
 	fullOfParts         = 10 * time.Second       // behind a mailbox that is full while it holds parts: they are withdrawn
 	fullOfPartsKept     = time.Minute            // for which that may be why
 	fullAgain           = time.Hour              // behind a mailbox that was full

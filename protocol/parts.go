@@ -123,8 +123,11 @@ func (p *Peer) partsFetched(now time.Time, in PartsFetched) error {
 	for _, w := range c.queue.PartsFetched(contents) {
 		p.rebuilt(now, c, w)
 	}
+	if in.Later {
+		c.partsSince = now.Add(partsReadAgain)
+	}
 	for _, part := range asked {
-		if contents[part] == nil {
+		if contents[part] == nil && !in.Later {
 			p.dropParts(c, (&fileParts{Message: part.Message, Item: part.Item}).of)
 		}
 	}
@@ -211,7 +214,9 @@ func (p *Peer) mailboxFull(now time.Time, c *contact, a wire.Acknowledge) {
 	}
 	copies, of := c.queue.TakeParts(a.ID)
 	for i, copy := range copies {
-		c.state.Withdraw = append(c.state.Withdraw, Stored{Mailbox: copy.Mailbox, Hash: copy.Hash})
+		if at := (Stored{Mailbox: copy.Mailbox, Hash: copy.Hash}); !slices.Contains(c.state.Withdraw, at) {
+			c.state.Withdraw = append(c.state.Withdraw, at)
+		}
 		p.write(p.outboxRow(c, of[i]))
 		heard.partsGone = now
 	}

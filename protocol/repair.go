@@ -284,7 +284,9 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	c.queue.RemoveInline(ofSession)
 	ps := p.begin(now, c, n)
 	c.state.Generation = max(c.state.Generation, n.generation)
-	p.settleRequests(c)
+	if c.row.Phase == ContactEstablished { // else the first frame does
+		p.settleRequests(c)
+	}
 	p.contactEvent(ContactRenewed, c)
 	p.reconcileAll(c, have)
 	return ps

@@ -28,7 +28,8 @@ func TestWhatHadComeBefore(t *testing.T) {
 	}
 	edit := f.edit(0, gone, 1, "another")
 	edit.Waits = f.convs[0].LastPosition + 2 // the sequence under which the message comes again
-	f.commit(s, edit)
+	part := protocol.PutPart{Conversation: gone.Conversation, Message: gone.Wire, Waits: edit.Waits, Sealed: []byte("a part")}
+	f.commit(s, edit, part)
 	writes := []protocol.Write{again(here, 0), again(gone, 0), again(stub, 0), again(elsewhere, 0)}
 	fresh := f.message(0, protocol.In, "fresh")
 	fresh.Doubted = true
@@ -51,8 +52,8 @@ func TestWhatHadComeBefore(t *testing.T) {
 			t.Errorf("%q is there %d times, want %d", want, got, n)
 		}
 	}
-	if n, err := s.write.c.number(`SELECT count(*) FROM operations`); err != nil || n != 0 {
-		t.Errorf("%d operations are about nothing, %v", n, err)
+	if n, err := s.write.c.number(`SELECT (SELECT count(*) FROM operations) + (SELECT count(*) FROM parts)`); err != nil || n != 0 {
+		t.Errorf("%d operations and parts are about nothing, %v", n, err)
 	}
 	sure := again(gone, 0)
 	sure.Doubted = false

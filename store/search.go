@@ -306,15 +306,16 @@ func (v *View) Search(sq SearchQuery) (Found, error) {
 		return Found{}, err
 	}
 	found.Partial = found.Partial || edited == searchScanMax
+	misses := searchMissesMax + int(edited) // what was edited since is no long text for that
 	hits := func(match string, before int64) (taken, error) {
 		q := sq.bindTimes(v.c.query(selectHits(sq.narrowed(keys), edited > 0)).bindText(match).bindInt(before))
 		if edited > 0 {
 			q.bindInt(since)
 		}
-		return found.take(q, sq.Limit, wanted, searchMissesMax)
+		return found.take(q, sq.Limit, wanted, misses)
 	}
 	took, err = hits(wanted.matchOrLong(), before)
-	for err == nil && took.missed == searchMissesMax { // from here on what the index knows of long ones, too
+	for err == nil && took.missed == misses { // from here on what the index knows of long ones, too
 		found.Partial = true
 		if before, err = v.arrival(took.last); err == nil {
 			took, err = hits(wanted.match(), before)

@@ -26,13 +26,17 @@ func (c *cli) wipeCommand() *cobra.Command {
 		if err == nil {
 			name = cmp.Or(c.daemon.Name, name)
 		}
-		if dir := c.dataDir(name); daemon == nil && (dir == "" || store.Emptied(dir)) {
+		paths, err := c.places().Paths(name)
+		if err != nil {
+			return err
+		}
+		if daemon == nil && store.Emptied(paths.Data) {
 			return fail(exitNotFound, "no_profile", speech.NoProfileHere, screen.Line(name))
 		}
 		if err := c.confirm(now, c.text(speech.WipeConfirm, screen.Line(name))); err != nil {
 			return err
 		}
-		if daemon != nil && err == nil {
+		if daemon != nil {
 			if err := daemon.Wipe(ctx); err != nil {
 				return connectionError(err)
 			}
