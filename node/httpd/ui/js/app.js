@@ -26,6 +26,7 @@ class App extends EventTarget {
   contacts = new Map();
   requests = new Map();
   approvals = new Map(); // messages of programs that wait for the owner
+  unsure = true; // whether more may wait: the last reading of them failed, or there was none
   live = new Set(); // ids of contacts with a connection
   typing = new Set(); // of those that write to us
   here = new Set(); // of those that are in front of a frontend
@@ -36,6 +37,7 @@ class App extends EventTarget {
   #look = 0;
   #stale = new Set(); // ids of conversations to read again
   #here = false; // as it was said last
+  #asking = null; // the timer of the next reading of approvals
   #asked = 0; // counts the readings of approvals: an earlier one is void
   #told = new Map(); // by conversation, the cursor of the event or answer that it is from
 
@@ -160,8 +162,13 @@ class App extends EventTarget {
       this.api.get('/v1/network').then((n) => n.peers, () => []), // a session may lack the right: then nobody is shown as live
     ]);
     if (this.#stream !== stream) return;
-    if (this.self && this.self.account_id !== s.self.account_id) this.dispatchEvent(new Event('closed'));
+    if (this.self && this.self.account_id !== s.self.account_id) {
+      this.#forget();
+      this.dispatchEvent(new Event('closed'));
+    }
+    const kept = this.self ? [...this.approvals] : []; // until they are read anew
     this.#forget();
+    this.approvals = new Map(kept);
     this.self = s.self;
     this.settings = s.settings;
     for (const c of s.conversations) this.conversations.set(c.id, c);
@@ -191,6 +198,7 @@ class App extends EventTarget {
     this.contacts.clear();
     this.requests.clear();
     this.approvals.clear();
+    this.unsure = true;
     this.#asked++;
     for (const set of [this.live, this.typing, this.here]) set.clear();
     this.self = null;
@@ -229,13 +237,20 @@ class App extends EventTarget {
     this.changed();
   }
 
-  // approve reads what waits for the owner: events have its ids only.
-  async #approve() {
-    const turn = ++this.#asked;
-    const { items } = await this.api.get('/v1/approvals').catch(() => ({ items: [] }));
-    if (turn !== this.#asked) return;
-    this.approvals = new Map(items.map((a) => [a.id, a]));
-    this.changed();
+  // approve reads what waits for the owner, once for all events that come at a time: they
+  // have its ids only. A read that fails says nothing of it, and is made again.
+  #approve(wait = 30) {
+    this.#asking ??= setTimeout(async () => {
+      this.#asking = null;
+      if (!this.usable) return;
+      const turn = ++this.#asked;
+      const items = await this.api.get('/v1/approvals').then((a) => a.items, (error) => error.code === 'scope_missing' && []);
+      if (turn !== this.#asked) return;
+      this.unsure = !items;
+      if (items) this.approvals = new Map(items.map((a) => [a.id, a]));
+      else this.#approve(again);
+      this.changed();
+    }, wait);
   }
 
   #turned(state) {

@@ -318,7 +318,7 @@ class Waiting extends View {
   }
 
   #draw() {
-    this.#none.hidden = this.all.size > 0;
+    this.#none.hidden = this.all.size > 0 || this.unsure;
     reconcile(this.#list, [...this.all.values()], (x) => x.id, (x) => h('li', null, this.card(x), form(async (_, verb) => {
       await app.api.post(`/v1/${app.view.name}/${x.id}/${verb}`);
       this.all.delete(x.id);
@@ -342,6 +342,7 @@ class Approvals extends Waiting {
   get hint() { return t('approvals.hint'); }
   get none() { return t('approvals.none'); }
   get all() { return app.approvals; }
+  get unsure() { return app.unsure; }
   get verbs() { return [['approve', t('composer.send')], ['refuse', t('approvals.refuse')]]; }
 
   card({ token_name: token, contact_id: id, message: m, expires_at: end }) {

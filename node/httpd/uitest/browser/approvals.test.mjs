@@ -59,6 +59,43 @@ test('what is refused never goes; the list follows what is decided elsewhere', a
   assert.ok(all.includes('last') && !all.some((text) => text?.startsWith('refused')), 'what was refused was sent');
 });
 
+test('a reading that fails says nothing of what waits, and is made again', async () => {
+  await propose({ text: 'first' });
+  await page.getByRole('button', { name: 'Approvals (1)' }).waitFor();
+  page.expected.push(/status of (429|503)/);
+  let failed = 0;
+  const fail = (code, status) => page.route('**/v1/approvals', (r) => {
+    failed++;
+    return r.fulfill({ status, contentType: 'application/problem+json', body: JSON.stringify({ code }) });
+  });
+  await fail('rate_limited', 429);
+  await propose({ text: 'second' });
+  await until('two readings have failed', () => failed >= 2);
+  await page.getByRole('button', { name: 'Approvals (1)' }).waitFor({ timeout: 5000 });
+  await page.getByText('first').waitFor({ timeout: 5000 });
+  await page.unroute('**/v1/approvals');
+  await page.getByRole('button', { name: 'Approvals (2)' }).waitFor();
+
+  failed = 0;
+  await fail('internal', 503);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Approvals' }).waitFor();
+  await until('two readings have failed', () => failed >= 2);
+  assert.equal(await page.getByText('No message waits for you.').isVisible(), false, 'nothing waits, it says');
+  await page.unroute('**/v1/approvals');
+  await page.getByRole('button', { name: 'Approvals (2)' }).waitFor();
+  for (const { id } of (await w.call('mina', 'GET', '/v1/approvals')).items) await w.pabal('mina', 'approvals', 'refuse', id);
+  await page.getByText('No message waits for you.').waitFor();
+
+  page.expected.push(/status of 403/);
+  failed = 0;
+  await fail('scope_missing', 403);
+  await page.reload();
+  await page.getByText('No message waits for you.').waitFor(); // none that this session may see
+  assert.equal(failed, 1, 'what is not allowed is asked again');
+  await page.unroute('**/v1/approvals');
+});
+
 test('in Korean', async () => {
   await propose({ text: '안녕하세요' });
   const ko = await w.signIn('mina', { locale: 'ko-KR' });

@@ -29,10 +29,12 @@ after(() => w.close());
 
 const notes = (open) => page.evaluate((open) => window.notes.filter((n) => !open || n.open).map((n) => n.said), open);
 
-// hears has Theo write, and waits until the page has it.
+// hears has Theo write, and waits until the page has it and no other tab can say any more that it
+// has the focus: of timers of one length the later one ends later.
 async function hears(text) {
   await w.pabal('theo', 'send', 'Mina', text, '--wait', 'delivered');
   await page.locator('.chats .excerpt', { hasText: text }).waitFor();
+  await page.evaluate(() => new Promise((done) => { setTimeout(done, 300); }));
 }
 
 async function set(label) {
@@ -81,12 +83,60 @@ test('the browser may refuse, and then nothing is shown', async () => {
   await page.evaluate(() => { window.leave = 'granted'; });
 });
 
+test('nothing is shown of what is read in another tab, and what was shown goes', async () => {
+  await hears('before it');
+  assert.ok((await notes(true)).includes('Theo|before it'));
+  const other = await page.context().newPage(); // a tab of the same session
+  w.watch(other);
+  await other.goto(page.url());
+  await other.locator('.chats .excerpt', { hasText: 'before it' }).waitFor();
+  await other.evaluate(() => { document.hasFocus = () => true; });
+  await hears('read there');
+  assert.ok(!(await notes()).includes('Theo|read there'), 'it is shown over the tab in which it is read');
+  await other.evaluate(() => { document.hasFocus = () => false; });
+  await hears('read nowhere');
+  assert.ok((await notes(true)).includes('Theo|read nowhere'));
+  await other.evaluate(() => dispatchEvent(new Event('focus')));
+  await until('they are closed', async () => (await notes(true)).length === 0);
+  await other.close();
+});
+
+test('no notification outlives a text that is changed, a gap in the events, or the tab', async () => {
+  await hears('a wrong word');
+  const [{ id }] = JSON.parse(await w.pabal('theo', '--json', 'read', 'Mina')).items.filter((m) => m.body?.text === 'a wrong word');
+  await w.call('theo', 'PATCH', `/v1/messages/${id}`, { text: 'a right word' });
+  await until('that of the changed text is closed', async () => !(await notes(true)).includes('Theo|a wrong word'));
+  await hears('before the gap');
+  assert.ok((await notes(true)).includes('Theo|before the gap'));
+  await page.evaluate(() => new BroadcastChannel('pabal-events').postMessage({ type: 'gap' }));
+  await until('that from before the gap is closed', async () => (await notes(true)).length === 0);
+  await hears('before the end');
+  assert.deepEqual(await notes(true), ['Theo|before the end']);
+  assert.deepEqual(await page.evaluate(() => {
+    dispatchEvent(new Event('pagehide'));
+    return window.notes.filter((n) => n.open).length;
+  }), 0);
+});
+
+test('a message in a conversation that the page has not read yet is shown, too', async () => {
+  await page.route('**/v1/snapshot?*', async (r) => {
+    const response = await r.fetch();
+    await r.fulfill({ response, json: { ...await response.json(), conversations: [] } });
+  });
+  await page.evaluate(() => new BroadcastChannel('pabal-events').postMessage({ type: 'gap' }));
+  await page.locator('.chats .excerpt').first().waitFor({ state: 'detached' });
+  await hears('after a long time');
+  await until('it is shown', async () => (await notes(true)).includes('Theo|after a long time'), 10);
+  await page.unroute('**/v1/snapshot?*');
+});
+
 test('nothing stays or comes once the session has ended', async () => {
   await hears('the last');
-  assert.deepEqual(await notes(true), ['New message|', 'Theo|the last']);
+  assert.ok((await notes(true)).includes('Theo|the last'));
+  const before = (await notes()).length;
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Six digits').waitFor();
   assert.deepEqual(await notes(true), []);
   await w.pabal('theo', 'send', 'Mina', 'behind it', '--wait', 'delivered');
-  assert.equal((await notes()).length, 3);
+  assert.equal((await notes()).length, before);
 });
