@@ -31,9 +31,9 @@ func (c *cli) printCopies(copies api.Copies) error {
 		content, certainty := c.word("copy", k.Content), c.word("copy", k.Certainty)
 		if k.Deletion != nil {
 			certainty = c.word("copy", *k.Deletion)
-			if *k.Deletion == api.CopyConfirmed {
-				content = "-" // by its own word there is nothing left to read
-			}
+		}
+		if k.Content == api.CopyNone {
+			content = "-"
 		}
 		rows = append(rows, []string{place, content, certainty, localTime(k.At)})
 	}

@@ -113,7 +113,7 @@ type Token struct {
 	Scopes      []Scope     `json:"scopes"`
 	Constraints Constraints `json:"constraints"`
 	CreatedAt   Time        `json:"created_at"`
-	LastUsedAt  *Time       `json:"last_used_at" doc:"of a request with it; null: none was made"`
+	LastUsedAt  *Time       `json:"last_used_at" doc:"of a request with it, of the last hour at most not known exactly behind a restart; null: none was made"`
 }
 
 // TokenCreated answers POST /v1/tokens. Token is shown this once.

@@ -6,13 +6,13 @@ import "context"
 type Copies struct {
 	MessageID string   `json:"message_id"`
 	Items     []Copy   `json:"items" nullable:"false" doc:"places that this daemon knows of; they grow fewer as copies are given up"`
-	Unknown   []string `json:"unknown" nullable:"false" doc:"codes of what nobody can know from here: screenshots, contact_backups, own_backups, owner_programs, earlier_files"`
+	Unknown   []string `json:"unknown" nullable:"false" doc:"codes of what nobody can know from here: screenshots, contact_backups, own_backups, owner_programs, earlier_files, notifications"`
 }
 
 // Copy is one place that holds a message or may do so.
 type Copy struct {
-	Place     string  `json:"place" enum:"this_device,contact_device,courier,bundle_file,token"`
-	Content   string  `json:"content" enum:"readable,sealed" doc:"sealed: it cannot be read there"`
+	Place     string  `json:"place" enum:"this_device,contact_device,courier,bundle_file,token,export,webhook"`
+	Content   string  `json:"content" enum:"readable,sealed,none" doc:"sealed: it cannot be read there; none: by the word of who held it, nothing is left"`
 	Certainty string  `json:"certainty" enum:"known,said,possible" doc:"known here; said by the other side; or possible, and nobody says"`
 	At        *Time   `json:"at" doc:"since when, or of a token when it was last used; null: not known"`
 	ID        *string `json:"id" doc:"of the contact or the token; null of the others"`
@@ -35,6 +35,7 @@ const (
 const (
 	CopyReadable = "readable"
 	CopySealed   = "sealed"
+	CopyNone     = "none" // its holder says that it is gone
 	CopyKnown    = "known"
 	CopySaid     = "said"
 	CopyPossible = "possible"
@@ -50,6 +51,7 @@ const (
 	UnknownOwnBackups     = "own_backups"     // of this one, by other programs; snapshots, swap
 	UnknownOwnerPrograms  = "owner_programs"  // of the same user, by the unix socket
 	UnknownEarlierFiles   = "earlier_files"   // bundle files made before it was delivered
+	UnknownNotifications  = "notifications"   // what the system may keep of those that showed texts
 )
 
 // Copies says who may hold a message.

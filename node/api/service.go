@@ -165,7 +165,7 @@ type Settings struct {
 	Language     string        `json:"language" doc:"BCP 47, empty: the frontend's choice"`
 	Deletions    string        `json:"deletions" enum:"confirm,refuse" doc:"what happens when a contact deletes a message of theirs for everyone"`
 	LockIdle     int64         `json:"lock_idle_seconds" doc:"the screen is locked after so long without a call of the owner or a session; those with the header Pabal-Background, which a page makes by itself, do not count; 0: never"`
-	Notify       string        `json:"notifications" enum:"none,some,full" doc:"what a frontend may have the system show of a message that comes: nothing, that one came, or who wrote what; a system may keep what it has shown"`
+	Notify       string        `json:"notifications" enum:"none,some,full" doc:"what a frontend may have the system show of a message that comes: nothing, that one came, or who wrote what; a system may keep what it has shown. A token can lower it, not raise it"`
 }
 
 // SettingsPatch changes settings; absent fields stay.

@@ -24,7 +24,7 @@ type WarrantTarget struct {
 	Oldest   *Time    `json:"oldest" doc:"of the messages"`
 	Fresh    uint64   `json:"fresh" doc:"of the messages, those since; what was deleted meanwhile is in no count"`
 	Key      string   `json:"key" enum:"none,passphrase,keyfile,theirs,devices" doc:"what protects it: nothing; our passphrase; a file beside it; what the other side has, which is not known here; keys that only the two devices have"`
-	Obtains  []string `json:"obtains" nullable:"false" doc:"codes: texts, files, names, contacts, drafts, held_mail, addresses, times, sizes, sealed_mail"`
+	Obtains  []string `json:"obtains" nullable:"false" doc:"codes: texts, files, names, contacts, drafts, held_mail, addresses, times, sizes, sealed_mail; of notifications by the most that was ever set"`
 }
 
 // The targets of a warrant.

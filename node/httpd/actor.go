@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // actor is who a request comes from, and what they may do. It is never changed
-// after it was made, except for the atomic fields and guesses.
+// after it was made, except for the atomic fields, guesses and erased.
 type actor struct {
 	kind        api.ActorKind
 	id          string // of the token or session; empty for the owner
@@ -33,6 +34,9 @@ type actor struct {
 
 	usedAt  atomic.Int64  // Unix milliseconds of the last request
 	savedAt atomic.Int64  // the usedAt that is in the store
+	usedBy  atomic.Int64  // no request was made after it: usedAt, or later if that is what the store knows
+	saving  sync.Mutex    // held while usedAt is written, and while a token's row is erased
+	erased  bool          // its row is gone; saving guards it
 	calls   atomic.Int32  // requests under way
 	streams atomic.Int32  // open event streams
 	revoked chan struct{} // closed when the actor may do nothing more
@@ -175,6 +179,10 @@ func actorOfRow(row store.PutToken) (*actor, error) {
 	}
 	a.usedAt.Store(row.UsedAt)
 	a.savedAt.Store(row.UsedAt)
+	a.usedBy.Store(row.UsedAt)
+	if a.lastUse() != nil {
+		a.usedBy.Add(a.saveEvery().Milliseconds())
+	}
 	return a, nil
 }
 

@@ -166,25 +166,37 @@ func tokensOf(st *store.Store) (map[string]*actor, error) {
 	return tokens, nil
 }
 
-// touch notes the use of a token. The store learns of it only so often that a
-// read is rarely a write.
+// touch notes the use of a token. The store learns of the first at once, and of later ones only so
+// often that a read is rarely a write. The first is behind the making, whatever the clock says, so
+// that it is known as a use.
 func (s *Server) touch(ctx context.Context, a *actor) {
 	now := s.now().UnixMilli()
+	now = max(now, a.createdAt.UnixMilli()+1)
 	a.usedAt.Store(now)
+	a.usedBy.Store(now)
 	if a.kind != api.ActorToken || s.daemon.State().State != api.StateReady {
 		return
 	}
-	every := tokenUseEvery
-	if idle := time.Duration(a.constraints.IdleSeconds) * time.Second; idle > 0 {
-		every = min(every, idle/4)
-	}
-	saved := a.savedAt.Load()
-	if now-saved < every.Milliseconds() || !a.savedAt.CompareAndSwap(saved, now) {
+	saved, first := a.savedAt.Load(), a.createdAt.UnixMilli()
+	if saved > first && now-saved < a.saveEvery().Milliseconds() || !a.savedAt.CompareAndSwap(saved, now) {
 		return
+	}
+	a.saving.Lock()
+	defer a.saving.Unlock()
+	if a.erased {
+		return // its row would come back
 	}
 	if err := s.daemon.Write(ctx, []store.Row{a.row()}, nil); err != nil {
 		a.savedAt.Store(saved)
 	}
+}
+
+// saveEvery is how far apart the store learns of a token's uses.
+func (a *actor) saveEvery() time.Duration {
+	if idle := time.Duration(a.constraints.IdleSeconds) * time.Second; idle > 0 {
+		return min(tokenUseEvery, idle/4)
+	}
+	return tokenUseEvery
 }
 
 // newSecret returns a secret of 256 random bits and its hash.

@@ -247,6 +247,7 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	}
 	a.usedAt.Store(a.createdAt.UnixMilli())
 	a.savedAt.Store(a.createdAt.UnixMilli())
+	a.usedBy.Store(a.createdAt.UnixMilli())
 	if req.Constraints.ExpiresAt != nil {
 		a.expiresAt = req.Constraints.ExpiresAt.Time
 	}
@@ -302,8 +303,14 @@ func (s *Server) revokeToken(ctx context.Context, in *byID) (*done, error) {
 }
 
 // revoke erases a token and ends its streams.
-func (s *Server) revoke(ctx context.Context, id string) error {
+func (s *Server) revoke(ctx context.Context, id string) (err error) {
 	event := protocol.Event{Type: api.EventTokenRevoked, Code: id}
+	if a := s.auth.byID(id, s.daemon.Store()); a != nil {
+		a.saving.Lock()
+		defer a.saving.Unlock()
+		a.erased = true
+		defer func() { a.erased = err == nil }()
+	}
 	if err := s.write(ctx, []store.Row{store.EraseToken{ID: id}}, event); err != nil {
 		return err
 	}

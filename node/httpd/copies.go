@@ -26,6 +26,11 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 			return err
 		}
 		out.MessageID, out.Items = messageID(&m), []api.Copy{}
+		most, err := r.mostNotified()
+		if err != nil {
+			return err
+		}
+		out.Unknown = unknownCopies(c, &m, most)
 		if m.State != protocol.MessageErased {
 			out.Items = append(out.Items, api.Copy{Place: api.CopyThisDevice, Content: api.CopyReadable, Certainty: api.CopyKnown, At: api.MilliOrNil(m.At)})
 			exported, err := r.exportCopy(c, &m)
@@ -56,7 +61,6 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 	if err != nil {
 		return nil, err
 	}
-	out.Unknown = unknownCopies(c, &m)
 	if m.Direction == protocol.Out && m.State == "" && c.Kind != protocol.ConversationSelf {
 		why, err := s.whyOf(ctx, c, &m)
 		if err != nil {
@@ -67,11 +71,11 @@ func (s *Server) copies(ctx context.Context, in *byID) (*reply[api.Copies], erro
 	return ok(0, out), nil
 }
 
-// mayHaveRead reports whether a token has been used since a message came, and shows
+// mayHaveRead reports whether a token may have been used since a message came, and shows
 // its text.
 func (a *actor) mayHaveRead(c *protocol.PutConversation, m *store.Message) bool {
 	reads := a.has(api.ScopeMessagesRead) || a.has(api.ScopeSearch)
-	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedAt.Load() >= m.At && a.lastUse() != nil
+	return reads && !a.redacted() && a.sees(c.ID.String()) && a.usedBy.Load() >= m.At && a.lastUse() != nil
 }
 
 // webhookCopies are those of programs that were sent events since a message came, whether they took them or not.
@@ -109,6 +113,9 @@ func (r *reader) contactCopy(c *protocol.PutConversation, m *store.Message) (api
 	}
 	if d := deletionView(m); d != nil {
 		out.Deletion = d.State
+		if d.State != nil && *d.State == api.CopyConfirmed {
+			out.Content = api.CopyNone
+		}
 		return out, nil
 	}
 	switch status := store.StatusOf(c, m); status {
@@ -139,13 +146,17 @@ func carriedCopies(why *api.Why) (all []api.Copy) {
 	return all
 }
 
-// unknownCopies are the codes of what cannot be known from here.
-func unknownCopies(c *protocol.PutConversation, m *store.Message) []string {
+// unknownCopies are the codes of what cannot be known from here. The system may keep what it was
+// told to show: most is the most that notifications were ever allowed.
+func unknownCopies(c *protocol.PutConversation, m *store.Message, most string) []string {
 	all := []string{api.UnknownOwnBackups, api.UnknownOwnerPrograms}
 	if c.Kind == protocol.ConversationSelf {
 		return all
 	}
 	all = append(all, api.UnknownScreenshots, api.UnknownContactBackups)
+	if m.Direction == protocol.In && most == api.NotifyFull {
+		all = append(all, api.UnknownNotifications)
+	}
 	if m.Direction == protocol.Out && !waits(string(store.StatusOf(c, m))) {
 		all = append(all, api.UnknownEarlierFiles)
 	}

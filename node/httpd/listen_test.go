@@ -273,6 +273,8 @@ func TestBodyThatNeverComes(t *testing.T) {
 // after the other, holds up other pictures of codes at most.
 func TestScansHaveTheirOwnPlace(t *testing.T) {
 	w := newWorld(t)
+	then := time.Now()
+	w.d.setClock(func() time.Time { return then }) // no bucket fills meanwhile
 	token := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeContactsRead}})
 	at := strings.TrimPrefix(w.d.server.Base(), "http://")
 	c, err := net.Dial("tcp", at)

@@ -49,6 +49,20 @@ func TestDeleteForEveryone(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := a.newest(*ofA.ConversationID)
+	shown := func(want bool) { // what the system was told to show of it
+		t.Helper()
+		copies, err := a.Copies(ctx, *theirs.ID)
+		if err != nil || slices.Contains(copies.Unknown, "notifications") != want {
+			t.Errorf("the system may know it: %+v, %v", copies, err)
+		}
+	}
+	shown(false)
+	for _, setting := range []string{api.NotifySome, api.NotifyFull, api.NotifyNone} {
+		if _, err := a.UpdateSettings(ctx, api.SettingsPatch{Notify: &setting}); err != nil {
+			t.Fatal(err)
+		}
+		shown(setting != api.NotifySome)
+	}
 	refused(t, "another's", a.DeleteForEveryone(ctx, *theirs.ID), api.CodeNotOwnMessage)
 	for range 2 { // again it has no effect
 		if err := b.DeleteForEveryone(ctx, *sent.ID); err != nil {
@@ -56,12 +70,16 @@ func TestDeleteForEveryone(t *testing.T) {
 		}
 	}
 	ours := b.reach(*sent.ID, func(m api.Message) bool { return m.Deleted != nil && *m.Deleted.State == "confirmed" })
+	if copies, err := b.Copies(ctx, *sent.ID); err != nil || len(copies.Items) != 1 || copies.Items[0].Content != "none" || slices.Contains(copies.Unknown, "notifications") {
+		t.Errorf("copies of what is gone: %+v, %v", copies, err)
+	}
 	if ours.Body != nil || ours.Status.State != api.StateDeleted || ours.Deleted.By != api.DeletedByMe {
 		t.Errorf("ours %+v", ours)
 	}
 	if theirs = a.newest(*ofA.ConversationID); theirs.Body != nil || theirs.Deleted == nil || theirs.Deleted.By != api.DeletedBySender {
 		t.Errorf("theirs %+v", theirs)
 	}
+	shown(true) // though it is deleted here
 	_, err = b.PutMessage(ctx, sent.ConversationID, *sent.ID, api.MessageRequest{Text: "a slip"}, api.SendOptions{})
 	refused(t, "sent again", err, api.CodeGone)
 

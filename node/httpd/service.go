@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -344,6 +345,9 @@ const (
 	settingDeletions    = "deletions"
 	settingLockIdle     = "lock_idle_seconds"
 	settingNotify       = "notifications"
+
+	// What was ever set of the setting before, each in a row of its own that stays.
+	settingNotified = "notified_"
 )
 
 // DisappearingSetting is the row of the setting that shows the timer of new
@@ -388,6 +392,43 @@ func (s *Server) getSettings(ctx context.Context, _ *none) (*reply[api.Settings]
 	return ok(0, out), err
 }
 
+// mostNotified is the most that the setting of notifications ever allowed: what a system has shown it
+// may keep, whatever is set now.
+func (r *reader) mostNotified() (string, error) {
+	for _, level := range []string{api.NotifyFull, api.NotifySome} {
+		_, err := r.Setting(settingNotified + level)
+		if err == nil || !errors.Is(err, store.ErrNotFound) {
+			return level, err
+		}
+	}
+	now, err := r.settings()
+	return now.Notify, err // set before any was noted
+}
+
+// notifyRows are the rows of the setting of notifications. A token may have less shown, not more:
+// what is shown is the system's, even texts that the token cannot read.
+func (s *Server) notifyRows(ctx context.Context, to string) ([]store.Row, error) {
+	var was api.Settings
+	err := s.read(ctx, func(r *reader) (err error) {
+		was, err = r.settings()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	levels := []string{api.NotifyNone, api.NotifySome, api.NotifyFull}
+	if requestOf(ctx).actor.kind == api.ActorToken && slices.Index(levels, to) > slices.Index(levels, was.Notify) {
+		return nil, api.NewProblem(api.CodeConfirmRequired)
+	}
+	rows := []store.Row{settingRow(settingNotify, to)}
+	for _, level := range []string{was.Notify, to} { // the first may have been set before any was noted
+		if level != api.NotifyNone {
+			rows = append(rows, settingRow(settingNotified+level, true))
+		}
+	}
+	return rows, nil
+}
+
 type settingsInput struct{ Body api.SettingsPatch }
 
 func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[api.Settings], error) {
@@ -397,7 +438,11 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 		rows = append(rows, settingRow(settingLanguage, *patch.Language))
 	}
 	if patch.Notify != nil {
-		rows = append(rows, settingRow(settingNotify, *patch.Notify))
+		notify, err := s.notifyRows(ctx, *patch.Notify)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, notify...)
 	}
 	if patch.LockIdle != nil {
 		if *patch.LockIdle != 0 && *patch.LockIdle < api.LockIdleMin {

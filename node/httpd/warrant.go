@@ -51,7 +51,7 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 					Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}})
 			}
 		}
-		settings, err := r.settings()
+		most, err := r.mostNotified()
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *Server) warrant(ctx context.Context, in *warrantInput) (*reply[api.Warr
 			api.WarrantTarget{Target: api.TargetContactCouriers, Sealed: carried, Key: api.KeyDevices,
 				Obtains: []string{api.ObtainsSealedMail, api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
 			api.WarrantTarget{Target: api.TargetNetwork, Key: api.KeyDevices, Obtains: []string{api.ObtainsAddresses, api.ObtainsTimes, api.ObtainsSizes}},
-			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: notified(settings.Notify)})
+			api.WarrantTarget{Target: api.TargetNotifications, Key: api.KeyNone, Obtains: notified(most)})
 		exports, err := r.exportTarget(since)
 		if err != nil {
 			return err
@@ -203,7 +203,7 @@ func tokenTarget(a *actor, holdings []store.Holding) api.WarrantTarget {
 	return t
 }
 
-// notified is what a system may keep of the notifications that a setting allows.
+// notified is what a system may keep of the notifications that a setting allowed.
 func notified(setting string) []string {
 	switch setting {
 	case api.NotifySome:

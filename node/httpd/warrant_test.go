@@ -39,9 +39,12 @@ func TestWarrant(t *testing.T) {
 	check(all, api.TargetNetwork, 0, 0, api.KeyDevices, "[addresses times sizes]")
 	check(all, api.TargetNotifications, 0, 0, api.KeyNone, "[]")
 	w.d.must(422, call{method: "PATCH", path: "/v1/settings", body: `{"notifications":"loud"}`})
-	for setting, obtains := range map[string]string{api.NotifySome: "[times]", api.NotifyFull: "[times texts names]", api.NotifyNone: "[]"} {
-		w.d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"notifications":"` + setting + `"}`})
-		check(report(""), api.TargetNotifications, 0, 0, api.KeyNone, obtains)
+	for _, step := range []struct{ setting, obtains string }{ // a system may keep what it has shown
+		{api.NotifyNone, "[]"}, {api.NotifySome, "[times]"}, {api.NotifyNone, "[times]"},
+		{api.NotifyFull, "[times texts names]"}, {api.NotifySome, "[times texts names]"}, {api.NotifyNone, "[times texts names]"},
+	} {
+		w.d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"notifications":"` + step.setting + `"}`})
+		check(report(""), api.TargetNotifications, 0, 0, api.KeyNone, step.obtains)
 	}
 	check(all, api.TargetWebhooks, 0, 0, api.KeyNone, "[]")
 	check(all, "token reads", 1, 1, api.KeyNone, "[times files texts names]")
@@ -61,4 +64,27 @@ func TestMachineWithAndWithoutPassphrase(t *testing.T) {
 			t.Errorf("without a passphrase %v: %s", open, got)
 		}
 	}
+}
+
+// TestNotificationsAreRaisedByTheOwner: a program that may change settings cannot have texts shown to the
+// system; it can end that.
+func TestNotificationsAreRaisedByTheOwner(t *testing.T) {
+	w := newWorld(t)
+	token := w.d.token(api.TokenRequest{Scopes: []api.Scope{api.ScopeSettingsWrite, api.ScopeSettingsRead}})
+	set := func(status int, token, setting string) {
+		t.Helper()
+		a := w.d.must(status, call{method: "PATCH", path: "/v1/settings", body: `{"language":"ko","notifications":"` + setting + `"}`, token: token})
+		if status != 200 && a.problem() != api.CodeConfirmRequired {
+			t.Errorf("%s", a.body)
+		}
+	}
+	set(403, token, api.NotifySome)
+	set(403, token, api.NotifyFull)
+	set(200, token, api.NotifyNone)
+	set(200, "", api.NotifySome)
+	set(403, token, api.NotifyFull)
+	set(200, token, api.NotifySome)
+	set(200, "", api.NotifyFull)
+	set(200, token, api.NotifyNone)
+	set(200, w.d.session(), api.NotifyFull)
 }

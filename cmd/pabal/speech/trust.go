@@ -38,6 +38,7 @@ var englishTrust = map[Key]string{
 	"unknown.own_backups":     "backups, snapshots and swap of this machine, made by others",
 	"unknown.owner_programs":  "what programs of the same user and browsers have read here",
 	"unknown.earlier_files":   "bundle files that were made before it was delivered",
+	"unknown.notifications":   "what the system kept of notifications that showed texts",
 
 	"help.copies":              "say who may hold a message",
 	"help.contact acknowledge": "write on to a verified contact whose devices changed, without comparing",
@@ -72,6 +73,7 @@ var koreanTrust = map[Key]string{
 	"unknown.own_backups":     "다른 프로그램이 만든 이 기기의 백업, 스냅샷, 스왑",
 	"unknown.owner_programs":  "같은 사용자의 프로그램과 브라우저가 여기서 읽은 것",
 	"unknown.earlier_files":   "전달되기 전에 옮기려고 만든 파일",
+	"unknown.notifications":   "내용을 보여 준 알림 가운데 시스템이 보관한 것",
 
 	"help.copies":              "메시지를 누가 가지고 있을 수 있는지 알려 줍니다",
 	"help.contact acknowledge": "기기가 바뀐 확인된 연락처에게, 비교하지 않고 계속 보냅니다",
