@@ -278,6 +278,9 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 		p.dropAccept(c)
 	}
 	p.moveQueue(now, c)
+	if asked {
+		c.startAnew()
+	}
 	if asked && c.row.Phase == ContactEstablished {
 		p.pairedAnew(c)
 	}

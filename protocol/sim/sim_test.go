@@ -76,6 +76,11 @@ func TestRemovalsThatFailed(t *testing.T) {
 	}
 }
 
+// TestPictureThatFailed runs a world in which somebody comes from a backup, without a session, is
+// asked anew by a contact with an old disk and a clock that is behind, and is to show the picture
+// that this one has now.
+func TestPictureThatFailed(t *testing.T) { simulate(t, NewPlan(3030059)) }
+
 func runTwice(t *testing.T, plan Plan) {
 	t.Helper()
 	begin := time.Now()
