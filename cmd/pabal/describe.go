@@ -69,7 +69,7 @@ func (c *cli) knownCommand(cmd *cobra.Command, args []string) error {
 	}
 	cmd.SuggestionsMinimumDistance = 2 // letters that differ
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return errors.New(c.text(speech.CommandNear, args[0], cmd.CommandPath()+" "+near[0]))
+		return errors.New(c.text(speech.CommandNear, args[0], cmd.CommandPath()+" "+strings.Join(near, ", ")))
 	}
 	return errors.New(c.text(speech.CommandUnknown, args[0], cmd.CommandPath()+" --help"))
 }
