@@ -134,6 +134,7 @@ test('nothing stays or comes once the session has ended', async () => {
   await hears('the last');
   assert.ok((await notes(true)).includes('Theo|the last'));
   const before = (await notes()).length;
+  page.expected.push(/status of 401/); // what was asked for as the session ended
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Six digits').waitFor();
   assert.deepEqual(await notes(true), []);
