@@ -36,6 +36,35 @@ func TestSealedChunkOpensInItsPlaceOnly(t *testing.T) {
 	}
 }
 
+// TestSealedWhereItStands goes from one key to another in one buffer, which held something else
+// before: on the way nothing differs from what is made in new ones.
+func TestSealedWhereItStands(t *testing.T) {
+	wire, disk := Key{1}, Key{2}
+	for _, size := range []int{1, 4095, 4096, 4097, 70_000, ChunkBytes} {
+		chunk := bytes.Repeat([]byte{7}, size)
+		buffer := bytes.Repeat([]byte{0xff}, SealedBytesMax)
+		sealed := buffer[:copy(buffer, disk.Seal(nil, [NonceSize]byte{9}, 3, 5, chunk))]
+		got, err := disk.OpenIn(sealed, 3, 5, size)
+		if err != nil || !bytes.Equal(got, chunk) || &got[0] != &buffer[NonceSize] {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		again := wire.SealIn(buffer, [NonceSize]byte{8}, 3, 5, size)
+		if !bytes.Equal(again, wire.Seal(nil, [NonceSize]byte{8}, 3, 5, chunk)) || &again[0] != &buffer[0] {
+			t.Errorf("%d bytes are sealed in another way", size)
+		}
+		again[len(again)/2] ^= 1
+		if got, err := wire.OpenIn(again, 3, 5, size); err == nil || got != nil {
+			t.Error("a changed chunk opens")
+		}
+		if bytes.Contains(buffer, chunk[:min(size, 16)]) && size >= 16 {
+			t.Error("of a chunk that does not open something is left")
+		}
+		if _, err := wire.OpenIn(again, 3, 5, size+paddedBytesMin*2); err == nil {
+			t.Error("a chunk of another size opens")
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for _, c := range []struct {
 		size   uint64

@@ -112,6 +112,30 @@ func (k Key) Open(dst, sealed []byte, index, count uint32, plain int) ([]byte, e
 	return out[:start+plain], nil
 }
 
+// SealIn seals a chunk where it stands: behind the room for a nonce in a buffer of at least
+// SealedSize(plain) bytes, as OpenIn leaves it. What it returns is a part of the buffer, and
+// the same as Seal gives.
+func (k Key) SealIn(buffer []byte, nonce [NonceSize]byte, index, count uint32, plain int) []byte {
+	sealed := buffer[:SealedSize(plain)]
+	text := sealed[NonceSize : len(sealed)-tagSize]
+	copy(sealed, nonce[:])
+	clear(text[plain:])
+	k.aead().Seal(text[:0], nonce[:], text, place(index, count))
+	return sealed
+}
+
+// OpenIn is Open, but what it returns is a part of sealed, of which nothing else is left then.
+func (k Key) OpenIn(sealed []byte, index, count uint32, plain int) ([]byte, error) {
+	if plain < 0 || len(sealed) != SealedSize(plain) {
+		return nil, ErrOpen
+	}
+	out, err := k.aead().Open(sealed[NonceSize:NonceSize], sealed[:NonceSize], sealed[NonceSize:], place(index, count))
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return out[:plain], nil
+}
+
 func (k Key) aead() cipher.AEAD {
 	aead, err := chacha20poly1305.NewX(k[:])
 	if err != nil {
