@@ -46,6 +46,7 @@ type Opened struct {
 	Hashes    []attachment.Hash // of all chunks; empty if they are not known yet
 
 	seal   attachment.Key
+	shelf  byte // the directory of the first chunk that is written
 	chunks []storedChunk
 }
 
@@ -96,38 +97,96 @@ func newSealKey() (k attachment.Key) {
 // [PutChunks] is committed; where that is refused, [Store.DropWritten] takes them back.
 // ErrFull says that there is no room: then none of them is left.
 func (s *Store) WriteChunks(o *Opened, chunks []Chunk) ([]WrittenChunk, error) {
-	if s.closed.Load() {
-		return nil, ErrClosed
-	}
-	var prefix [1]byte // in one directory, of which one sync is enough
-	rand.Read(prefix[:])
 	written := make([]WrittenChunk, len(chunks))
 	var group errgroup.Group
 	for i, c := range chunks {
-		w := &written[i]
-		w.Index, w.Hash = c.Index, c.Hash
-		rand.Read(w.name[:])
-		w.name[0] = prefix[0]
-	}
-	dir := path.Dir(path.Join(s.dir, chunkName(append(prefix[:], make([]byte, 15)...)).path()))
-	if err := s.profile.root.MkdirAll(dir, 0o700); err != nil {
-		return nil, dbError("make directory of chunks", err)
-	}
-	for i, c := range chunks {
-		group.Go(func() error { return s.writeChunk(o, c, written[i].name) })
+		group.Go(func() (err error) {
+			buffer := takeBuffer()
+			defer giveBuffer(buffer)
+			copy((*buffer)[attachment.NonceSize:], c.Bytes)
+			written[i], err = s.WriteChunkIn(*buffer, o, c.Index, c.Hash)
+			return err
+		})
 	}
 	err := group.Wait()
 	if err == nil {
-		err = syncDirectory(s.profile.root, dir)
-	}
-	if err == nil {
-		err = syncDirectory(s.profile.root, path.Dir(dir))
+		err = s.SyncWritten(written)
 	}
 	if err != nil {
 		s.DropWritten(written)
-		return nil, dbError("write chunk", err)
+		return nil, err
 	}
 	return written, nil
+}
+
+// WriteChunkIn writes a chunk that stands behind the room for a nonce in a buffer, where it is
+// sealed. It returns when the chunk's bytes are on the disk. Its name is behind [Store.SyncWritten]
+// only: who records it before has lost it.
+func (s *Store) WriteChunkIn(buffer []byte, o *Opened, index uint32, hash attachment.Hash) (WrittenChunk, error) {
+	if s.closed.Load() {
+		return WrittenChunk{}, ErrClosed
+	}
+	w := WrittenChunk{Index: index, Hash: hash}
+	rand.Read(w.name[:])
+	w.name[0] = o.shelf + byte(index/shelfChunks)
+	if err := s.makeShelf(w.name); err != nil {
+		return WrittenChunk{}, dbError("make directory of chunks", err)
+	}
+	var nonce [attachment.NonceSize]byte
+	rand.Read(nonce[:])
+	sealed := o.seal.SealIn(buffer, nonce, index, o.Count(), attachment.ChunkSize(o.SizeBytes, index))
+	if err := s.writeSealed(w.name, sealed); err != nil {
+		s.DropWritten([]WrittenChunk{w})
+		return WrittenChunk{}, dbError("write chunk", err)
+	}
+	return w, nil
+}
+
+func (s *Store) writeSealed(name chunkName, sealed []byte) error {
+	f, err := s.profile.root.OpenFile(path.Join(s.dir, name.path()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(sealed)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// shelf returns the directory of a chunk, below the profile's.
+func (s *Store) shelf(name chunkName) string { return path.Dir(path.Join(s.dir, name.path())) }
+
+// makeShelf makes the directory of a chunk, durably, unless this store has done so before.
+func (s *Store) makeShelf(name chunkName) error {
+	there := &s.shelves[name[0]]
+	if there.Load() {
+		return nil
+	}
+	dir := s.shelf(name)
+	if err := s.profile.root.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := syncDirectory(s.profile.root, path.Dir(dir)); err != nil {
+		return err
+	}
+	there.Store(true)
+	return nil
+}
+
+// SyncWritten returns when the names of chunks are on the disk, too.
+func (s *Store) SyncWritten(written []WrittenChunk) error {
+	var synced [256]bool
+	for _, w := range written {
+		if synced[w.name[0]] {
+			continue
+		}
+		if err := syncDirectory(s.profile.root, s.shelf(w.name)); err != nil {
+			return dbError("sync directory of chunks", err)
+		}
+		synced[w.name[0]] = true
+	}
+	return nil
 }
 
 // DropWritten removes chunks that were written and will not be recorded. What it cannot
@@ -138,45 +197,35 @@ func (s *Store) DropWritten(written []WrittenChunk) {
 	}
 }
 
-func (s *Store) writeChunk(o *Opened, c Chunk, name chunkName) error {
-	f, err := s.profile.root.OpenFile(path.Join(s.dir, name.path()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	var nonce [attachment.NonceSize]byte
-	rand.Read(nonce[:])
-	buffer := takeBuffer()
-	defer giveBuffer(buffer)
-	_, err = f.Write(o.seal.Seal((*buffer)[:0], nonce, c.Index, o.Count(), c.Bytes))
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
 // ReadChunk appends a chunk to dst. ErrNotFound says that it does not lie here, or not any
 // more; ErrDamaged that it is not what was written; ErrClosed that the store was closed
 // since the file was opened.
 func (s *Store) ReadChunk(dst []byte, o *Opened, index uint32) ([]byte, error) {
-	if s.closed.Load() {
-		return dst, ErrClosed
-	}
-	if !o.Has(index) {
-		return dst, ErrNotFound
-	}
-	c := &o.chunks[index]
-	plain := attachment.ChunkSize(o.SizeBytes, index)
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	sealed := (*buffer)[:attachment.SealedSize(plain)]
-	if err := s.readFull(c.name, sealed); err != nil {
-		return dst, err
+	chunk, err := s.ReadChunkIn(*buffer, o, index)
+	return append(dst, chunk...), err
+}
+
+// ReadChunkIn is ReadChunk into a buffer of attachment.SealedBytesMax: the chunk stands in it behind
+// the room for a nonce.
+func (s *Store) ReadChunkIn(buffer []byte, o *Opened, index uint32) ([]byte, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
 	}
-	dst, err := o.seal.Open(dst, sealed, index, o.Count(), plain)
+	if !o.Has(index) {
+		return nil, ErrNotFound
+	}
+	plain := attachment.ChunkSize(o.SizeBytes, index)
+	sealed := buffer[:attachment.SealedSize(plain)]
+	if err := s.readFull(o.chunks[index].name, sealed); err != nil {
+		return nil, err
+	}
+	chunk, err := o.seal.OpenIn(sealed, index, o.Count(), plain)
 	if err != nil {
-		return dst, fmt.Errorf("open chunk: %w", ErrDamaged)
+		return nil, fmt.Errorf("open chunk: %w", ErrDamaged)
 	}
-	return dst, nil
+	return chunk, nil
 }
 
 func (s *Store) readFull(name chunkName, b []byte) error {

@@ -225,7 +225,7 @@ func (v *View) Open(id protocol.FileID) (*Opened, error) {
 }
 
 func (v *View) open(key int64) (*Opened, error) {
-	o := new(Opened)
+	o := &Opened{shelf: newSealKey()[0]}
 	q := v.c.query(`SELECT id, size, seal, hashes FROM files WHERE key = ?`).bindInt(key)
 	found := q.next()
 	var hashes []byte

@@ -63,6 +63,7 @@ const (
 	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
 	unlinkStepMax       = 64                            // chunk files removed while a commit waits
 	unlinkPause         = time.Millisecond              // between two portions of them: a commit gets its turn
+	shelfChunks         = 16                            // chunks of a file that are written to one directory
 	chunkGrace          = time.Minute                   // within which a new chunk gets its row
 	reserveEvery        = time.Minute                   // between two tries to fill the reserve again
 	thumbnailTries      = 8                             // messages with one file that are looked at for its thumbnail

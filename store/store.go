@@ -32,10 +32,11 @@ type Store struct {
 	mac     macKey
 	seal    *registeredSeal
 
-	write  writer
-	reader reader
-	closed atomic.Bool // no chunk is read or written any more
-	bare   atomic.Bool // it opens without a passphrase
+	write   writer
+	reader  reader
+	shelves [256]atomic.Bool // directories of chunks that are there for sure, by the first byte of their names
+	closed  atomic.Bool      // no chunk is read or written any more
+	bare    atomic.Bool      // it opens without a passphrase
 }
 
 // Keyfile reports whether the profile opens by a keyfile beside it, without a passphrase. It
