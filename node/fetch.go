@@ -15,9 +15,10 @@ import (
 )
 
 // fetcher fetches one file on one stream. Three things go on at once: chunks are read from
-// the stream, those that have come are checked and written, and for each that is committed
-// another one is asked for. So what is under way, and travels again after a crash, is
-// bounded by fetchWindow.
+// the stream, fetchWriters of those that have come are checked and written, and those that are
+// on the disk are recorded together, for each of which another one is asked for. So what is under
+// way, and travels again after a crash, is bounded by fetchWindow. From the stream to the disk a
+// chunk stays in one buffer.
 type fetcher struct {
 	files  *files
 	want   *store.Fetch
@@ -27,6 +28,7 @@ type fetcher struct {
 	next   uint32       // the first chunk that was not asked for
 	free   chan []byte  // fetchWindow buffers for bodies; nil ones are not made yet
 	came   chan arrival // holds all that is under way
+	kept   chan keeping // holds all that is under way
 	told   time.Time    // of the progress
 }
 
@@ -34,6 +36,12 @@ type fetcher struct {
 type arrival struct {
 	index  uint32
 	sealed []byte
+	buffer []byte
+}
+
+// keeping is a chunk whose bytes are on the disk, and the buffer in which it came.
+type keeping struct {
+	chunk  store.WrittenChunk
 	buffer []byte
 }
 
@@ -106,7 +114,8 @@ func (f *files) fetchAll(ctx context.Context, want *store.Fetch, t *transfer) er
 	if err := f.core.store.Room(f.left(t)); err != nil {
 		return err
 	}
-	g := &fetcher{files: f, want: want, t: t, free: make(chan []byte, fetchWindow), came: make(chan arrival, fetchWindow)}
+	g := &fetcher{files: f, want: want, t: t, free: make(chan []byte, fetchWindow),
+		came: make(chan arrival, fetchWindow), kept: make(chan keeping, fetchWindow)}
 	err = f.core.store.View(func(v *store.View) (err error) {
 		g.opened, err = v.Open(want.File)
 		return err
@@ -148,20 +157,34 @@ func (g *fetcher) all(ctx context.Context) error {
 	if err := g.ask(fetchWindow); err != nil {
 		return err
 	}
-	outer := ctx
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.receive(ctx, missing) })
-	group.Go(func() error {
-		err := g.keep(ctx, missing)
-		if err != nil {
-			g.stream.Reset() // receive waits for the stream only
-		}
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	if err := g.move(ctx, missing); err != nil {
 		return err
 	}
-	return g.finish(outer)
+	return g.finish(ctx)
+}
+
+// move brings so many chunks from the stream to the disk.
+func (g *fetcher) move(ctx context.Context, n int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	start := func(f func() error) {
+		group.Go(func() error {
+			err := f()
+			if err != nil {
+				g.stream.Reset() // receive waits for the stream only
+			}
+			return err
+		})
+	}
+	start(func() error { return g.receive(ctx, n) })
+	for range fetchWriters {
+		start(func() error { return g.write(ctx) })
+	}
+	start(func() error { return g.record(ctx, n) })
+	err := group.Wait()
+	for len(g.kept) > 0 { // nobody is left to record it
+		g.files.core.store.DropWritten([]store.WrittenChunk{(<-g.kept).chunk})
+	}
+	return err
 }
 
 // hashes fetches the list of hashes, unless it lies here.
@@ -269,23 +292,45 @@ func (g *fetcher) receive(ctx context.Context, n int) error {
 	return nil
 }
 
-// keep checks, writes and commits so many chunks, those that have come together at once.
-func (g *fetcher) keep(ctx context.Context, n int) error {
-	for n > 0 {
-		a, ok := <-g.came
-		if !ok {
+// write checks and writes what has come, until nothing more does.
+func (g *fetcher) write(ctx context.Context) error {
+	for a := range g.came {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		batch := []arrival{a}
-		for len(batch) < writeBatch && len(g.came) > 0 {
-			batch = append(batch, <-g.came)
+		plain, hash := attachment.ChunkSize(g.want.Info.SizeBytes, a.index), g.opened.Hashes[a.index]
+		chunk, err := attachment.Key(g.want.Info.Key).OpenIn(a.sealed, a.index, g.opened.Count(), plain)
+		if err != nil || attachment.HashOf(chunk) != hash {
+			return errDamaged
 		}
-		n -= len(batch)
-		if err := g.write(ctx, batch); err != nil {
+		written, err := g.files.core.store.WriteChunkIn(a.sealed, g.opened, a.index, hash)
+		if err != nil {
 			return err
 		}
-		for _, a := range batch {
-			g.free <- a.buffer
+		g.kept <- keeping{written, a.buffer} // there is room for every buffer
+	}
+	return nil
+}
+
+// record records so many chunks, those that are on the disk together at once.
+func (g *fetcher) record(ctx context.Context, n int) error {
+	for n > 0 {
+		var batch []keeping
+		select {
+		case k := <-g.kept:
+			batch = append(batch, k)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		for len(g.kept) > 0 {
+			batch = append(batch, <-g.kept)
+		}
+		n -= len(batch)
+		if err := g.recordAll(ctx, batch); err != nil {
+			return err
+		}
+		for _, k := range batch {
+			g.free <- k.buffer
 		}
 		if err := g.ask(len(batch)); err != nil {
 			return err
@@ -294,30 +339,19 @@ func (g *fetcher) keep(ctx context.Context, n int) error {
 	return nil
 }
 
-// write makes a batch of chunks durable.
-func (g *fetcher) write(ctx context.Context, batch []arrival) error {
-	chunks := make([]store.Chunk, len(batch))
-	var group errgroup.Group
-	for i, a := range batch {
-		group.Go(func() error {
-			plain := attachment.ChunkSize(g.want.Info.SizeBytes, a.index)
-			chunk, err := attachment.Key(g.want.Info.Key).Open(nil, a.sealed, a.index, g.opened.Count(), plain)
-			if err != nil || attachment.HashOf(chunk) != g.opened.Hashes[a.index] {
-				return errDamaged
-			}
-			chunks[i] = store.Chunk{Index: a.index, Bytes: chunk, Hash: g.opened.Hashes[a.index]}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
+// recordAll has chunks count, once their names are on the disk as well.
+func (g *fetcher) recordAll(ctx context.Context, batch []keeping) error {
 	st := g.files.core.store
-	if err := st.Room(g.files.left(g.t)); err != nil {
-		return err
+	written := make([]store.WrittenChunk, len(batch))
+	for i, k := range batch {
+		written[i] = k.chunk
 	}
-	written, err := st.WriteChunks(g.opened, chunks)
+	err := st.Room(g.files.left(g.t))
+	if err == nil {
+		err = st.SyncWritten(written)
+	}
 	if err != nil {
+		st.DropWritten(written)
 		return err
 	}
 	if _, err := g.files.core.ask(ctx, request{rows: []store.Row{store.PutChunks{File: g.want.File, Chunks: written}}}); err != nil {
@@ -326,8 +360,8 @@ func (g *fetcher) write(ctx context.Context, batch []arrival) error {
 		}
 		return err
 	}
-	for _, c := range chunks {
-		g.t.moved.Add(uint64(len(c.Bytes)))
+	for _, w := range written {
+		g.t.moved.Add(uint64(attachment.ChunkSize(g.want.Info.SizeBytes, w.Index)))
 	}
 	return g.progress()
 }

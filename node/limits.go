@@ -45,13 +45,15 @@ const (
 	// wantedPerContactMax those of one contact.
 	wantedMax           = 1024
 	wantedPerContactMax = 32
-	// fetchWindow bounds the chunks of a file that are asked for and not yet on the disk,
-	// writeBatch those that are written at once: each chunk of either is memory, and
+	// fetchWindow bounds the chunks of a file that are asked for and not yet recorded,
+	// fetchWriters those that are checked and written at once: each chunk is memory, and
 	// what is under way travels again after a crash.
-	fetchWindow = 6
-	writeBatch  = 3
-	// servedAhead bounds what is asked for on a stream before it is answered.
-	servedAhead = 8
+	fetchWindow  = 6
+	fetchWriters = 3
+	// servedAhead bounds what is asked for on a stream before it is answered, servedBuffers the
+	// chunks that are read and sealed ahead, or sent.
+	servedAhead   = 8
+	servedBuffers = 3
 	// chunkWait and askWait are how long the other side of a file stream may be silent.
 	chunkWait = time.Minute
 	askWait   = 2 * time.Minute

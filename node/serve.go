@@ -30,12 +30,15 @@ type server struct {
 	opened  *store.Opened
 	info    wire.File
 	checked time.Time // that it is still offered
+
+	free chan []byte // servedBuffers buffers for chunks; nil ones are not made yet
 }
 
-// sealedChunk is an answer; a refusal has no body.
+// sealedChunk is an answer; a refusal has no body. buffer is free again when it is sent.
 type sealedChunk struct {
 	index   uint32
 	sealed  []byte
+	buffer  []byte
 	refused wire.FileRefusal
 }
 
@@ -44,7 +47,10 @@ func (f *files) serve(stream *p2p.FileStream) {
 	ctx, cancel := f.untilEnded()
 	defer cancel()
 	defer context.AfterFunc(ctx, stream.Reset)()
-	s := &server{files: f, stream: stream}
+	s := &server{files: f, stream: stream, free: make(chan []byte, servedBuffers)}
+	for range servedBuffers {
+		s.free <- nil
+	}
 	known := false
 	if _, err := f.core.ask(ctx, request{glance: func(c *core) {
 		s.contact, s.relayed, known = c.peer.FilesFor(protocol.ConnID(stream.Conn))
@@ -72,7 +78,7 @@ var errRefused = errors.New("node: refused")
 
 func (s *server) run(ctx context.Context) error {
 	asked := make(chan wire.FileFetch, servedAhead) // the other side may not ask for more ahead
-	ready := make(chan sealedChunk, 1)
+	ready := make(chan sealedChunk, servedBuffers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(asked)
@@ -137,12 +143,17 @@ func (s *server) receive(ctx context.Context, asked chan<- wire.FileFetch) error
 func (s *server) seal(ctx context.Context, asked <-chan wire.FileFetch, ready chan<- sealedChunk) error {
 	for ask := range asked {
 		for i := range ask.Count {
-			c := s.answer(ask, ask.First+i)
+			var buffer []byte
 			select {
-			case ready <- c:
+			case buffer = <-s.free:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+			if buffer == nil {
+				buffer = make([]byte, attachment.SealedBytesMax)
+			}
+			c := s.answer(buffer, ask, ask.First+i)
+			ready <- c // there is room for every buffer
 			if c.refused != 0 {
 				return nil
 			}
@@ -151,30 +162,30 @@ func (s *server) seal(ctx context.Context, asked <-chan wire.FileFetch, ready ch
 	return nil
 }
 
-// answer reads and seals one chunk, or says why not.
-func (s *server) answer(ask wire.FileFetch, index uint32) sealedChunk {
+// answer reads and seals one chunk in a buffer, or says why not.
+func (s *server) answer(buffer []byte, ask wire.FileFetch, index uint32) sealedChunk {
 	if !s.open(ask) {
 		return sealedChunk{refused: wire.FileGone}
 	}
 	if s.relayed && s.info.SizeBytes > protocol.FileRelayedBytesMax {
 		return sealedChunk{refused: wire.FileLarge}
 	}
-	var chunk []byte
-	switch {
-	case index == wire.FileListIndex:
-		chunk = attachment.AppendHashes(nil, s.opened.ChunkHashes())
-	case index >= s.opened.Count():
-		return sealedChunk{refused: wire.FileGone}
-	default:
-		var err error
-		if chunk, err = s.files.core.store.ReadChunk(nil, s.opened, index); err != nil {
-			return sealedChunk{refused: wire.FileGone}
-		}
-		s.t.moved.Add(uint64(len(chunk)))
-	}
+	key, count := attachment.Key(s.info.Key), s.opened.Count()
 	var nonce [attachment.NonceSize]byte
 	rand.Read(nonce[:])
-	return sealedChunk{index: index, sealed: attachment.Key(s.info.Key).Seal(nil, nonce, index, s.opened.Count(), chunk)}
+	switch {
+	case index == wire.FileListIndex:
+		list := attachment.AppendHashes(nil, s.opened.ChunkHashes())
+		return sealedChunk{index: index, sealed: key.Seal(nil, nonce, index, count, list), buffer: buffer}
+	case index >= count:
+		return sealedChunk{refused: wire.FileGone}
+	}
+	chunk, err := s.files.core.store.ReadChunkIn(buffer, s.opened, index)
+	if err != nil {
+		return sealedChunk{refused: wire.FileGone}
+	}
+	s.t.moved.Add(uint64(len(chunk)))
+	return sealedChunk{index: index, sealed: key.SealIn(buffer, nonce, index, count, len(chunk)), buffer: buffer}
 }
 
 // open finds the file that is asked for, and looks now and then whether it is still offered.
@@ -210,6 +221,7 @@ func (s *server) send(ready <-chan sealedChunk) error {
 		if err := s.stream.Send(wire.TypeFileChunk, wire.AppendFileChunk(nil, c.index), c.sealed); err != nil {
 			return err
 		}
+		s.free <- c.buffer
 	}
 	return nil
 }

@@ -26,9 +26,9 @@ const (
 	// writeStall is how long one write may wait for the other side to read.
 	writeStall = 20 * time.Second
 
-	// fileBufferBytes is the read buffer of a file stream, filePieceBytes how much of a chunk
-	// goes into one write.
-	fileBufferBytes = 64 << 10
+	// fileBufferBytes is the read buffer of a file stream: what it takes of a chunk is copied once
+	// more. filePieceBytes is how much of a chunk goes into one write.
+	fileBufferBytes = 4 << 10
 	filePieceBytes  = 64 << 10
 
 	// strangerLifetime is the age at which an inbound connection ends that was
