@@ -119,7 +119,7 @@ func (w *table) leave(who string) {
 	if err := w.logs[who].CheckLeave(w.key(who)); err != nil {
 		w.t.Fatal(err)
 	}
-	if known, err := w.logs[who].Leave(wire.NewGroupLeave(w.logs[who].ID(), w.names[who])); !known || err != nil {
+	if known, err := w.logs[who].Leave(wire.NewGroupLeave(w.logs[who].ID(), w.names[who], 0)); !known || err != nil {
 		w.t.Fatal(known, err)
 	}
 }
@@ -409,14 +409,14 @@ func TestLeave(t *testing.T) {
 	if err := a.CheckLeave(w.key("D")); !errors.Is(err, ErrNotMember) {
 		t.Errorf("a stranger: %v", err)
 	}
-	forged := wire.NewGroupLeave(a.ID(), w.names["A"])
+	forged := wire.NewGroupLeave(a.ID(), w.names["A"], 0)
 	forged.Member = w.key("B")
 	for name, c := range map[string]struct {
 		word wire.GroupLeave
 		want error
 	}{
-		"of a stranger":    {wire.NewGroupLeave(a.ID(), w.names["D"]), ErrNotMember},
-		"of another group": {wire.NewGroupLeave(wire.OperationID{1}, w.names["B"]), ErrForeign},
+		"of a stranger":    {wire.NewGroupLeave(a.ID(), w.names["D"], 0), ErrNotMember},
+		"of another group": {wire.NewGroupLeave(wire.OperationID{1}, w.names["B"], 0), ErrForeign},
 		"of another":       {forged, ErrForged},
 	} {
 		if known, err := a.Leave(c.word); known || !errors.Is(err, c.want) {
@@ -426,7 +426,7 @@ func TestLeave(t *testing.T) {
 	w.leave("B")
 	w.meet()
 	w.want("A*")
-	if known, err := a.Leave(wire.NewGroupLeave(a.ID(), w.names["B"])); known || err != nil {
+	if known, err := a.Leave(wire.NewGroupLeave(a.ID(), w.names["B"], 0)); known || err != nil {
 		t.Errorf("again: %v, %v", known, err)
 	}
 	if err := a.Check(w.make("A", wire.GroupOperation{Kind: wire.OperationAdd, Subject: w.key("B"), Role: wire.RoleMember})); !errors.Is(err, ErrMember) {

@@ -72,6 +72,8 @@ const (
 	LabelTopic         Label = "topic"          // topic of a channel
 	LabelPost          Label = "post"           // signature of a channel's post
 	LabelGroup         Label = "group"          // signature of a group's message
+	LabelGroupTag      Label = "group tag"      // hash that names a group's message
+	LabelGroupBody     Label = "group body"     // hash of what a group's message says
 	LabelOperation     Label = "operation"      // signature of an operation on a group
 	LabelOperationID   Label = "operation id"   // hash that names an operation on a group
 	LabelLeave         Label = "leave"          // signature of a member who leaves a group
@@ -92,7 +94,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
+		LabelPost, LabelGroup, LabelGroupTag, LabelGroupBody, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
 	}
 }
 

@@ -1,21 +1,27 @@
 package wire
 
-import "pabal/protocol/identity"
+import (
+	"encoding/binary"
+
+	"pabal/protocol/identity"
+)
 
 // GroupLeave is a member's word that they have left a group. It is no operation: whoever is no
 // admin makes none. Its bytes are of a fixed size, GroupLeaveSize.
 type GroupLeave struct {
-	Group     OperationID
-	Member    identity.MemberKey
+	Group  OperationID
+	Member identity.MemberKey
+	// Last is the number of the member's last message.
+	Last      uint64
 	Signature identity.Signature
 }
 
 // GroupLeaveSize is the size of a leave, in bytes.
-const GroupLeaveSize = 1 + 32 + 32 + 64
+const GroupLeaveSize = 1 + 32 + 32 + 8 + 64
 
-// NewGroupLeave makes the word of the member whose secret seed is.
-func NewGroupLeave(group OperationID, seed identity.MemberSeed) GroupLeave {
-	l := GroupLeave{Group: group, Member: seed.Public()}
+// NewGroupLeave makes the word of the member whose secret seed is, behind their last message.
+func NewGroupLeave(group OperationID, seed identity.MemberSeed, last uint64) GroupLeave {
+	l := GroupLeave{Group: group, Member: seed.Public(), Last: last}
 	l.Signature = seed.Sign(l.signed())
 	return l
 }
@@ -33,7 +39,8 @@ func (l *GroupLeave) signed() []byte { return l.appendUnsigned(identity.LabelLea
 func (l *GroupLeave) appendUnsigned(dst []byte) []byte {
 	dst = append(dst, operationVersion)
 	dst = append(dst, l.Group[:]...)
-	return append(dst, l.Member[:]...)
+	dst = append(dst, l.Member[:]...)
+	return binary.BigEndian.AppendUint64(dst, l.Last)
 }
 
 // ParseGroupLeave reads a leave; it does not check the signature. Error: ErrGroupOperation.
@@ -43,8 +50,9 @@ func ParseGroupLeave(b []byte) (GroupLeave, error) {
 	var l GroupLeave
 	r.bytes(l.Group[:])
 	r.bytes(l.Member[:])
+	l.Last = r.uint64()
 	r.bytes(l.Signature[:])
-	if !r.done() || version != operationVersion {
+	if !r.done() || version != operationVersion || l.Last > GroupSequenceMax {
 		return GroupLeave{}, ErrGroupOperation
 	}
 	return l, nil

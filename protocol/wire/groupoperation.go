@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"pabal/protocol/identity"
 )
@@ -55,6 +54,8 @@ type GroupOperation struct {
 	Kind OperationKind
 	// Subject is whom an add, a removal or a role is about.
 	Subject identity.MemberKey
+	// Last is, in a removal, the number of the last message of the subject that counts.
+	Last uint64
 	// Role is the subject's in an add and in a role.
 	Role GroupRole
 	// Introduction says, in an add, how the members get in touch with the subject, at most
@@ -107,10 +108,7 @@ func (o *GroupOperation) appendUnsigned(dst []byte) []byte {
 	dst = append(dst, operationVersion)
 	dst = append(dst, o.Group[:]...)
 	dst = append(dst, o.Author[:]...)
-	dst = append(dst, byte(len(o.Parents)))
-	for _, p := range o.Parents {
-		dst = append(dst, p[:]...)
-	}
+	dst = appendOperationIDs(dst, o.Parents)
 	body := o.bodyBytes()
 	dst = append(dst, byte(o.Kind))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(body)))
@@ -124,7 +122,7 @@ func (o *GroupOperation) bodyBytes() []byte {
 	case OperationAdd:
 		return append(append(o.Subject[:], byte(o.Role)), o.Introduction...)
 	case OperationRemove:
-		return o.Subject[:]
+		return binary.BigEndian.AppendUint64(bytes.Clone(o.Subject[:]), o.Last)
 	case OperationRole:
 		return append(o.Subject[:], byte(o.Role))
 	case OperationTitle:
@@ -148,19 +146,11 @@ func ParseGroupOperation(b []byte) (GroupOperation, error) {
 	var o GroupOperation
 	r.bytes(o.Group[:])
 	r.bytes(o.Author[:])
-	n := int(r.byte())
-	if r.failed() || version != operationVersion || n > OperationParentsMax {
-		return GroupOperation{}, ErrGroupOperation
-	}
-	for range n {
-		var p OperationID
-		r.bytes(p[:])
-		o.Parents = append(o.Parents, p)
-	}
+	o.Parents = r.operationIDs()
 	o.Kind = OperationKind(r.byte())
 	body := r.take(int(r.uint16()))
 	r.bytes(o.Signature[:])
-	if !r.done() || !o.parseBody(body) || !o.valid() {
+	if !r.done() || version != operationVersion || !o.parseBody(body) || !o.valid() {
 		return GroupOperation{}, ErrGroupOperation
 	}
 	return o, nil
@@ -179,6 +169,7 @@ func (o *GroupOperation) parseBody(body []byte) bool {
 		o.Introduction = bytes.Clone(r.take(len(r.b)))
 	case OperationRemove:
 		r.bytes(o.Subject[:])
+		o.Last = r.uint64()
 	case OperationRole:
 		r.bytes(o.Subject[:])
 		o.Role = GroupRole(r.byte())
@@ -202,10 +193,8 @@ func (o *GroupOperation) valid() bool {
 	case first != (o.Group == OperationID{}), first != (len(o.Parents) == 0), len(o.Parents) > OperationParentsMax:
 		return false
 	}
-	for i := 1; i < len(o.Parents); i++ {
-		if slices.Compare(o.Parents[i-1][:], o.Parents[i][:]) >= 0 {
-			return false
-		}
+	if !ascendingIDs(o.Parents) {
+		return false
 	}
 	role := o.Role == RoleMember || o.Role == RoleAdmin
 	switch o.Kind {
@@ -213,6 +202,8 @@ func (o *GroupOperation) valid() bool {
 		return ValidName(o.Text)
 	case OperationAdd:
 		return role && len(o.Introduction) <= IntroductionBytesMax
+	case OperationRemove:
+		return o.Last <= GroupSequenceMax
 	case OperationRole:
 		return role
 	case OperationTimer:

@@ -29,7 +29,7 @@ func sampleOperations(t testing.TB) []GroupOperation {
 	return []GroupOperation{
 		first,
 		about(GroupOperation{Kind: OperationAdd, Subject: subject, Role: RoleMember, Introduction: []byte("by Mina")}),
-		about(GroupOperation{Kind: OperationRemove, Subject: subject}),
+		about(GroupOperation{Kind: OperationRemove, Subject: subject, Last: 7}),
 		about(GroupOperation{Kind: OperationRole, Subject: subject, Role: RoleAdmin}),
 		two,
 		about(GroupOperation{Kind: OperationTimer, Timer: &Timer{Mode: TimerFromRead, Seconds: 86400}}),
@@ -86,8 +86,9 @@ func TestGroupOperationMalformed(t *testing.T) {
 		"long introduction": {
 			Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: OperationAdd, Role: RoleMember, Introduction: make([]byte, IntroductionBytesMax+1),
 		},
-		"timer of nothing": {Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: OperationTimer, Timer: &Timer{Mode: TimerFromSent}},
-		"long unknown":     {Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: 99, body: make([]byte, OperationBodyBytesMax+1)},
+		"a number past all": {Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: OperationRemove, Last: GroupSequenceMax + 1},
+		"timer of nothing":  {Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: OperationTimer, Timer: &Timer{Mode: TimerFromSent}},
+		"long unknown":      {Group: OperationID{1}, Parents: []OperationID{{2}}, Kind: 99, body: make([]byte, OperationBodyBytesMax+1)},
 	} {
 		if err := o.Sign(memberSeed(1)); !errors.Is(err, ErrGroupOperation) {
 			t.Errorf("%s: signed, %v", name, err)
@@ -122,7 +123,7 @@ func FuzzGroupOperation(f *testing.F) {
 }
 
 func TestGroupLeave(t *testing.T) {
-	word := NewGroupLeave(OperationID{1}, memberSeed(1))
+	word := NewGroupLeave(OperationID{1}, memberSeed(1), 7)
 	b := word.Append(nil)
 	got, err := ParseGroupLeave(b)
 	if err != nil || got != word || !got.Verify() || len(b) != GroupLeaveSize {

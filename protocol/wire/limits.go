@@ -170,4 +170,14 @@ const (
 	IntroductionBytesMax = 512
 	// OperationBodyBytesMax bounds what an operation of a kind that is not known says.
 	OperationBodyBytesMax = 1024
+	// GroupSequenceMax bounds the number of an author's message in a group.
+	GroupSequenceMax = 1 << 62
+	// GroupTipsMax bounds the newest messages of one author.
+	GroupTipsMax = 4
+	// GroupContentBytesMax bounds the content of a group's message.
+	GroupContentBytesMax = 60 << 10
+	// GroupSyncAuthorsMax bounds the authors that a member speaks of at once.
+	GroupSyncAuthorsMax = 512
+	// GroupRangesMax bounds the ranges that are asked for, or told to be absent, at once.
+	GroupRangesMax = 64
 )

@@ -46,6 +46,13 @@ func (r *reader) uint32() uint32 {
 	return 0
 }
 
+func (r *reader) uint64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
 // failed reports whether a read went past the end.
 func (r *reader) failed() bool { return r.over }
 

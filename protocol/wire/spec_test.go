@@ -244,7 +244,7 @@ func (onlyTime) Import(path string) (*types.Package, error) {
 // unit has that of the one before or after it, as in "2 to 5 minutes".
 func specQuantities(cell string) (plain []int64, durations []time.Duration) {
 	cell = regexp.MustCompile(`,([0-9]{3})`).ReplaceAllString(cell, "$1")
-	cell = strings.NewReplacer("2²⁰", "1048576", "KiB", "× 1024", "MiB", "× 1048576").Replace(cell)
+	cell = strings.NewReplacer("2²⁰", "1048576", "2⁶²", "4611686018427387904", "KiB", "× 1024", "MiB", "× 1048576").Replace(cell)
 	units := map[string]time.Duration{"s": time.Second, "minute": time.Minute, "minutes": time.Minute, "h": time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour}
 	found := regexp.MustCompile(`([0-9]+)(?: (× 1024|× 1048576|s\b|minutes?|h\b|days?))?`).FindAllStringSubmatch(cell, -1)
 	unit := time.Duration(0)
@@ -275,7 +275,7 @@ func specQuantities(cell string) (plain []int64, durations []time.Duration) {
 func TestSpecLimits(t *testing.T) {
 	places := map[string]string{
 		"wire": ".", "identity": "../identity", "session": "../session", "invite": "../invite", "protocol": "..",
-		"outbox": "../outbox", "attachment": "../attachment", "mailbox": "../mailbox", "rendezvous": "../rendezvous", "p2p": "../../node/p2p", "node": "../../node",
+		"outbox": "../outbox", "attachment": "../attachment", "mailbox": "../mailbox", "rendezvous": "../rendezvous", "group": "../group", "p2p": "../../node/p2p", "node": "../../node",
 	}
 	known := map[string]map[string]specConstant{}
 	for _, row := range specRows(t, specSection(t, "Limits"), "", "", "constant") {
