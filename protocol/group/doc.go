@@ -15,5 +15,8 @@
 // A [Log] keeps what it is given in memory and does nothing else; it is not safe for concurrent
 // use. Signatures are checked where operations enter it.
 //
-// Spec: protocol/doc/spec.md, "Operations".
+// An [Exchange] decides which of these, and which messages, a member sends to which others, so
+// that all get what is for them, and finds what is missed.
+//
+// Spec: protocol/doc/spec.md, "Operations", "Messages in a group".
 package group

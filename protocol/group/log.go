@@ -61,7 +61,9 @@ type Log struct {
 	left     map[identity.MemberKey]wire.GroupLeave
 
 	// now is the state of all operations; nil: it is to be reckoned.
-	now *State
+	now   *State
+	lasts map[identity.MemberKey]uint64 // of those who are out; nil: it is to be gathered
+	views []view
 }
 
 // node is an operation whose parents are known.
@@ -129,14 +131,15 @@ func (l *Log) Add(op wire.GroupOperation) (known int, err error) {
 	return 1 + l.wake(), nil
 }
 
-// Leave takes a member's word that they have left. It reports whether that is new. Errors:
+// Leave takes a member's word that they have left. It reports whether that is new; of two, that
+// with the smaller number counts. Errors:
 // ErrForeign, ErrForged, ErrNotMember if no add of them is known.
 func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
-	_, had := l.left[word.Member]
+	was, had := l.left[word.Member]
 	switch {
 	case word.Group != l.id:
 		return false, ErrForeign
-	case had:
+	case had && was.Last <= word.Last:
 		return false, nil
 	case !l.added[word.Member]:
 		return false, ErrNotMember
@@ -144,7 +147,7 @@ func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
 		return false, ErrForged
 	}
 	l.left[word.Member] = word
-	l.now = nil
+	l.now, l.lasts = nil, nil
 	return true, nil
 }
 
@@ -264,7 +267,7 @@ func (l *Log) insert(n node) {
 	l.heads = l.heads.or(nil)
 	l.heads.set(i)
 	l.nodes = append(l.nodes, n)
-	l.now = nil
+	l.now, l.lasts = nil, nil
 }
 
 // Heads returns the newest operations known, of which at most wire.OperationParentsMax: the

@@ -20,7 +20,9 @@ type State struct {
 	// Closed says that the group has ended for all.
 	Closed bool
 
-	heir bool // no admin is left, and the first member is one for it
+	heir    bool                        // no admin is left, and the first member is one for it
+	entered map[identity.MemberKey]bool // whose add counts, members or not
+	addedBy map[identity.MemberKey]identity.MemberKey
 }
 
 // Member is one who is in a group.
@@ -204,7 +206,7 @@ func (r *reckoning) give(i int) {
 func (r *reckoning) result() State {
 	l := r.log
 	slices.SortFunc(r.all, l.order)
-	var s State
+	s := State{entered: make(map[identity.MemberKey]bool), addedBy: make(map[identity.MemberKey]identity.MemberKey)}
 	for _, i := range r.all {
 		switch op := &l.nodes[i].op; op.Kind {
 		case wire.OperationCreate, wire.OperationTitle:
@@ -221,7 +223,11 @@ func (r *reckoning) result() State {
 	}
 	var seats []seat
 	for key, m := range r.lives {
-		if len(m.entries) == 0 || len(m.removed) > 0 {
+		if len(m.entries) == 0 {
+			continue
+		}
+		s.entered[key] = true
+		if len(m.removed) > 0 {
 			continue
 		}
 		entry := slices.MinFunc(slices.Collect(m.entries.down), l.order)
@@ -237,6 +243,7 @@ func (r *reckoning) result() State {
 	})
 	for _, m := range seats[:min(len(seats), MembersMax)] {
 		s.Members = append(s.Members, m.Member)
+		s.addedBy[m.Key] = m.AddedBy
 	}
 	if len(s.Members) > 0 && !slices.ContainsFunc(s.Members, func(m Member) bool { return m.Role == wire.RoleAdmin }) {
 		s.Members[0].Role, s.heir = wire.RoleAdmin, true

@@ -1,0 +1,626 @@
+package group
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// Times and limits of what members tell each other.
+const (
+	// newsEvery is how long what came is gathered before a member is told of it to whom it is
+	// not sent.
+	newsEvery = 10 * time.Minute
+	// wholeEvery is how often a member who is there is told of all that is held.
+	wholeEvery = time.Hour
+	// answerEvery is how often a member is told so because of what it says.
+	answerEvery = 30 * time.Second
+	// askGrace is how long what is missed may be on its way before it is asked for.
+	askGrace = 30 * time.Second
+	// askAgain is how long a member has to answer before another one is asked; when all were
+	// asked it begins again, each time later, up to askRarely.
+	askAgain  = 10 * time.Minute
+	askRarely = 24 * time.Hour
+	// askNumbersMax bounds the messages that are asked for at once.
+	askNumbersMax = 256
+	// askRangesMax bounds the runs that are asked for of one author at once.
+	askRangesMax = 8
+	// claimsMax bounds the messages of one author that a member says it has and that are missed.
+	claimsMax = wire.GroupTipsMax
+)
+
+// Neighbour is a member to whom there is a session, as the caller names it.
+type Neighbour [16]byte
+
+// Exchange decides what one member of a group tells which others, so that all come to hold the
+// same. What it sends must arrive, whenever; in what order, and how often, does not matter.
+//
+//   - An author sends a message to every neighbour. Others hand it on at first along who added
+//     whom, and then to whoever wants an author's messages from them; who gets something twice
+//     says that it does not.
+//   - Neighbours tell each other now and then what they hold. What is missed is asked for.
+//   - A message goes only to members whom its author knew as such and who still are ([Log.For]).
+//
+// It keeps no message. It is not safe for concurrent use. Spec: "Messages in a group".
+type Exchange struct {
+	log     *Log
+	self    identity.MemberKey
+	authors map[identity.MemberKey]*Author
+	asking  map[identity.MemberKey]*asking
+	near    map[Neighbour]*neighbour
+	out     *Output
+}
+
+type neighbour struct {
+	member  identity.MemberKey
+	live    bool
+	wants   map[identity.MemberKey]bool            // whose messages it wants to be sent, where it has said so
+	wish    map[identity.MemberKey]bool            // whose we want from it, where it was told
+	claims  map[identity.MemberKey][]wire.GroupTip // what it says that it has, and we miss
+	news    map[identity.MemberKey]bool            // authors of whom it is told next
+	newsAt  time.Time                              // then; zero: there is nothing to tell
+	wholeAt time.Time                              // when it was last told of all that is held
+	answer  bool                                   // when it is told next it is asked for the same
+	refused bool                                   // it sent what was made in knowledge of what is not known here
+}
+
+// asking is the look for what is missed of one author.
+type asking struct {
+	at     time.Time          // when the next one is asked
+	wait   time.Duration      // between rounds; 0 in the first
+	tried  map[Neighbour]bool // in this round
+	pulled map[Neighbour]bool // asked, so that what they send twice tells nothing
+}
+
+// Output is what the caller must do: keep Operations, Leaves, Authors and what was accepted in
+// one commit, then send.
+type Output struct {
+	Operations []wire.GroupOperation
+	Leaves     []wire.GroupLeave
+	// Authors are those of whom another state is to be kept ([Exchange.Author]).
+	Authors  []identity.MemberKey
+	Accepted []Accepted
+	Sends    []Send
+	Fetches  []Fetch
+}
+
+// Accepted is a message that is to be shown.
+type Accepted struct {
+	Message wire.GroupMessage
+	// Doubted says that only the history can tell whether the message came before.
+	Doubted bool
+}
+
+// Send is something for a neighbour; one of the others is set.
+type Send struct {
+	To        Neighbour
+	Operation *wire.GroupOperation
+	Leave     *wire.GroupLeave
+	Message   *Held
+	Sync      *wire.GroupSync
+	Want      *wire.GroupRanges
+	Absent    *wire.GroupRanges
+}
+
+// Held is a message that lies here.
+type Held struct {
+	Author identity.MemberKey
+	Tip    wire.GroupTip
+	// Bare is to be sent without what it says.
+	Bare bool
+}
+
+// Fetch asks the caller which of an author's messages lie here; [Exchange.Fetched] takes the answer.
+type Fetch struct {
+	To          Neighbour
+	Author      identity.MemberKey
+	First, Last uint64
+}
+
+// Lying is a message that lies here, or what is left of it.
+type Lying struct {
+	Head wire.GroupHead
+	// Gone says that its content was erased.
+	Gone bool
+}
+
+// NewExchange returns the exchange of a member, without neighbours.
+func NewExchange(log *Log, self identity.MemberKey) *Exchange {
+	return &Exchange{
+		log: log, self: self, authors: make(map[identity.MemberKey]*Author),
+		asking: make(map[identity.MemberKey]*asking), near: make(map[Neighbour]*neighbour),
+	}
+}
+
+// Log returns the log of the group, to which nothing may be added but by the exchange.
+func (x *Exchange) Log() *Log { return x.log }
+
+// Author returns what is known of an author's messages. The slices are the exchange's.
+func (x *Exchange) Author(key identity.MemberKey) Author { return *x.author(key) }
+
+// Restore puts back what was kept of an author.
+func (x *Exchange) Restore(key identity.MemberKey, a Author) { x.authors[key] = &a }
+
+// Missing is how many messages of an author are known to be missed.
+func (x *Exchange) Missing(key identity.MemberKey) uint64 {
+	return x.author(key).missing(x.end(key))
+}
+
+func (x *Exchange) author(key identity.MemberKey) *Author {
+	a := x.authors[key]
+	if a == nil {
+		a = &Author{}
+		x.authors[key] = a
+	}
+	return a
+}
+
+// end is the number up to which an author's messages are known to be: of who is out up to the
+// last that counts, unless that is said to be far away.
+func (x *Exchange) end(key identity.MemberKey) uint64 {
+	top, last := x.author(key).top(), x.log.Last(key)
+	if last != math.MaxUint64 && last > top && last-top > askNumbersMax*askRangesMax {
+		return top
+	}
+	if last == math.MaxUint64 {
+		return top
+	}
+	return last
+}
+
+// step has the caller do what a function finds.
+func (x *Exchange) step(f func()) Output {
+	var out Output
+	x.out = &out
+	f()
+	x.out = nil
+	return out
+}
+
+func (x *Exchange) send(s Send) { x.out.Sends = append(x.out.Sends, s) }
+
+func (x *Exchange) changed(key identity.MemberKey) {
+	if !slices.Contains(x.out.Authors, key) {
+		x.out.Authors = append(x.out.Authors, key)
+	}
+}
+
+// neighbours yields them in order: that of a map must not reach an Output.
+func (x *Exchange) neighbours(yield func(Neighbour, *neighbour) bool) {
+	for _, k := range slices.SortedFunc(maps.Keys(x.near), func(a, b Neighbour) int { return bytes.Compare(a[:], b[:]) }) {
+		if !yield(k, x.near[k]) {
+			return
+		}
+	}
+}
+
+// Meet notes that there is a session with a member. With all, it is sent every operation: it
+// knows nothing of the group.
+func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, all bool) Output {
+	return x.step(func() {
+		n := &neighbour{
+			member: member, wants: make(map[identity.MemberKey]bool), wish: make(map[identity.MemberKey]bool),
+			claims: make(map[identity.MemberKey][]wire.GroupTip), news: make(map[identity.MemberKey]bool),
+		}
+		x.near[k] = n
+		if all {
+			for _, op := range x.log.unknownTo(nil) {
+				x.send(Send{To: k, Operation: op})
+			}
+		}
+		x.whole(now, k, n, true)
+	})
+}
+
+// Part notes that there is no session with a member any more.
+func (x *Exchange) Part(k Neighbour) { delete(x.near, k) }
+
+// Reached notes whether a neighbour is there now.
+func (x *Exchange) Reached(now time.Time, k Neighbour, live bool) Output {
+	return x.step(func() {
+		n := x.near[k]
+		if n == nil {
+			return
+		}
+		n.live = live
+		if live && now.Sub(n.wholeAt) >= wholeEvery {
+			x.whole(now, k, n, true)
+		}
+	})
+}
+
+// whole tells a neighbour of all that is held.
+func (x *Exchange) whole(now time.Time, k Neighbour, n *neighbour, answer bool) {
+	n.wholeAt, n.newsAt, n.answer = now, time.Time{}, false
+	clear(n.news)
+	if !x.in(n.member) || !x.in(x.self) {
+		return
+	}
+	x.sync(k, n, answer, slices.Collect(maps.Keys(x.authors)))
+}
+
+func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
+	s := wire.GroupSync{Group: x.log.ID(), Answer: answer, Heads: x.log.Heads(), Left: x.log.LeftHash()}
+	slices.SortFunc(authors, func(a, b identity.MemberKey) int { return bytes.Compare(a[:], b[:]) })
+	for _, key := range authors {
+		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
+		if l := len(s.Authors); l == wire.GroupSyncAuthorsMax || l > 0 && s.Authors[l-1].Mark == a.Mark {
+			continue
+		}
+		s.Authors = append(s.Authors, a)
+	}
+	x.send(Send{To: k, Sync: &s})
+}
+
+// in reports whether somebody is a member.
+func (x *Exchange) in(key identity.MemberKey) bool {
+	return x.log.Last(key) == math.MaxUint64 && x.log.entered(key)
+}
+
+// kin reports whether one of two members has added the other.
+func (x *Exchange) kin(a, b identity.MemberKey) bool {
+	by := x.log.addedBy()
+	return by[a] == b || by[b] == a
+}
+
+// wants reports whether an author's messages are sent to a neighbour.
+func (x *Exchange) wants(n *neighbour, author identity.MemberKey) bool {
+	if want, said := n.wants[author]; said {
+		return want
+	}
+	return x.kin(n.member, x.self)
+}
+
+// wish reports whether we want an author's messages from a neighbour.
+func (x *Exchange) wish(n *neighbour, author identity.MemberKey) bool {
+	if wish, told := n.wish[author]; told {
+		return wish
+	}
+	return x.kin(n.member, x.self)
+}
+
+// setWish tells a neighbour whether we want an author's messages from it.
+func (x *Exchange) setWish(k Neighbour, n *neighbour, author identity.MemberKey, wish bool) {
+	if x.wish(n, author) == wish {
+		return
+	}
+	n.wish[author] = wish
+	x.sync(k, n, false, []identity.MemberKey{author})
+}
+
+// Operation takes an operation that a neighbour has sent, or, from nobody, one of ours. Errors
+// are those of [Log.Add].
+func (x *Exchange) Operation(now time.Time, from Neighbour, op wire.GroupOperation) (Output, error) {
+	var err error
+	out := x.step(func() {
+		before := x.log.Len()
+		if _, err = x.log.Add(op); err != nil {
+			return
+		}
+		if _, known := x.log.index[op.ID()]; !known { // it waits for others
+			x.answerSoon(now, from)
+			return
+		}
+		for _, n := range x.log.nodes[before:] {
+			x.out.Operations = append(x.out.Operations, n.op)
+			x.spread(from, Send{Operation: &n.op})
+		}
+		if x.log.Len() > before {
+			x.retry(now)
+		}
+	})
+	return out, err
+}
+
+// Leave takes a member's word that they have left. Errors are those of [Log.Leave].
+func (x *Exchange) Leave(now time.Time, from Neighbour, word wire.GroupLeave) (Output, error) {
+	var err error
+	out := x.step(func() {
+		var known bool
+		if known, err = x.log.Leave(word); known {
+			x.out.Leaves = append(x.out.Leaves, word)
+			x.spread(from, Send{Leave: &word})
+		}
+		if errors.Is(err, ErrNotMember) { // their add may be on its way
+			x.answerSoon(now, from)
+		}
+	})
+	return out, err
+}
+
+// spread sends something to all neighbours who are members, and to whom it puts out.
+func (x *Exchange) spread(but Neighbour, s Send) {
+	for k, n := range x.neighbours {
+		about := s.Operation != nil && s.Operation.Kind == wire.OperationRemove && s.Operation.Subject == n.member
+		if k == but || !x.in(n.member) && !about {
+			continue
+		}
+		s.To = k
+		x.send(s)
+	}
+}
+
+// retry asks those again who have sent what could not be judged.
+func (x *Exchange) retry(now time.Time) {
+	for k, n := range x.neighbours {
+		if n.refused {
+			n.refused = false
+			x.answerSoon(now, k)
+		}
+	}
+}
+
+// answerSoon tells a neighbour of all that is held and asks for the same, but not often.
+func (x *Exchange) answerSoon(now time.Time, k Neighbour) {
+	n := x.near[k]
+	if n == nil {
+		return
+	}
+	n.answer = true
+	if at := n.wholeAt.Add(answerEvery); n.newsAt.IsZero() || at.Before(n.newsAt) {
+		n.newsAt = at
+	}
+}
+
+// Next returns the head of our next message, without what it says.
+func (x *Exchange) Next() wire.GroupHead {
+	a := x.author(x.self)
+	return wire.GroupHead{Group: x.log.ID(), Author: x.self, Sequence: a.top() + 1, Previous: a.tips(math.MaxUint64), Heads: x.log.Heads()}
+}
+
+// Wrote takes a message of ours that was made of [Exchange.Next]. Error: that of [Log.Speaks].
+func (x *Exchange) Wrote(now time.Time, m wire.GroupMessage) (Output, error) {
+	if err := x.log.Speaks(&m.GroupHead); err != nil {
+		return Output{}, err
+	}
+	return x.step(func() { x.accept(now, Neighbour{}, m) }), nil
+}
+
+// Message takes a message that a neighbour has sent. Errors are those of [Log.Speaks]; the
+// message is then dropped, and comes again if it counts after all.
+func (x *Exchange) Message(now time.Time, from Neighbour, m wire.GroupMessage) (Output, error) {
+	n := x.near[from]
+	if n == nil {
+		return Output{}, ErrNotMember
+	}
+	var err error
+	out := x.step(func() {
+		if err = x.log.Speaks(&m.GroupHead); err != nil {
+			if errors.Is(err, ErrUnknown) {
+				n.refused = true
+				x.answerSoon(now, from)
+			} else {
+				x.unclaim(n, m.Author, m.Sequence, m.Sequence)
+			}
+			return
+		}
+		x.message(now, from, n, m)
+	})
+	return out, err
+}
+
+// message takes one that is a member's.
+func (x *Exchange) message(now time.Time, from Neighbour, n *neighbour, m wire.GroupMessage) {
+	a, tip := x.author(m.Author), m.Tip()
+	switch {
+	case a.recent(tip) >= 0:
+		x.again(from, n, m.Author)
+	case !x.log.For(&m.GroupHead, x.self): // and nothing that its author wrote before it is
+		a.before(&m.GroupHead, tip)
+		x.changed(m.Author)
+		x.progress(now, m.Author)
+	case a.has(tip):
+		if m.Content != nil {
+			x.out.Accepted = append(x.out.Accepted, Accepted{Message: m, Doubted: true})
+		}
+	case m.Content == nil && (m.Expires == 0 || m.Expires > uint64(now.UnixMilli())):
+		x.absent(now, from, n, m.Author, tip.Sequence, tip.Sequence)
+	case !a.room(tip.Sequence):
+		x.claim(n, m.Author, tip)
+	default:
+		x.accept(now, from, m)
+	}
+}
+
+// accept keeps a message that is new, shows it and hands it on.
+func (x *Exchange) accept(now time.Time, from Neighbour, m wire.GroupMessage) {
+	a := x.author(m.Author)
+	a.take(&m.GroupHead, m.Tip())
+	x.changed(m.Author)
+	if m.Content != nil {
+		x.out.Accepted = append(x.out.Accepted, Accepted{Message: m})
+	}
+	for k, n := range x.neighbours {
+		if k == from || n.member == m.Author || !x.log.For(&m.GroupHead, n.member) {
+			continue
+		}
+		if m.Content != nil && (m.Author == x.self || x.wants(n, m.Author)) {
+			x.send(Send{To: k, Message: &Held{Author: m.Author, Tip: m.Tip()}})
+			continue
+		}
+		n.news[m.Author] = true
+		if n.newsAt.IsZero() {
+			n.newsAt = now.Add(newsEvery)
+		}
+	}
+	x.progress(now, m.Author)
+}
+
+// again takes note of a message that came twice, unasked: one way is enough.
+func (x *Exchange) again(from Neighbour, n *neighbour, author identity.MemberKey) {
+	if ask := x.asking[author]; ask != nil && ask.pulled[from] {
+		return
+	}
+	if n.member != author {
+		x.setWish(from, n, author, false)
+		return
+	}
+	for k, other := range x.neighbours { // it comes from its author
+		if k != from {
+			x.setWish(k, other, author, false)
+		}
+	}
+}
+
+// Synced takes what a neighbour says that it holds.
+func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Output {
+	return x.step(func() {
+		n := x.near[from]
+		if n == nil || s.Group != x.log.ID() {
+			return
+		}
+		for _, op := range x.log.unknownTo(s.Heads) {
+			if x.in(n.member) || op.Kind == wire.OperationRemove && op.Subject == n.member {
+				x.send(Send{To: from, Operation: op})
+			}
+		}
+		if !x.in(n.member) {
+			return
+		}
+		if s.Left != x.log.LeftHash() {
+			for _, word := range x.log.leaves() {
+				x.send(Send{To: from, Leave: &word})
+			}
+		}
+		x.authorsSaid(now, n, s.Authors)
+		unknown := slices.ContainsFunc(s.Heads, func(id wire.OperationID) bool { _, ok := x.log.index[id]; return !ok })
+		switch {
+		case s.Answer:
+			x.whole(now, from, n, false)
+		case unknown: // it sends what we lack when it sees what we have
+			x.answerSoon(now, from)
+		}
+	})
+}
+
+// authorsSaid takes what a neighbour holds of authors.
+func (x *Exchange) authorsSaid(now time.Time, n *neighbour, authors []wire.GroupAuthor) {
+	marks := x.log.marks()
+	for _, said := range authors {
+		key, known := marks[said.Mark]
+		if !known {
+			continue
+		}
+		n.wants[key] = said.Push
+		delete(n.claims, key)
+		for _, tip := range said.Tips {
+			x.claim(n, key, tip)
+		}
+		x.look(now, key)
+	}
+}
+
+// claim notes that a neighbour has a message that is missed here.
+func (x *Exchange) claim(n *neighbour, author identity.MemberKey, tip wire.GroupTip) {
+	if tip.Sequence <= x.log.Last(author) && !x.author(author).has(tip) && len(n.claims[author]) < claimsMax {
+		n.claims[author] = append(n.claims[author], tip)
+	}
+}
+
+// unclaim notes that what a neighbour has under some numbers is nothing for us.
+func (x *Exchange) unclaim(n *neighbour, author identity.MemberKey, first, last uint64) {
+	n.claims[author] = slices.DeleteFunc(n.claims[author], func(t wire.GroupTip) bool { return first <= t.Sequence && t.Sequence <= last })
+}
+
+// Wanted takes what a neighbour asks for.
+func (x *Exchange) Wanted(from Neighbour, w wire.GroupRanges) Output {
+	return x.step(func() {
+		n := x.near[from]
+		if n == nil || w.Group != x.log.ID() || !x.in(n.member) {
+			return
+		}
+		marks, left := x.log.marks(), uint64(askNumbersMax*askRangesMax)
+		for _, r := range w.Ranges {
+			key, known := marks[r.Mark]
+			if !known || left == 0 {
+				continue
+			}
+			r.First = max(r.First, r.Last-min(r.Last, min(left, askNumbersMax))+1)
+			left -= min(left, r.Last-r.First+1)
+			x.out.Fetches = append(x.out.Fetches, Fetch{To: from, Author: key, First: r.First, Last: r.Last})
+		}
+	})
+}
+
+// Fetched takes what lies here of what a neighbour has asked for.
+func (x *Exchange) Fetched(f Fetch, lying []Lying) Output {
+	return x.step(func() {
+		n := x.near[f.To]
+		if n == nil || !x.in(n.member) {
+			return
+		}
+		slices.SortFunc(lying, func(a, b Lying) int { return cmp.Compare(a.Head.Sequence, b.Head.Sequence) })
+		var found Author
+		before := -1
+		for i := range lying {
+			if !x.log.For(&lying[i].Head, n.member) {
+				before = i
+				found.settle(f.First, lying[i].Head.Sequence)
+			}
+		}
+		if before >= 0 {
+			h := &lying[before].Head
+			x.send(Send{To: f.To, Message: &Held{Author: f.Author, Tip: h.Tip(), Bare: true}})
+		}
+		for i := range lying {
+			if h := &lying[i].Head; x.log.For(h, n.member) {
+				found.settle(h.Sequence, h.Sequence)
+				x.send(Send{To: f.To, Message: &Held{Author: f.Author, Tip: h.Tip(), Bare: lying[i].Gone}})
+			}
+		}
+		var absent wire.GroupRanges
+		for _, g := range found.gaps(f.Last) {
+			if g.Last >= f.First && len(absent.Ranges) < wire.GroupRangesMax {
+				absent.Ranges = append(absent.Ranges, wire.GroupRange{Mark: wire.MarkOf(f.Author), First: max(g.First, f.First), Last: g.Last})
+			}
+		}
+		if len(absent.Ranges) > 0 {
+			absent.Group = x.log.ID()
+			x.send(Send{To: f.To, Absent: &absent})
+		}
+	})
+}
+
+// Absent takes what a neighbour does not hold of what it was asked for.
+func (x *Exchange) Absent(now time.Time, from Neighbour, a wire.GroupRanges) Output {
+	return x.step(func() {
+		n := x.near[from]
+		if n == nil || a.Group != x.log.ID() {
+			return
+		}
+		marks := x.log.marks()
+		for _, r := range a.Ranges {
+			if key, known := marks[r.Mark]; known {
+				x.absent(now, from, n, key, r.First, r.Last)
+			}
+		}
+	})
+}
+
+// absent notes that a neighbour does not hold some messages: the next one is asked.
+func (x *Exchange) absent(now time.Time, from Neighbour, n *neighbour, author identity.MemberKey, first, last uint64) {
+	x.unclaim(n, author, first, last)
+	if ask := x.asking[author]; ask != nil && ask.tried[from] && ask.at.After(now) {
+		ask.at = now
+	}
+}
+
+// Settle notes that a message is not to be missed: its author has deleted it.
+func (x *Exchange) Settle(now time.Time, author identity.MemberKey, tip wire.GroupTip) Output {
+	return x.step(func() {
+		a := x.author(author)
+		if a.has(tip) || !a.room(tip.Sequence) {
+			return
+		}
+		a.take(&wire.GroupHead{}, tip)
+		x.changed(author)
+		x.progress(now, author)
+	})
+}

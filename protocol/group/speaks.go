@@ -1,0 +1,170 @@
+package group
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/wire"
+)
+
+// The errors of a message in a group.
+var (
+	// ErrUnknown reports a message made in knowledge of operations that are not known here.
+	ErrUnknown = errors.New("group: made in knowledge of what is not known here")
+	// ErrRemoved reports a message behind the last that counts of a member who is out.
+	ErrRemoved = errors.New("group: behind the last message that counts")
+)
+
+// viewsMax bounds the views that are kept: authors write by few.
+const viewsMax = 64
+
+// Speaks reports whether a message is a member's, by what its author knew and by what is known
+// here. Errors: ErrForeign, ErrUnknown, ErrClosed, ErrNotMember, ErrRemoved, ErrForged.
+func (l *Log) Speaks(h *wire.GroupHead) error {
+	if h.Group != l.id {
+		return ErrForeign
+	}
+	s, err := l.view(h.Heads)
+	if err != nil {
+		return err
+	}
+	_, in := s.Find(h.Author)
+	switch {
+	case s.Closed:
+		return ErrClosed
+	case !in, !l.entered(h.Author):
+		return ErrNotMember
+	case h.Sequence > l.Last(h.Author):
+		return ErrRemoved
+	case !h.Verify():
+		return ErrForged
+	}
+	return nil
+}
+
+// For reports whether a message is for a member: its author knew them as one, and they still are.
+func (l *Log) For(h *wire.GroupHead, who identity.MemberKey) bool {
+	s, err := l.view(h.Heads)
+	if err != nil {
+		return false
+	}
+	_, then := s.Find(who)
+	return then && l.Last(who) == math.MaxUint64 && l.entered(who)
+}
+
+// Last is the number of the last message that counts of a member: of those who are out that of
+// the first removal, or of their own word; else the largest there is.
+func (l *Log) Last(who identity.MemberKey) uint64 {
+	if l.lasts == nil {
+		l.lasts = make(map[identity.MemberKey]uint64)
+		lower := func(who identity.MemberKey, last uint64) {
+			if was, ok := l.lasts[who]; !ok || last < was {
+				l.lasts[who] = last
+			}
+		}
+		for i := range l.nodes {
+			if op := &l.nodes[i].op; op.Kind == wire.OperationRemove {
+				lower(op.Subject, op.Last)
+			}
+		}
+		for who, word := range l.left {
+			lower(who, word.Last)
+		}
+	}
+	if last, ok := l.lasts[who]; ok {
+		return last
+	}
+	return math.MaxUint64
+}
+
+// entered reports whether somebody is a member, or would be if they had not been removed and had
+// not left.
+func (l *Log) entered(who identity.MemberKey) bool {
+	l.State()
+	return l.now.entered[who]
+}
+
+// view returns the group by the operations that lead to some. The result is the log's. Error:
+// ErrUnknown.
+func (l *Log) view(heads []wire.OperationID) (*State, error) {
+	var seen bits
+	for _, id := range heads {
+		i, ok := l.index[id]
+		if !ok {
+			return nil, ErrUnknown
+		}
+		seen = seen.or(l.nodes[i].before)
+		seen.set(i)
+	}
+	i := slices.IndexFunc(l.views, func(v view) bool { return v.seen.covers(seen) && seen.covers(v.seen) })
+	if i >= 0 {
+		return l.views[i].state, nil
+	}
+	s := l.state(seen)
+	if len(l.views) >= viewsMax {
+		l.views = slices.Delete(l.views, 0, 1)
+	}
+	l.views = append(l.views, view{seen, &s})
+	return &s, nil
+}
+
+// view is what the group is by some of its operations, which never changes.
+type view struct {
+	seen  bits
+	state *State
+}
+
+// unknownTo returns the operations that are behind none of some, each behind its parents; of those
+// that are not known here nothing is said.
+func (l *Log) unknownTo(heads []wire.OperationID) (out []*wire.GroupOperation) {
+	var seen bits
+	for _, id := range heads {
+		if i, ok := l.index[id]; ok {
+			seen = seen.or(l.nodes[i].before)
+			seen.set(i)
+		}
+	}
+	for i := range l.nodes {
+		if !seen.has(i) {
+			out = append(out, &l.nodes[i].op)
+		}
+	}
+	return out
+}
+
+// LeftHash is the hash of who has left, by which two members see whether they know the same.
+func (l *Log) LeftHash() [8]byte {
+	words := l.leaves()
+	var b []byte
+	for i := range words {
+		b = words[i].Append(b)
+	}
+	hash := identity.Hash(b)
+	return [8]byte(hash[:8])
+}
+
+// leaves returns the words of those who have left, in order.
+func (l *Log) leaves() []wire.GroupLeave {
+	return slices.SortedFunc(l.Leaves, func(a, b wire.GroupLeave) int { return slices.Compare(a.Member[:], b.Member[:]) })
+}
+
+// marks returns who is meant by the marks of those who are, or were, members.
+func (l *Log) marks() map[wire.MemberMark]identity.MemberKey {
+	out := make(map[wire.MemberMark]identity.MemberKey, len(l.added))
+	for key := range l.added {
+		mark := wire.MarkOf(key)
+		if other, twice := out[mark]; twice && slices.Compare(other[:], key[:]) < 0 {
+			continue // made to look alike: the smaller one is meant
+		}
+		out[mark] = key
+	}
+	return out
+}
+
+// addedBy returns who has added whom, by what counts.
+func (l *Log) addedBy() map[identity.MemberKey]identity.MemberKey {
+	l.State()
+	return l.now.addedBy
+}
