@@ -67,15 +67,22 @@ func newHistory(dir string) (*history, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &history{Store: st, dir: dir, random: rand.New(rand.NewPCG(3, 4)), seen: make(map[int64]protocol.MessageID)}
-	h.words = otherWords(h.random)
-	h.ids = loneStore{now: time.Now(), random: h.random}
+	h := newWriter(st)
+	h.dir = dir
 	for range historyTalks {
 		h.talks = append(h.talks, protocol.PutConversation{
 			ID: h.ids.id(), Kind: protocol.ConversationDirect, Contact: h.ids.id(), CreatedAt: h.ids.now.UnixMilli(),
 		})
 	}
 	return h, nil
+}
+
+// newWriter returns what fills a store that has conversations already, or gets them.
+func newWriter(st *store.Store) *history {
+	h := &history{Store: st, random: rand.New(rand.NewPCG(3, 4)), seen: make(map[int64]protocol.MessageID)}
+	h.words = otherWords(h.random)
+	h.ids = loneStore{now: time.Now(), random: h.random}
+	return h
 }
 
 // text is a text of four to eleven words, one in six a frequent one, and a number.

@@ -1,7 +1,7 @@
 // Dev is the developers' tool: it checks the tree, simulates the protocol, fuzzes
 // the parsers, kills daemons under load, switches them off and measures.
 //
-//	go run ./cmd/dev check | fuzz | sim | crash | events | siege | clients | offline | nat | idle | flood | mutate | bench
+//	go run ./cmd/dev check | fuzz | sim | crash | events | siege | paint | clients | offline | nat | idle | flood | mutate | bench
 //
 // Each subcommand is one file with one function of the type in [command]; main.go
 // has the table. Everything works offline once the modules are in the cache,

@@ -16,6 +16,7 @@ import (
 const (
 	playwright = "playwright-core@1.65.1"
 	axe        = "axe-core@4.14.1"
+	toolsUsage = "`directory` for " + playwright + " and " + axe + ", which npm puts there if it is not; empty = one in the user's cache"
 )
 
 // errNoBrowser says why the web UI cannot be tried here.
@@ -37,7 +38,7 @@ func e2e(ctx context.Context, t tree, args []string) error {
 	var o e2eOptions
 	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
 	flags.StringVar(&o.binary, "binary", "", "`program` to test; empty = build the tree's")
-	flags.StringVar(&o.tools, "tools", "", "`directory` for "+playwright+" and "+axe+", which npm puts there if it is not; empty = one in the user's cache")
+	flags.StringVar(&o.tools, "tools", "", toolsUsage)
 	flags.StringVar(&o.pictures, "pictures", "", "`directory` for pictures of the screens; empty = none")
 	flags.StringVar(&o.only, "run", ".", "only scenarios whose names fit this `pattern`")
 	flags.BoolVar(&o.units, "units", false, "only what needs node alone")
@@ -54,8 +55,8 @@ func e2e(ctx context.Context, t tree, args []string) error {
 }
 
 func (t tree) e2e(ctx context.Context, o e2eOptions) error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return fmt.Errorf("%w: %w", errNoBrowser, err)
+	if _, err := lookAny("node"); err != nil {
+		return err
 	}
 	units, err := t.nodeTests("unit")
 	if err == nil {
@@ -64,11 +65,7 @@ func (t tree) e2e(ctx context.Context, o e2eOptions) error {
 	if err != nil || o.units {
 		return err
 	}
-	chromium, err := lookAny("chromium", "chromium-browser", "google-chrome")
-	if err != nil {
-		return err
-	}
-	tools, err := t.playwright(ctx, o.tools)
+	browser, err := t.browser(ctx, o.tools)
 	if err != nil {
 		return err
 	}
@@ -98,11 +95,25 @@ func (t tree) e2e(ctx context.Context, o e2eOptions) error {
 	}
 	cmd := t.command(ctx, "node", scenarios...)
 	cmd.Stdout = t.stdout
-	cmd.Env = append(os.Environ(), "PABAL_PROGRAM="+o.binary, "PABAL_CHROMIUM="+chromium, "PABAL_PLAYWRIGHT="+tools, "PABAL_PICTURES="+o.pictures)
+	cmd.Env = append(browser, "PABAL_PROGRAM="+o.binary, "PABAL_PICTURES="+o.pictures)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("browser scenarios: %w", err)
 	}
 	return nil
+}
+
+// browser returns the environment in which node drives a real browser: our own, where
+// Chromium is, and where playwright-core was put.
+func (t tree) browser(ctx context.Context, tools string) ([]string, error) {
+	if _, err := lookAny("node"); err != nil {
+		return nil, err
+	}
+	chromium, err := lookAny("chromium", "chromium-browser", "google-chrome")
+	if err != nil {
+		return nil, err
+	}
+	tools, err = t.playwright(ctx, tools)
+	return append(os.Environ(), "PABAL_CHROMIUM="+chromium, "PABAL_PLAYWRIGHT="+tools), err
 }
 
 // nodeTests returns the arguments with which node runs the tests in one directory.

@@ -38,6 +38,7 @@ func commands() []command {
 		{"nat", "let daemons behind different routers reach each other, in network namespaces", nat},
 		{"idle", "measure a daemon with many contacts, half of them off, that has nothing to do", idle},
 		{"e2e", "try the web UI in a real browser, with real daemons", e2e},
+		{"paint", "measure in a real browser what a page of a long history shows, and how soon", paint},
 		{"events", "have consumers follow a fast event log, one asleep, while the daemon is killed", events},
 		{"clients", "generate clients from openapi.json, and have them talk", clients},
 		{"flood", "have strangers in great number come to a daemon, while two contacts talk", flood},

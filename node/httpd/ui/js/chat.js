@@ -318,7 +318,6 @@ class Chat extends View {
     kept.set(this.#id, [...this.#pending, message]);
     if (this.#after) this.#load();
     const taken = this.#post(message);
-    this.#draw();
     this.#log.scrollTop = this.#log.scrollHeight;
     return taken;
   }
@@ -328,6 +327,7 @@ class Chat extends View {
   async #post(message) {
     message.error = null;
     this.#draw();
+    await new Promise((done) => { setTimeout(done); }); // it is seen first
     try {
       const taken = await app.api.put(`/v1/conversations/${this.#id}/messages/${message.id}`, message.body);
       // An event may have told more of it already.
