@@ -36,9 +36,17 @@ func (c *cli) chatList() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		count := len(all)
 		conversations := slices.DeleteFunc(all, func(v api.Conversation) bool { return v.Archived != archived })
 		slices.SortStableFunc(conversations, func(a, b api.Conversation) int { return cmp.Compare(rank(a), rank(b)) })
-		return showList(c, conversations, speech.NoConversations, func(v api.Conversation) []string {
+		none := speech.NoConversations
+		switch {
+		case archived:
+			none = speech.NoneArchived
+		case count > 0:
+			none = speech.AllArchived
+		}
+		return showList(c, conversations, none, func(v api.Conversation) []string {
 			at, excerpt := "-", "-"
 			if v.Last != nil {
 				at, excerpt = localTime(&v.Last.At), orDash(v.Last.Excerpt)

@@ -19,6 +19,7 @@ import (
 	"pabal/cmd/pabal/screen"
 	"pabal/cmd/pabal/speech"
 	"pabal/node/api"
+	"pabal/store"
 )
 
 // cli is one call of the program. Only the command's own goroutine uses it,
@@ -147,8 +148,15 @@ func (c *cli) complain(err error) {
 	for _, e := range p.Errors {
 		fmt.Fprintf(c.talk, "  %s: %s\n", screen.Line(e.Pointer), screen.Line(string(e.Code)))
 	}
-	if p.Code == "no_daemon" {
-		fmt.Fprintf(c.talk, "  %s\n", c.text(speech.HintRun))
+	if p.Code != "no_daemon" {
+		return
+	}
+	hint := c.text(speech.HintRun)
+	if c.flags.profile != "" {
+		_, hint = c.noDaemon(c.flags.profile)
+	}
+	if hint != "" {
+		fmt.Fprintf(c.talk, "  %s\n", hint)
 	}
 }
 
@@ -193,6 +201,9 @@ func (c *cli) sentence(err error, p *api.Problem) string {
 		return c.text(failed.key, failed.args...)
 	case errors.As(err, &several):
 		return c.text(speech.SeveralDaemons, strings.Join(several.Names, ", "))
+	case errors.Is(err, profile.ErrNone) && c.flags.profile != "":
+		said, _ := c.noDaemon(c.flags.profile)
+		return said
 	}
 	if key := speech.Key("problem." + string(p.Code)); speech.Has(key) {
 		return c.text(key)
@@ -201,6 +212,26 @@ func (c *cli) sentence(err error, p *api.Problem) string {
 		return screen.Line(p.Title)
 	}
 	return screen.Line(err.Error())
+}
+
+// noDaemon says that no daemon runs for a profile, or that there is no such profile, and what to
+// do if it is clear.
+func (c *cli) noDaemon(name string) (said, hint string) {
+	shown := screen.Line(name)
+	if c.dataDir(name) != "" {
+		return c.text(speech.NoDaemonOf, shown), c.text(speech.HintRunProfile, screen.Line(shellWord(name)))
+	}
+	all, _ := c.places().All() // what cannot be read is not offered
+	var names []string
+	for _, paths := range all {
+		if store.Remains(paths.Data) {
+			names = append(names, screen.Line(paths.Name))
+		}
+	}
+	if len(names) == 0 {
+		return c.text(speech.NoProfileYet, shown), c.text(speech.HintRunProfile, screen.Line(shellWord(name)))
+	}
+	return c.text(speech.NoProfileAmong, shown, strings.Join(names, ", ")), ""
 }
 
 // terminal reports whether a person can be asked: standard input is a terminal

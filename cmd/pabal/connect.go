@@ -36,7 +36,10 @@ func (c *cli) remote(limit time.Duration, do remoteFunc) func(context.Context, [
 			return err
 		}
 		c.askLanguage(ctx)
-		return connectionError(do(ctx, daemon, args))
+		if err = do(ctx, daemon, args); !c.flags.json {
+			err = missing(err, args)
+		}
+		return connectionError(err)
 	}
 }
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"pabal/cmd/pabal/screen"
@@ -83,6 +86,23 @@ func findConversation(ctx context.Context, daemon *api.Client, word string) (api
 		return api.Conversation{}, fail(exitConflict, api.CodeNotEstablished, speech.NotEstablished, screen.Line(contactName(contact)))
 	}
 	return daemon.Conversation(ctx, *contact.ConversationID)
+}
+
+// localID begins an id of the API.
+var localID = regexp.MustCompile(`^[a-z]{2}_`)
+
+// missing says of what was not found how it was called, where an argument did: the first that is
+// an id, else the first. The problem names what a flag did.
+func missing(err error, args []string) error {
+	var p *api.Problem
+	if !errors.As(err, &p) || p.Code != api.CodeNotFound || len(args) == 0 {
+		return err
+	}
+	if slices.ContainsFunc(p.Errors, func(e api.FieldError) bool { return !strings.HasPrefix(e.Pointer, "path:") }) {
+		return err
+	}
+	word := args[max(0, slices.IndexFunc(args, localID.MatchString))]
+	return fail(exitNotFound, api.CodeNotFound, speech.NothingCalled, screen.Line(word))
 }
 
 func isNotFound(err error) bool { return err != nil && exitCode(err) == exitNotFound }

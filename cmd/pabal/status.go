@@ -83,7 +83,7 @@ func (c *cli) hints(ctx context.Context, daemon *api.Client, s api.Status) []str
 	}
 	contacts, err := daemon.Contacts(ctx, api.ContactQuery{State: api.ContactEstablished})
 	if err != nil || len(contacts) == 0 {
-		return []string{"pabal invite create", "pabal add LINK --as NAME", "pabal doctor"}
+		return []string{"pabal invite create", "pabal add --help", "pabal doctor"}
 	}
 	name := shellWord(screen.Line(contactName(contacts[0])))
 	return []string{"pabal chat list", "pabal send " + name + " TEXT", "pabal read " + name}

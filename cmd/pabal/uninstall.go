@@ -29,6 +29,7 @@ type remains struct {
 	Completions []string           `json:"completions"`
 
 	systemd systemd
+	staying []remainingProfile
 }
 
 // remainingProfile is a profile that is destroyed.
@@ -60,9 +61,11 @@ func (c *cli) uninstallCommand() *cobra.Command {
 		}
 		if left.empty() {
 			c.say(speech.UninstallNothing)
+			c.sayStaying(left)
 			return c.show(left, func() error { return nil })
 		}
 		c.sayRemains(left)
+		c.sayStaying(left)
 		question := speech.UninstallConfirm
 		if len(left.Profiles) > 0 {
 			question = speech.UninstallPurgeConfirm
@@ -120,14 +123,14 @@ func (c *cli) remainsOf(s *service, purge bool) (left *remains, err error) {
 		}
 		places = append(places, more...)
 	}
-	if !purge {
-		return left, nil
-	}
 	seen := map[string]bool{}
 	for _, p := range places {
-		if err := left.addProfiles(p, seen); err != nil {
+		if err := left.addProfiles(p, seen); err != nil && purge {
 			return nil, err
 		}
+	}
+	if !purge {
+		left.Profiles, left.staying = []remainingProfile{}, left.Profiles
 	}
 	return left, nil
 }
@@ -188,6 +191,13 @@ func (c *cli) sayRemains(left *remains) {
 	}
 	for _, path := range append(left.Units, left.Completions...) {
 		c.say(speech.UninstallFile, screen.Line(path))
+	}
+}
+
+// sayStaying says which profiles are not touched.
+func (c *cli) sayStaying(left *remains) {
+	for _, p := range left.staying {
+		c.say(speech.UninstallStays, screen.Line(p.Name), screen.Line(p.Data))
 	}
 }
 

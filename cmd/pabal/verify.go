@@ -36,7 +36,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 			if err := c.printSafetyNumber(verification); err != nil {
 				return err
 			}
-			c.say(speech.VerifyHow, screen.Line(contactName(k)), c.word("verification", verification.State))
+			c.say(speech.VerifyHow, screen.Line(contactName(k)), c.word("verification", verification.State), screen.Line(shellWord(contactName(k))))
 			return nil
 		})
 	})

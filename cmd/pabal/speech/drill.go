@@ -72,7 +72,7 @@ var englishDrill = map[Key]string{
 	"doctor.snapshots_found":  "{0} holds older states of the disk, and what was deleted since",
 	"doctor.snapshots_unseen": "no snapshots in the usual places",
 	"doctor.history_none":     "no texts in the history of a shell",
-	"doctor.history_texts":    "the history of a shell holds commands with texts of messages ({0}); write texts with pabal send NAME - instead",
+	"doctor.history_texts":    "the history of a shell holds commands with texts of messages ({0}); write texts to the standard input of pabal send Mina - instead",
 
 	"help.drill":                   "attack the own profile: is what was deleted gone?",
 	"flag.drill --crash":           "kill daemons of its own under load instead, and look for what is lost",

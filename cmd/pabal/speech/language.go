@@ -77,8 +77,18 @@ func find(l Language, key Key) (string, bool) {
 	return "", false
 }
 
-// fill replaces {n}, {n|with/without} and {n~with/without} in sentence. The last
-// is the particle alone, for where a closing quote stands between.
+// numbered picks from one/many what follows a number.
+func numbered(number, pair string) string {
+	one, many, _ := strings.Cut(pair, "/")
+	if number == "1" {
+		return one
+	}
+	return many
+}
+
+// fill replaces {n}, {n|with/without}, {n~with/without} and {n#one/many} in sentence. The third
+// is the particle alone, for where a closing quote stands between; the last is a number with
+// the words that follow one, and any other.
 func fill(sentence string, args []string) string {
 	var b strings.Builder
 	for {
@@ -91,7 +101,8 @@ func fill(sentence string, args []string) string {
 			break
 		}
 		b.WriteString(sentence[:open])
-		number, pair, alone := strings.Cut(sentence[open+1:open+end], "~")
+		number, counted, count := strings.Cut(sentence[open+1:open+end], "#")
+		number, pair, alone := strings.Cut(number, "~")
 		particle := alone
 		if !alone {
 			number, pair, particle = strings.Cut(number, "|")
@@ -102,6 +113,9 @@ func fill(sentence string, args []string) string {
 			}
 			if particle {
 				b.WriteString(Particle(args[n], pair))
+			}
+			if count {
+				b.WriteString(" " + numbered(args[n], counted))
 			}
 		}
 		sentence = sentence[open+end+1:]

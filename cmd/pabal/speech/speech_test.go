@@ -47,11 +47,15 @@ func TestFill(t *testing.T) {
 		{"{0|이/가} {1|을/를} 봤어요", "지원이 나비를 봤어요"},
 		{"“{0}”{0~이라는/라는} 이름", "“지원”이라는 이름"},
 		{"{9} is missing", " is missing"},
+		{"{0#item/items}", "지원 items"},
 		{"an open { brace", "an open { brace"},
 	} {
 		if got := fill(c.sentence, []string{"지원", "나비"}); got != c.want {
 			t.Errorf("fill(%q) = %q, want %q", c.sentence, got, c.want)
 		}
+	}
+	if got := fill("{0#message is/messages are} here, {1#other/others}", []string{"1", "0"}); got != "1 message is here, 0 others" {
+		t.Errorf("numbers are told as %q", got)
 	}
 	if got := fill("{0}", []string{"{1}"}); got != "{1}" {
 		t.Errorf("an argument was read as a placeholder: %q", got)

@@ -14,7 +14,7 @@ const (
 var englishWarrant = map[Key]string{
 	WarrantHeading: "What would be obtained, as things are now: from whom, how much, under which key, and what. Of other machines only what was given to them is counted; what they kept or copied only they know. Of notifications the most that was ever set counts.",
 	WarrantSince:   "New is what came since {0} and is still here; what was deleted meanwhile is in no count.",
-	WarrantCount:   "{0} messages, the oldest of {1}",
+	WarrantCount:   "{0#message/messages}, the oldest of {1}",
 	WarrantSealed:  "{0} sealed items",
 	WarrantFresh:   "{0} new",
 	WarrantNothing: "nothing",

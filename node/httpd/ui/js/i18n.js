@@ -72,10 +72,10 @@ export function short(at) {
   return at.toDateString() === new Date().toDateString() ? clock(at) : format(at, { month: 'short', day: 'numeric' });
 }
 
-/** A number of bytes as people say it. */
+/** A number of bytes, in the units of the command line. */
 export function size(bytes) {
-  const [unit, length] = bytes < 1000 ? ['byte', 1] : bytes < 1e6 ? ['kilobyte', 1e3] : bytes < 1e9 ? ['megabyte', 1e6] : ['gigabyte', 1e9];
-  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 }).format(bytes / length);
+  const step = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : bytes < 1024 ** 3 ? 2 : 3;
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(bytes / 1024 ** step)} ${['B', 'KiB', 'MiB', 'GiB'][step]}`;
 }
 
 /** A timer in words: null is never. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { particle } from '../../ui/js/i18n.js';
+import { particle, size } from '../../ui/js/i18n.js';
 import { later } from '../../ui/js/stream.js';
 import { base32 } from '../../ui/js/api.js';
 
@@ -26,4 +26,8 @@ test('ids are written as the daemon writes them', () => {
   assert.equal(base32(new Uint8Array(16)), 'a'.repeat(26));
   assert.equal(base32(new Uint8Array(16).fill(255)), '7'.repeat(25) + '4');
   assert.equal(base32(new TextEncoder().encode('foobar')), 'mzxw6ytboi');
+});
+
+test('numbers of bytes are those of the command line', () => {
+  for (const [bytes, want] of [[6, '6 B'], [1023, '1,023 B'], [1024, '1 KiB'], [1536, '1.5 KiB'], [3 << 20, '3 MiB'], [2.5 * 2 ** 30, '2.5 GiB']]) assert.equal(size(bytes), want);
 });
