@@ -72,7 +72,7 @@ func (t tree) painted(ctx context.Context, c *cast, stored int, browser []string
 	if err != nil {
 		return nil, err
 	}
-	links := make(map[string]string)
+	var both []*side
 	for name, messages := range map[string]int{"long": stored, "short": paintShort} {
 		s, err := c.begin(ctx, name)
 		if err != nil {
@@ -91,11 +91,15 @@ func (t tree) painted(ctx context.Context, c *cast, stored int, browser []string
 		if err := s.Start(ctx); err != nil {
 			return nil, err
 		}
+		both = append(both, s)
+	}
+	links := make(map[string]string) // last: they are good for some minutes
+	for _, s := range both {
 		link, err := s.Client.CreateLoginLink(ctx, api.LoginLinkRequest{ClientName: "paint", TTLSeconds: 300})
 		if err != nil {
 			return nil, err
 		}
-		links[name] = link.URL
+		links[s.Name] = link.URL
 	}
 	order, err := json.Marshal(map[string]any{"links": links, "who": peer.Name, "turns": paintTurns, "typed": paintTyped})
 	if err != nil {
