@@ -186,7 +186,7 @@ func (c *courierOfFiles) undisturbed(ctx context.Context, t tree) error {
 	if err != nil {
 		return err
 	}
-	plain, err := lab.Bulk(c.bytes())
+	before, err := lab.Bulk(c.bytes())
 	if err != nil {
 		return err
 	}
@@ -194,6 +194,7 @@ func (c *courierOfFiles) undisturbed(ctx context.Context, t tree) error {
 	if err != nil {
 		return err
 	}
+	spent := [2]time.Duration{c.spent(c.from), c.spent(c.to)}
 	if _, err := c.to.Client.FetchFile(ctx, id); err != nil {
 		return err
 	}
@@ -209,6 +210,7 @@ func (c *courierOfFiles) undisturbed(ctx context.Context, t tree) error {
 	}()
 	err = c.wait(ctx, id)
 	took := time.Since(began)
+	spent = [2]time.Duration{c.spent(c.from) - spent[0], c.spent(c.to) - spent[1]}
 	done.Store(true)
 	loaded := <-busy
 	if err == nil {
@@ -217,10 +219,16 @@ func (c *courierOfFiles) undisturbed(ctx context.Context, t tree) error {
 	if err != nil {
 		return err
 	}
+	after, err := lab.Bulk(c.bytes())
+	if err != nil {
+		return err
+	}
+	plain := (before + after) / 2 // whoever else is on the machine comes and goes
 	share, pace := plain.Seconds()/took.Seconds(), float64(loaded)/float64(quiet)
-	fmt.Fprintf(t.stdout, "file: %d MiB in %.1f s, %.0f MiB/s: %.2f × a plain stream (%.0f MiB/s); a message there and acknowledged %.1f ms, %.1f ms quiet: %.1f ×; %.0f MB at most\n",
+	fmt.Fprintf(t.stdout, "file: %d MiB in %.1f s, %.0f MiB/s: %.2f × a plain stream (%.0f MiB/s); a message there and acknowledged %.1f ms, %.1f ms quiet: %.1f ×; %.1f and %.1f ms of processor time a MiB, sender and receiver; %.0f MB at most\n",
 		c.o.mib, took.Seconds(), float64(c.o.mib)/took.Seconds(), share, float64(c.o.mib)/plain.Seconds(),
-		float64(loaded)/1e6, float64(quiet)/1e6, pace, c.peak())
+		float64(loaded)/1e6, float64(quiet)/1e6, pace,
+		spent[0].Seconds()*1e3/float64(c.o.mib), spent[1].Seconds()*1e3/float64(c.o.mib), c.peak())
 	switch {
 	case c.peak() > fileResidentMB:
 		return fmt.Errorf("a daemon took more than %d MB", fileResidentMB)
@@ -248,6 +256,12 @@ func (c *courierOfFiles) pings(ctx context.Context, more func() bool) (time.Dura
 	}
 	slices.Sort(times)
 	return times[len(times)/2], nil
+}
+
+// spent returns the processor time that a daemon has taken; 0 where that is not told.
+func (c *courierOfFiles) spent(s *side) time.Duration {
+	d, _ := processorTime(s.PID())
+	return d
 }
 
 // peak returns the most memory that one of the daemons has taken, in MB.
