@@ -32,6 +32,7 @@ func commands() []command {
 		{"fuzz", "run every fuzz target for -for each", fuzz},
 		{"sim", "simulate the protocol under faults, -seeds of them or -for a time, from the last one on", sim},
 		{"crash", "kill two daemons under load and look for lost or repeated messages", crashTest},
+		{"backup", "lose a profile, half of which was deleted, restore its backup, and move it under load", backup},
 		{"drill", "delete half of a profile, have it expire, and look for it with the key and without", drill},
 		{"offline", "have mail arrive at who is off: by a home node, a friend, a file; collect much of it", offline},
 		{"file", "send a large file between two daemons, and again while both are killed", file},
