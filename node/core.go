@@ -360,7 +360,7 @@ func (c *core) take(b *batch, r request) {
 // frees reports whether a request is let through on a full disk: what deletes.
 func frees(r request) bool {
 	if r.input == nil {
-		return len(r.rows) > 0 && !slices.ContainsFunc(r.rows, func(row store.Row) bool { return !freesFiles(row) })
+		return len(r.rows) > 0 && !slices.ContainsFunc(r.rows, func(row store.Row) bool { return !store.Frees(row) })
 	}
 	switch r.input(0).(type) {
 	case protocol.DeleteMessage, protocol.DeleteForEveryone, protocol.TakeBack, protocol.RemoveContact, protocol.RevokeInvite:

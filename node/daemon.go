@@ -186,6 +186,54 @@ func (n *Node) Submit(ctx context.Context, input func(ref uint64) protocol.Input
 	return n.ask(ctx, request{input: n.unseen(input), after: after})
 }
 
+// SubmitAll steps the core with several inputs, which are committed together.
+func (n *Node) SubmitAll(ctx context.Context, steps []httpd.Step, events []protocol.Event) ([]any, error) {
+	result, err := n.ask(ctx, request{events: events, act: func(c *core, b *batch) (any, error) {
+		var done stepped
+		for _, s := range steps {
+			result, err := c.stepFor(b, s)
+			if err != nil && len(done.results) == 0 {
+				return nil, err
+			}
+			if done.err = err; err != nil {
+				break
+			}
+			done.results = append(done.results, result)
+		}
+		return done, nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	done := result.(stepped)
+	return done.results, done.err
+}
+
+// stepped is what became of several inputs: err is of the one behind results.
+type stepped struct {
+	results []any
+	err     error
+}
+
+// stepFor steps one input of several that somebody waits for.
+func (c *core) stepFor(b *batch, s httpd.Step) (result any, err error) {
+	c.lastRef++
+	out, err := c.peer.Step(c.config.now(), s.Input(c.lastRef))
+	if err != nil {
+		return nil, err
+	}
+	b.add(out)
+	for _, reply := range out.Replies {
+		if reply.Ref == c.lastRef {
+			result = reply.Result
+		}
+	}
+	if s.After != nil {
+		b.rows = append(b.rows, s.After(result)...)
+	}
+	return result, nil
+}
+
 // unseen makes of an input that says that the user is here, and that the core takes behind a locked
 // screen only, one that says that nobody is.
 func (n *Node) unseen(input func(ref uint64) protocol.Input) func(ref uint64) protocol.Input {

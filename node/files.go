@@ -152,15 +152,6 @@ func (f *files) hasten(which func(protocol.FileID) bool) {
 	}
 }
 
-// freesFiles reports whether a row is let through on a full disk.
-func freesFiles(row store.Row) bool {
-	switch row.(type) {
-	case store.EraseUpload, store.DropChunks, store.FailFile, store.EraseStaleUploads:
-		return true
-	}
-	return false
-}
-
 // run fetches what is wanted until ctx ends, and then until all that is over.
 func (f *files) run(ctx context.Context) {
 	var running sync.WaitGroup

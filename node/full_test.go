@@ -28,15 +28,22 @@ const smallDiskBytes = 24 << 20
 // new messages are refused with a code, reading and deleting go on, and it
 // recovers by itself when there is room again. The disk is a small file system of
 // a child's own mount namespace.
-func TestFullDisk(t *testing.T) {
+func TestFullDisk(t *testing.T) { onSmallDisk(t, smallDiskBytes, liveOnSmallDisk) }
+
+// onSmallDisk runs a test in a child process that has a small file system of its own.
+func onSmallDisk(t *testing.T, sizeBytes int, live func(t *testing.T, dir string)) {
 	if dir := os.Getenv(smallDiskEnv); dir != "" {
-		liveOnSmallDisk(t, dir)
+		if err := unix.Mount("", dir, "tmpfs", 0, fmt.Sprintf("size=%d", sizeBytes)); err != nil {
+			t.Fatalf("mount a small file system (user namespaces must be allowed): %v", err)
+		}
+		live(t, dir)
 		return
 	}
 	if testing.Short() {
 		t.Skip("fills a disk")
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
+	t.Parallel() // a process of its own
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	child.Env = append(os.Environ(), smallDiskEnv+"="+t.TempDir())
 	child.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -49,9 +56,6 @@ func TestFullDisk(t *testing.T) {
 }
 
 func liveOnSmallDisk(t *testing.T, dir string) {
-	if err := unix.Mount("", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallDiskBytes)); err != nil {
-		t.Fatalf("mount a small file system (user namespaces must be allowed): %v", err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	mina := newPerson(t, "Mina")

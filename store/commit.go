@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"pabal/protocol"
@@ -50,7 +51,7 @@ func (s *Store) Commit(b Batch) (Committed, error) {
 		return Committed{}, ErrClosed
 	}
 	first, err := w.transact(b)
-	if isFull(err) && erases(b.Writes) {
+	if isFull(err) && erases(&b) {
 		s.spendReserve() // room to delete is kept for this
 		first, err = w.transact(b)
 	} else if err == nil {
@@ -115,12 +116,29 @@ func (w *writer) apply(b Batch) ([]Cursor, error) {
 	return first, nil
 }
 
-// erases reports whether a batch only makes room.
-func erases(writes []protocol.Write) bool {
-	for _, w := range writes {
-		switch w.(type) {
+// Frees reports whether a row only takes something away, which needs no more room than is kept
+// for that.
+func Frees(r Row) bool {
+	switch r.(type) {
+	case EraseToken, EraseWebhook, EraseConsumer, EraseDraft, EraseApproval, EraseUpload, EraseStaleUploads, DropChunks, FailFile:
+		return true
+	}
+	return false
+}
+
+// erases reports whether a batch makes room.
+func erases(b *Batch) bool {
+	if len(b.Writes) == 0 && len(b.Rows) > 0 && !slices.ContainsFunc(b.Rows, func(r Row) bool { return !Frees(r) }) {
+		return true
+	}
+	for _, w := range b.Writes {
+		switch w := w.(type) {
 		case protocol.EraseMessage, protocol.StubMessage, protocol.EraseConversation, protocol.EraseContact:
 			return true
+		case protocol.PutInvite: // a link that is of no use any more
+			if w.RevokedAt != 0 {
+				return true
+			}
 		}
 	}
 	return false

@@ -45,6 +45,9 @@ func (s *Store) SetDecoy(passphrase []byte, first Batch) error {
 	if own, err := s.opens(h, &key); err == nil && own {
 		return ErrPassphraseTaken
 	}
+	if err := s.Room(decoyBytes); err != nil { // before anything is destroyed for it
+		return err
+	}
 	index, decoy, err := s.renewOther(h)
 	if err != nil {
 		return err

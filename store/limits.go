@@ -61,6 +61,7 @@ const (
 	eventScanMax        = 4096                          // rows of the log that one query looks at
 	statusScanMax       = 8                             // rows of the log looked at for the time of a status
 	reserveBytes        = logPagesMax*pageBytes + 2<<20 // the log again, and a deletion
+	decoyBytes          = 2 << 20                       // for a new decoy there must be so much room
 	unlinkStepMax       = 64                            // chunk files removed while a commit waits
 	unlinkPause         = time.Millisecond              // between two portions of them: a commit gets its turn
 	shelfChunks         = 16                            // chunks of a file that are written to one directory

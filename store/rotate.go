@@ -205,7 +205,12 @@ func (s *Store) ChangePassphrase(passphrase []byte) error {
 	if err := writeHeader(p.root, h); err != nil {
 		return err
 	}
-	if err := s.write.keepSlotKey(index, &key); err != nil {
+	err = s.write.keepSlotKey(index, &key)
+	if isFull(err) { // it opens by this key already: there is no way back
+		s.spendReserve()
+		err = s.write.keepSlotKey(index, &key)
+	}
+	if err != nil {
 		return dbError("keep slot key", err)
 	}
 	s.bare.Store(passphrase == nil)

@@ -22,7 +22,7 @@ func approvalRoutes() []route {
 		{method: http.MethodPost, path: "/v1/approvals/{id}/approve", summary: "Send a message that waits for the owner", scopes: manage,
 			states: writing, human: true, audit: api.AuditApproved, register: operation((*Server).approve)},
 		{method: http.MethodPost, path: "/v1/approvals/{id}/refuse", summary: "Erase a message that waits for the owner", scopes: manage,
-			states: writing, status: http.StatusNoContent, human: true, audit: api.AuditRefused, register: operation((*Server).refuseApproval)},
+			states: reading, status: http.StatusNoContent, human: true, audit: api.AuditRefused, register: operation((*Server).refuseApproval)},
 	}
 }
 

@@ -104,6 +104,7 @@ func (s *Server) patchContact(ctx context.Context, in *contactInput) (*reply[api
 	if len(flags) > 0 && c.Conversation == (protocol.ConversationID{}) {
 		return nil, api.NewProblem(api.CodeNotEstablished)
 	}
+	var steps []Step
 	if in.Body.Alias.Present {
 		alias := ""
 		if v := in.Body.Alias.Value; v != nil && *v != "" {
@@ -112,14 +113,11 @@ func (s *Server) patchContact(ctx context.Context, in *contactInput) (*reply[api
 			}
 			alias = *v
 		}
-		err := s.change(ctx, func(ref uint64) protocol.Input {
+		steps = append(steps, Step{Input: func(ref uint64) protocol.Input {
 			return protocol.SetAlias{Ref: ref, Contact: c.ID, Alias: alias}
-		})
-		if err != nil {
-			return nil, err
-		}
+		}})
 	}
-	if err := s.setContactFlags(ctx, c, flags); err != nil {
+	if err := s.setContact(ctx, c, steps, flags); err != nil {
 		return nil, err
 	}
 	return s.contact(ctx, c.ID.String())
@@ -138,15 +136,20 @@ func contactFlags(patch *api.ContactPatch) map[store.Flag]bool {
 	return flags
 }
 
-func (s *Server) setContactFlags(ctx context.Context, c *protocol.PutContact, flags map[store.Flag]bool) error {
-	if len(flags) == 0 {
+// setContact changes a contact as steps and flags say, all at once.
+func (s *Server) setContact(ctx context.Context, c *protocol.PutContact, steps []Step, flags map[store.Flag]bool) error {
+	if len(steps)+len(flags) == 0 {
 		return nil
 	}
 	var rows []store.Row
 	for flag, on := range flags {
 		rows = append(rows, store.SetFlag{Conversation: c.Conversation, Flag: flag, Value: bit(on)})
 	}
-	if err := s.write(ctx, rows, protocol.Event{Type: protocol.ContactUpdated, Contact: c.ID}); err != nil {
+	var events []protocol.Event
+	if len(flags) > 0 {
+		events = []protocol.Event{{Type: protocol.ContactUpdated, Contact: c.ID}}
+	}
+	if err := s.changeAll(ctx, steps, rows, events...); err != nil {
 		return err
 	}
 	if _, ok := flags[store.FlagPresence]; ok {

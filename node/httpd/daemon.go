@@ -75,6 +75,10 @@ type Daemon interface {
 	// request that comes again finds it; of an ExportBundle when its Reply comes, which
 	// after must not wait for.
 	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (result any, err error)
+	// SubmitAll is Submit of several inputs in one transaction, which also logs events. One that
+	// the core refuses ends it: what stands before is committed, of which the results are
+	// returned with the error.
+	SubmitAll(ctx context.Context, steps []Step, events []protocol.Event) (results []any, err error)
 	// Write commits rows that the core knows nothing of (tokens, consumers,
 	// settings, idempotency keys), and logs events about them.
 	Write(ctx context.Context, rows []store.Row, events []protocol.Event) error
@@ -114,6 +118,12 @@ type Daemon interface {
 	// take a message now, or nil: the store was written and the core stepped
 	// within the last 5 seconds. It may block up to ctx.
 	Alive(ctx context.Context) error
+}
+
+// Step is an input of [Daemon.SubmitAll], with the rows that its Result adds; After may be nil.
+type Step struct {
+	Input func(ref uint64) protocol.Input
+	After func(result any) []store.Row
 }
 
 // Question asks what a contact waits for or, with a message, what that message of

@@ -236,6 +236,20 @@ func (d *testDaemon) Submit(_ context.Context, input func(uint64) protocol.Input
 	return result, err
 }
 
+func (d *testDaemon) SubmitAll(ctx context.Context, steps []Step, events []protocol.Event) (results []any, err error) {
+	for _, s := range steps {
+		result, err := d.Submit(ctx, s.Input, s.After)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	if len(events) > 0 {
+		err = d.Write(ctx, nil, events)
+	}
+	return results, err
+}
+
 func (d *testDaemon) step(input func(uint64) protocol.Input, after func(any) []store.Row) (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -53,19 +54,47 @@ func (s *Server) forwardMessage(ctx context.Context, in *forwardInput) (*reply[a
 	if err := s.addThumbnails(ctx, again.Files); err != nil { // all of sends have these files
 		return nil, err
 	}
-	out := api.Forwarded{Items: make([]api.Message, len(sends))}
-	for i, send := range sends {
-		one := postMessageInput{ID: in.ID + " to " + in.Body.To[i]}
-		if in.Key != "" {
-			one.Key = in.Key + "/" + strconv.Itoa(i)
+	ids, err := once(s, ctx, in.Key, in.ID+" to "+strings.Join(in.Body.To, " "), func(try *attempt) ([]string, error) {
+		return s.sendAll(ctx, try, sends)
+	}, func(ref string) ([]string, error) { return strings.Fields(ref), nil })
+	if err != nil {
+		return nil, err
+	}
+	out := api.Forwarded{Items: make([]api.Message, len(ids))}
+	for i, id := range ids {
+		out.Items[i], err = s.awaitMessage(ctx, id, "", 1)
+		if isNotFound(err) {
+			err = api.NewProblem(api.CodeGone) // deleted since it was sent
 		}
-		sent, err := s.send(ctx, &one, send)
 		if err != nil {
 			return nil, err
 		}
-		out.Items[i] = sent.Body
 	}
 	return ok(0, out), nil
+}
+
+// sendAll commits several messages together, under ids of ours, which it returns.
+func (s *Server) sendAll(ctx context.Context, try *attempt, sends []protocol.SendText) ([]string, error) {
+	var ids []string
+	steps := make([]Step, len(sends))
+	for i, send := range sends {
+		steps[i] = Step{Input: func(ref uint64) protocol.Input {
+			send.Ref = ref
+			return send
+		}, After: func(result any) []store.Row {
+			sent := result.(protocol.Sent)
+			ids = append(ids, sent.ID.String())
+			rows := []store.Row{store.EraseDraft{Conversation: sent.Conversation, Sent: send.Text}}
+			if len(ids) == len(sends) {
+				rows = append(rows, try.rows(http.StatusCreated, strings.Join(ids, " "))...)
+			}
+			return rows
+		}}
+	}
+	if _, err := s.daemon.SubmitAll(ctx, steps, nil); err != nil {
+		return nil, err
+	}
+	return ids, nil
 }
 
 // forwarded makes a new message of what one says now.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,7 +40,7 @@ func problemOf(err error) *api.Problem {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return api.NewProblem(api.CodeNotFound)
-	case errors.Is(err, store.ErrFull):
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT): // also of a file beside the database
 		return api.NewProblem(api.CodeStorageFull)
 	case errors.Is(err, store.ErrBlind):
 		return api.NewProblem(api.CodeDrillBlind)

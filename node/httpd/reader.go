@@ -64,6 +64,17 @@ func (s *Server) change(ctx context.Context, input func(ref uint64) protocol.Inp
 	return err
 }
 
+// changeAll submits inputs that have no result, with rows that the core knows nothing of.
+func (s *Server) changeAll(ctx context.Context, steps []Step, rows []store.Row, events ...protocol.Event) error {
+	if len(steps) == 0 {
+		return s.write(ctx, rows, events...)
+	}
+	steps[len(steps)-1].After = func(any) []store.Row { return rows }
+	_, err := s.daemon.SubmitAll(ctx, steps, events)
+	s.noteCursor(ctx)
+	return err
+}
+
 // write commits rows that the core knows nothing of.
 func (s *Server) write(ctx context.Context, rows []store.Row, events ...protocol.Event) error {
 	err := s.daemon.Write(ctx, rows, events)

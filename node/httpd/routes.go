@@ -248,7 +248,7 @@ func conversationRoutes() []route {
 		{method: http.MethodPut, path: "/v1/conversations/{id}/draft", summary: "Keep what is begun to be written; sending that text ends it",
 			scopes: scopes(api.ScopeDrafts), states: writing, register: operation((*Server).putDraft)},
 		{method: http.MethodDelete, path: "/v1/conversations/{id}/draft", summary: "Erase a draft",
-			scopes: scopes(api.ScopeDrafts), states: writing, status: http.StatusNoContent, register: operation((*Server).deleteDraft)},
+			scopes: scopes(api.ScopeDrafts), states: reading, status: http.StatusNoContent, register: operation((*Server).deleteDraft)},
 	}
 }
 

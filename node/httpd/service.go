@@ -450,12 +450,12 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 		}
 		rows = append(rows, settingRow(settingLockIdle, *patch.LockIdle))
 	}
-	var inputs []func(ref uint64) protocol.Input
+	var steps []Step
 	if patch.Deletions != nil {
 		rows = append(rows, settingRow(settingDeletions, *patch.Deletions))
-		inputs = append(inputs, func(ref uint64) protocol.Input {
+		steps = append(steps, Step{Input: func(ref uint64) protocol.Input {
 			return protocol.SetDeletions{Ref: ref, Refuse: *patch.Deletions == api.DeletionsRefuse}
-		})
+		}})
 	}
 	if patch.Disappearing.Present {
 		t, err := timer(patch.Disappearing.Value)
@@ -463,15 +463,10 @@ func (s *Server) patchSettings(ctx context.Context, in *settingsInput) (*reply[a
 			return nil, err
 		}
 		rows = append(rows, DisappearingSetting(patch.Disappearing.Value))
-		inputs = append(inputs, func(ref uint64) protocol.Input { return protocol.SetDefaultTimer{Ref: ref, Timer: t} })
-	}
-	for _, input := range inputs {
-		if _, err := s.daemon.Submit(ctx, input, func(any) []store.Row { return rows }); err != nil {
-			return nil, err
-		}
+		steps = append(steps, Step{Input: func(ref uint64) protocol.Input { return protocol.SetDefaultTimer{Ref: ref, Timer: t} }})
 	}
 	if len(rows) > 0 {
-		if err := s.write(ctx, rows, protocol.Event{Type: api.EventSettingsChanged}); err != nil {
+		if err := s.changeAll(ctx, steps, rows, protocol.Event{Type: api.EventSettingsChanged}); err != nil {
 			return nil, err
 		}
 		s.idle.forget() // it may be another now

@@ -30,7 +30,7 @@ func webhookRoutes() []route {
 		{method: http.MethodPost, path: "/v1/webhooks/{id}/enable", summary: "Try a webhook again that fails or is disabled", scopes: owner,
 			states: writing, confirm: true, audit: api.AuditWebhookEnabled, register: operation((*Server).enableWebhook)},
 		{method: http.MethodDelete, path: "/v1/webhooks/{id}", summary: "End a webhook", scopes: owner,
-			states: writing, status: http.StatusNoContent, confirm: true, audit: api.AuditWebhookDeleted, register: operation((*Server).deleteWebhook)},
+			states: reading, status: http.StatusNoContent, confirm: true, audit: api.AuditWebhookDeleted, register: operation((*Server).deleteWebhook)},
 	}
 }
 
