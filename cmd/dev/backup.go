@@ -465,7 +465,7 @@ func (b *backingUp) compareOne(ctx context.Context, f *friend, side *end, conver
 	}
 	switch {
 	case len(counts) > 0:
-		return fmt.Errorf("%d messages too many", len(counts))
+		return fmt.Errorf("%w: %d messages too many", errUnderWay, len(counts)) // what expired goes a few at a time
 	case missing > 0:
 		return fmt.Errorf("%w: %d messages are missing", errUnderWay, missing)
 	}
