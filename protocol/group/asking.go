@@ -2,6 +2,7 @@ package group
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -68,15 +69,16 @@ func (x *Exchange) look(now time.Time, author identity.MemberKey) {
 	}
 }
 
-// progress takes note that something of an author came: what was asked for may be coming.
-func (x *Exchange) progress(now time.Time, author identity.MemberKey) {
+// progress takes note that something of an author came. If it was asked for, more may be coming,
+// and whoever sent it may have more.
+func (x *Exchange) progress(now time.Time, from Neighbour, author identity.MemberKey) {
 	a := x.author(author)
 	for _, n := range x.near {
 		n.claims[author] = slices.DeleteFunc(n.claims[author], a.has)
 	}
-	if ask := x.asking[author]; ask != nil {
+	if ask := x.asking[author]; ask != nil && ask.tried[from] {
 		ask.at, ask.wait = now.Add(askGrace), 0
-		clear(ask.tried)
+		delete(ask.tried, from)
 	}
 	x.look(now, author)
 }
@@ -87,7 +89,7 @@ func (x *Exchange) lacks(author identity.MemberKey) bool {
 		return true
 	}
 	for _, n := range x.near {
-		if len(n.claims[author]) > 0 {
+		if len(n.claims[author]) > 0 && x.in(n.member) {
 			return true
 		}
 	}
@@ -100,6 +102,9 @@ func (x *Exchange) ask(now time.Time, author identity.MemberKey, ask *asking) {
 	if !x.lacks(author) || !x.in(x.self) {
 		delete(x.asking, author)
 		return
+	}
+	if n := x.near[ask.of]; n != nil && ask.tried[ask.of] { // it has not kept its word
+		delete(n.claims, author)
 	}
 	var best Neighbour
 	var found *neighbour
@@ -124,7 +129,7 @@ func (x *Exchange) ask(now time.Time, author identity.MemberKey, ask *asking) {
 		clear(ask.tried)
 		return
 	}
-	ask.tried[best], ask.pulled[best] = true, true
+	ask.of, ask.tried[best], ask.pulled[best] = best, true, true
 	ask.at = now.Add(askAgain)
 	x.send(Send{To: best, Want: &wire.GroupRanges{Group: x.log.ID(), Ranges: x.ranges(found, author)}})
 	if len(found.claims[author]) > 0 { // it has what nobody sends us
@@ -140,17 +145,21 @@ func (x *Exchange) ranges(n *neighbour, author identity.MemberKey) (out []wire.G
 			out = append(out, wire.GroupRange{Mark: mark, First: first, Last: last})
 		}
 	}
-	fork := func(n uint64) { add(n-min(n-1, forkWindow), n) }
+	var forks []uint64 // numbers that two have
 	end := x.end(author)
 	for _, t := range n.claims[author] {
 		if a.settled(t.Sequence) {
-			fork(t.Sequence)
+			forks = append(forks, t.Sequence)
 		} else {
 			end = max(end, t.Sequence)
 		}
 	}
 	for _, m := range a.forks() {
-		fork(m.Sequence)
+		forks = append(forks, m.Sequence)
+	}
+	slices.Sort(forks)
+	for _, n := range slices.Compact(forks) {
+		add(n, n)
 	}
 	for _, g := range a.gaps(end) {
 		if g.First == 1 { // the newest first: those before a message that is not for us are none of ours
@@ -159,5 +168,6 @@ func (x *Exchange) ranges(n *neighbour, author identity.MemberKey) (out []wire.G
 		}
 		add(g.First, min(g.Last, g.First+askNumbersMax-1))
 	}
+	slices.SortFunc(out, func(a, b wire.GroupRange) int { return cmp.Compare(a.First, b.First) })
 	return out
 }

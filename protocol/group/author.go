@@ -13,9 +13,6 @@ const (
 	recentMax = 64
 	// missedMax bounds the messages that are known to be missed by their tags.
 	missedMax = 64
-	// forkWindow is how many numbers before a message that is missed are asked for with it, if
-	// another has its number.
-	forkWindow = 32
 	// spansMax bounds the runs of numbers that are settled: what would make more is not taken
 	// until the gaps before it are filled.
 	spansMax = 256
@@ -46,6 +43,8 @@ type Author struct {
 	Recent []Recent `cbor:"2,keyasint,omitempty"`
 	// Evicted is the largest number of those that are remembered no longer.
 	Evicted uint64 `cbor:"3,keyasint,omitempty"`
+	// Ours is the smallest number of what was for us; 0: nothing was.
+	Ours uint64 `cbor:"5,keyasint,omitempty"`
 	// Missed are messages that others name and that have not come.
 	Missed []Missed `cbor:"4,keyasint,omitempty"`
 }
@@ -131,15 +130,13 @@ func (a *Author) take(h *wire.GroupHead, tip wire.GroupTip) {
 	i, _ := slices.BinarySearchFunc(a.Recent, tip, func(r Recent, t wire.GroupTip) int {
 		return wire.CompareTips(wire.GroupTip{Sequence: r.Sequence, Tag: r.Tag}, t)
 	})
-	before := len(a.Missed)
-	a.Missed = slices.DeleteFunc(a.Missed, func(m Missed) bool { return m == Missed(tip) })
-	a.Recent = slices.Insert(a.Recent, i, Recent{Sequence: tip.Sequence, Tag: tip.Tag, Named: len(a.Missed) < before})
+	a.Recent = slices.Insert(a.Recent, i, Recent{Sequence: tip.Sequence, Tag: tip.Tag, Named: a.found(tip)})
 	for _, p := range h.Previous {
 		switch i := a.recent(p); {
 		case i >= 0:
 			a.Recent[i].Named = true
-		case !a.has(p) && len(a.Missed) < missedMax && !slices.Contains(a.Missed, Missed(p)):
-			a.Missed = append(a.Missed, Missed(p))
+		case !a.has(p):
+			a.miss(p)
 		}
 	}
 	if len(a.Recent) > recentMax {
@@ -183,18 +180,30 @@ func (a *Author) missing(end uint64) (n uint64) {
 	return n + uint64(len(a.forks()))
 }
 
-// before notes that a message is not for us, nor what its author wrote before it; unless
-// some of that was: then its author has forgotten us, and there may be more.
+// before notes that a message is not for us, nor what its author wrote before it, unless
+// something of that was: then its author has forgotten us, and there may be more.
 func (a *Author) before(h *wire.GroupHead, tip wire.GroupTip) {
 	first := uint64(1)
-	earlier := func(r Recent) bool { return r.Sequence < tip.Sequence && !r.NotOurs }
-	if slices.ContainsFunc(a.Recent, earlier) {
+	if a.Ours > 0 && a.Ours < tip.Sequence {
 		first = tip.Sequence
 	}
-	a.take(h, tip)
+	a.take(&wire.GroupHead{Sequence: h.Sequence}, tip)
 	if i := a.recent(tip); i >= 0 {
 		a.Recent[i].NotOurs = true
 	}
 	a.settle(first, tip.Sequence)
-	a.Missed = slices.DeleteFunc(a.Missed, func(m Missed) bool { return first <= m.Sequence && m.Sequence <= tip.Sequence })
+}
+
+// miss notes that a message that others name has not come.
+func (a *Author) miss(t wire.GroupTip) {
+	if len(a.Missed) < missedMax && !slices.Contains(a.Missed, Missed(t)) {
+		a.Missed = append(a.Missed, Missed(t))
+	}
+}
+
+// found notes that a message is not missed any more, and reports whether it was.
+func (a *Author) found(t wire.GroupTip) bool {
+	before := len(a.Missed)
+	a.Missed = slices.DeleteFunc(a.Missed, func(m Missed) bool { return m == Missed(t) })
+	return len(a.Missed) < before
 }

@@ -2,7 +2,6 @@ package group
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"maps"
 	"math"
@@ -32,6 +31,9 @@ const (
 	askNumbersMax = 256
 	// askRangesMax bounds the runs that are asked for of one author at once.
 	askRangesMax = 8
+	// servedMax bounds the numbers that are looked up for a neighbour in a servedSpan.
+	servedMax  = 2048
+	servedSpan = time.Minute
 	// claimsMax bounds the messages of one author that a member says it has and that are missed.
 	claimsMax = wire.GroupTipsMax
 )
@@ -68,12 +70,19 @@ type neighbour struct {
 	newsAt  time.Time                              // then; zero: there is nothing to tell
 	wholeAt time.Time                              // when it was last told of all that is held
 	answer  bool                                   // when it is told next it is asked for the same
-	refused bool                                   // it sent what was made in knowledge of what is not known here
+	spokeAt time.Time                              // when it was sent all that it may not know
+	spokeOf int                                    // so many operations were known then
+	served  int                                    // numbers looked up for it
+	since   time.Time                              // since then
+
+	answerWait time.Duration // since the last operation that came of an answer
+	refused    bool          // it sent what was made in knowledge of what is not known here
 }
 
 // asking is the look for what is missed of one author.
 type asking struct {
 	at     time.Time          // when the next one is asked
+	of     Neighbour          // who was asked last
 	wait   time.Duration      // between rounds; 0 in the first
 	tried  map[Neighbour]bool // in this round
 	pulled map[Neighbour]bool // asked, so that what they send twice tells nothing
@@ -85,17 +94,20 @@ type Output struct {
 	Operations []wire.GroupOperation
 	Leaves     []wire.GroupLeave
 	// Authors are those of whom another state is to be kept ([Exchange.Author]).
-	Authors  []identity.MemberKey
-	Accepted []Accepted
-	Sends    []Send
-	Fetches  []Fetch
+	Authors []identity.MemberKey
+	// Accepted are messages that are to be shown. Of those without content the head is to be kept.
+	Accepted []wire.GroupMessage
+	// Doubted are messages of which only the history can tell whether they came before.
+	// [Exchange.Looked] takes the answer.
+	Doubted []Doubted
+	Sends   []Send
+	Fetches []Fetch
 }
 
-// Accepted is a message that is to be shown.
-type Accepted struct {
+// Doubted is a message that may have come before.
+type Doubted struct {
+	From    Neighbour
 	Message wire.GroupMessage
-	// Doubted says that only the history can tell whether the message came before.
-	Doubted bool
 }
 
 // Send is something for a neighbour; one of the others is set.
@@ -150,7 +162,11 @@ func (x *Exchange) Restore(key identity.MemberKey, a Author) { x.authors[key] = 
 
 // Missing is how many messages of an author are known to be missed.
 func (x *Exchange) Missing(key identity.MemberKey) uint64 {
-	return x.author(key).missing(x.end(key))
+	a := x.authors[key]
+	if a == nil {
+		a = &Author{}
+	}
+	return a.missing(x.end(key))
 }
 
 func (x *Exchange) author(key identity.MemberKey) *Author {
@@ -165,7 +181,10 @@ func (x *Exchange) author(key identity.MemberKey) *Author {
 // end is the number up to which an author's messages are known to be: of who is out up to the
 // last that counts, unless that is said to be far away.
 func (x *Exchange) end(key identity.MemberKey) uint64 {
-	top, last := x.author(key).top(), x.log.Last(key)
+	top, last := uint64(0), x.log.Last(key)
+	if a := x.authors[key]; a != nil {
+		top = a.top()
+	}
 	if last != math.MaxUint64 && last > top && last-top > askNumbersMax*askRangesMax {
 		return top
 	}
@@ -251,6 +270,9 @@ func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identi
 	slices.SortFunc(authors, func(a, b identity.MemberKey) int { return bytes.Compare(a[:], b[:]) })
 	for _, key := range authors {
 		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
+		if _, told := n.wish[key]; len(a.Tips) == 0 && !told {
+			continue
+		}
 		if l := len(s.Authors); l == wire.GroupSyncAuthorsMax || l > 0 && s.Authors[l-1].Mark == a.Mark {
 			continue
 		}
@@ -260,9 +282,7 @@ func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identi
 }
 
 // in reports whether somebody is a member.
-func (x *Exchange) in(key identity.MemberKey) bool {
-	return x.log.Last(key) == math.MaxUint64 && x.log.entered(key)
-}
+func (x *Exchange) in(key identity.MemberKey) bool { return x.log.In(key) }
 
 // kin reports whether one of two members has added the other.
 func (x *Exchange) kin(a, b identity.MemberKey) bool {
@@ -313,6 +333,9 @@ func (x *Exchange) Operation(now time.Time, from Neighbour, op wire.GroupOperati
 			x.spread(from, Send{Operation: &n.op})
 		}
 		if x.log.Len() > before {
+			if n := x.near[from]; n != nil {
+				n.answerWait = 0
+			}
 			x.retry(now)
 		}
 	})
@@ -351,22 +374,34 @@ func (x *Exchange) spread(but Neighbour, s Send) {
 func (x *Exchange) retry(now time.Time) {
 	for k, n := range x.neighbours {
 		if n.refused {
-			n.refused = false
+			n.refused, n.answerWait = false, 0
 			x.answerSoon(now, k)
 		}
 	}
 }
 
-// answerSoon tells a neighbour of all that is held and asks for the same, but not often.
+// answerSoon tells a neighbour of all that is held and asks for the same, but not often, and
+// ever more seldom as long as no operation comes of it.
 func (x *Exchange) answerSoon(now time.Time, k Neighbour) {
 	n := x.near[k]
-	if n == nil {
+	if n == nil || n.answer {
 		return
 	}
 	n.answer = true
-	if at := n.wholeAt.Add(answerEvery); n.newsAt.IsZero() || at.Before(n.newsAt) {
+	n.answerWait = min(max(answerEvery, 2*n.answerWait), askRarely)
+	if at := n.wholeAt.Add(n.answerWait); n.newsAt.IsZero() || at.Before(n.newsAt) {
 		n.newsAt = at
 	}
+}
+
+// speakAgain reports whether a neighbour who names what is not known here is sent what it may
+// know: when something new is known, and else once in an hour.
+func (x *Exchange) speakAgain(now time.Time, n *neighbour) bool {
+	if n.spokeOf == x.log.Len() && now.Sub(n.spokeAt) < wholeEvery {
+		return false
+	}
+	n.spokeOf, n.spokeAt = x.log.Len(), now
+	return true
 }
 
 // Next returns the head of our next message, without what it says.
@@ -412,31 +447,68 @@ func (x *Exchange) message(now time.Time, from Neighbour, n *neighbour, m wire.G
 	switch {
 	case a.recent(tip) >= 0:
 		x.again(from, n, m.Author)
-	case !x.log.For(&m.GroupHead, x.self): // and nothing that its author wrote before it is
+	case !x.in(x.self):
+	case !x.counts(m.Author, tip):
+		x.unclaim(n, m.Author, tip.Sequence, tip.Sequence)
+	case !a.room(tip.Sequence):
+		x.claim(n, m.Author, tip)
+	case !x.log.knewOf(&m.GroupHead, x.self): // nor what its author wrote before it
 		a.before(&m.GroupHead, tip)
 		x.changed(m.Author)
-		x.progress(now, m.Author)
+		m.Content = nil
+		x.out.Accepted = append(x.out.Accepted, m)
+		x.progress(now, from, m.Author)
 	case a.has(tip):
 		if m.Content != nil {
-			x.out.Accepted = append(x.out.Accepted, Accepted{Message: m, Doubted: true})
+			x.out.Doubted = append(x.out.Doubted, Doubted{From: from, Message: m})
 		}
 	case m.Content == nil && (m.Expires == 0 || m.Expires > uint64(now.UnixMilli())):
 		x.absent(now, from, n, m.Author, tip.Sequence, tip.Sequence)
-	case !a.room(tip.Sequence):
-		x.claim(n, m.Author, tip)
 	default:
 		x.accept(now, from, m)
 	}
 }
 
-// accept keeps a message that is new, shows it and hands it on.
+// counts reports whether a message may count as far as its author is out: of those only one with
+// a number of which there is none, or which one that counts names.
+func (x *Exchange) counts(author identity.MemberKey, tip wire.GroupTip) bool {
+	a := x.author(author)
+	return x.log.Last(author) == math.MaxUint64 || !a.settled(tip.Sequence) || slices.Contains(a.Missed, Missed(tip))
+}
+
+// Looked takes whether a doubted message is in the history, or was.
+func (x *Exchange) Looked(now time.Time, d Doubted, had bool) Output {
+	return x.step(func() {
+		a, tip := x.author(d.Message.Author), d.Message.Tip()
+		a.found(tip)
+		x.changed(d.Message.Author)
+		if had {
+			x.progress(now, d.From, d.Message.Author)
+			return
+		}
+		for _, p := range d.Message.Previous { // that one is looked up, too
+			if a.recent(p) < 0 {
+				a.miss(p)
+			}
+		}
+		x.show(now, d.From, d.Message)
+	})
+}
+
+// accept keeps a message that is new.
 func (x *Exchange) accept(now time.Time, from Neighbour, m wire.GroupMessage) {
 	a := x.author(m.Author)
 	a.take(&m.GroupHead, m.Tip())
-	x.changed(m.Author)
-	if m.Content != nil {
-		x.out.Accepted = append(x.out.Accepted, Accepted{Message: m})
+	if a.Ours == 0 || m.Sequence < a.Ours {
+		a.Ours = m.Sequence
 	}
+	x.changed(m.Author)
+	x.show(now, from, m)
+}
+
+// show shows a message and hands it on.
+func (x *Exchange) show(now time.Time, from Neighbour, m wire.GroupMessage) {
+	x.out.Accepted = append(x.out.Accepted, m)
 	for k, n := range x.neighbours {
 		if k == from || n.member == m.Author || !x.log.For(&m.GroupHead, n.member) {
 			continue
@@ -450,7 +522,7 @@ func (x *Exchange) accept(now time.Time, from Neighbour, m wire.GroupMessage) {
 			n.newsAt = now.Add(newsEvery)
 		}
 	}
-	x.progress(now, m.Author)
+	x.progress(now, from, m.Author)
 }
 
 // again takes note of a message that came twice, unasked: one way is enough.
@@ -476,9 +548,12 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 		if n == nil || s.Group != x.log.ID() {
 			return
 		}
-		for _, op := range x.log.unknownTo(s.Heads) {
-			if x.in(n.member) || op.Kind == wire.OperationRemove && op.Subject == n.member {
-				x.send(Send{To: from, Operation: op})
+		unknown := slices.ContainsFunc(s.Heads, func(id wire.OperationID) bool { _, ok := x.log.index[id]; return !ok })
+		if !unknown || x.speakAgain(now, n) {
+			for _, op := range x.log.unknownTo(s.Heads) {
+				if x.in(n.member) || op.Kind == wire.OperationRemove && op.Subject == n.member {
+					x.send(Send{To: from, Operation: op})
+				}
 			}
 		}
 		if !x.in(n.member) {
@@ -490,7 +565,6 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 			}
 		}
 		x.authorsSaid(now, n, s.Authors)
-		unknown := slices.ContainsFunc(s.Heads, func(id wire.OperationID) bool { _, ok := x.log.index[id]; return !ok })
 		switch {
 		case s.Answer:
 			x.whole(now, from, n, false)
@@ -519,7 +593,7 @@ func (x *Exchange) authorsSaid(now time.Time, n *neighbour, authors []wire.Group
 
 // claim notes that a neighbour has a message that is missed here.
 func (x *Exchange) claim(n *neighbour, author identity.MemberKey, tip wire.GroupTip) {
-	if tip.Sequence <= x.log.Last(author) && !x.author(author).has(tip) && len(n.claims[author]) < claimsMax {
+	if tip.Sequence <= x.log.Last(author) && !x.author(author).has(tip) && x.counts(author, tip) && len(n.claims[author]) < claimsMax {
 		n.claims[author] = append(n.claims[author], tip)
 	}
 }
@@ -530,13 +604,17 @@ func (x *Exchange) unclaim(n *neighbour, author identity.MemberKey, first, last 
 }
 
 // Wanted takes what a neighbour asks for.
-func (x *Exchange) Wanted(from Neighbour, w wire.GroupRanges) Output {
+func (x *Exchange) Wanted(now time.Time, from Neighbour, w wire.GroupRanges) Output {
 	return x.step(func() {
 		n := x.near[from]
 		if n == nil || w.Group != x.log.ID() || !x.in(n.member) {
 			return
 		}
-		marks, left := x.log.marks(), uint64(askNumbersMax*askRangesMax)
+		if now.Sub(n.since) >= servedSpan {
+			n.since, n.served = now, 0
+		}
+		marks, left := x.log.marks(), uint64(servedMax-n.served)
+		defer func() { n.served = servedMax - int(left) }()
 		for _, r := range w.Ranges {
 			key, known := marks[r.Mark]
 			if !known || left == 0 {
@@ -556,7 +634,7 @@ func (x *Exchange) Fetched(f Fetch, lying []Lying) Output {
 		if n == nil || !x.in(n.member) {
 			return
 		}
-		slices.SortFunc(lying, func(a, b Lying) int { return cmp.Compare(a.Head.Sequence, b.Head.Sequence) })
+		slices.SortFunc(lying, func(a, b Lying) int { return wire.CompareTips(a.Head.Tip(), b.Head.Tip()) })
 		var found Author
 		before := -1
 		for i := range lying {
@@ -621,6 +699,6 @@ func (x *Exchange) Settle(now time.Time, author identity.MemberKey, tip wire.Gro
 		}
 		a.take(&wire.GroupHead{}, tip)
 		x.changed(author)
-		x.progress(now, author)
+		x.progress(now, Neighbour{}, author)
 	})
 }

@@ -32,6 +32,7 @@ type person struct {
 	seed    identity.MemberSeed
 	x       *Exchange // nil: the group was not heard of
 	history map[wire.MessageTag]wire.GroupMessage
+	bare    map[wire.MessageTag]wire.GroupMessage // of which the head is kept
 	kept    map[identity.MemberKey]Author
 	ops     []wire.GroupOperation
 	leaves  []wire.GroupLeave
@@ -60,7 +61,7 @@ func newWorld(t testing.TB, seed uint64, count int) *world {
 		s[31] = byte(i + 1)
 		s[30] = byte((i + 1) >> 8)
 		w.people = append(w.people, &person{
-			name: fmt.Sprintf("P%d", i), seed: s, history: make(map[wire.MessageTag]wire.GroupMessage),
+			name: fmt.Sprintf("P%d", i), seed: s, history: make(map[wire.MessageTag]wire.GroupMessage), bare: make(map[wire.MessageTag]wire.GroupMessage),
 			kept: make(map[identity.MemberKey]Author), contact: make(map[int]bool),
 		})
 	}
@@ -160,19 +161,31 @@ func (w *world) do(i int, out Output) {
 	for _, k := range out.Authors {
 		p.kept[k] = cloneAuthor(p.x.Author(k))
 	}
-	for _, a := range out.Accepted {
-		tag := a.Message.Tag()
-		if _, had := p.history[tag]; had && !a.Doubted {
-			w.t.Fatalf("%s: message %d of %s comes twice", p.name, a.Message.Sequence, w.nameOf(a.Message.Author))
+	for _, m := range out.Accepted {
+		if m.Content == nil {
+			p.bare[m.Tag()] = m
+			continue
 		}
-		w.logf("%s takes %d of %s", p.name, a.Message.Sequence, w.nameOf(a.Message.Author))
-		p.history[tag] = a.Message
+		if _, had := p.history[m.Tag()]; had {
+			w.t.Fatalf("%s: message %d of %s comes twice", p.name, m.Sequence, w.nameOf(m.Author))
+		}
+		w.logf("%s takes %d of %s", p.name, m.Sequence, w.nameOf(m.Author))
+		p.history[m.Tag()] = m
+	}
+	for _, d := range out.Doubted {
+		_, had := p.history[d.Message.Tag()]
+		w.do(i, p.x.Looked(w.now, d, had))
 	}
 	for _, f := range out.Fetches {
 		var lying []Lying
 		for _, m := range p.history {
 			if m.Author == f.Author && f.First <= m.Sequence && m.Sequence <= f.Last {
 				lying = append(lying, Lying{Head: m.GroupHead})
+			}
+		}
+		for tag, m := range p.bare {
+			if _, whole := p.history[tag]; !whole && m.Author == f.Author && f.First <= m.Sequence && m.Sequence <= f.Last {
+				lying = append(lying, Lying{Head: m.GroupHead, Gone: true})
 			}
 		}
 		slices.SortFunc(lying, func(a, b Lying) int { return wire.CompareTips(a.Head.Tip(), b.Head.Tip()) })
@@ -207,6 +220,9 @@ func (w *world) post(i int, s Send) {
 		x.kind, x.bytes = "absent", s.Absent.Append(nil)
 	case s.Message != nil:
 		m, had := p.history[s.Message.Tip.Tag]
+		if !had && s.Message.Bare {
+			m, had = p.bare[s.Message.Tip.Tag]
+		}
 		if !had {
 			w.t.Fatalf("%s sends what it has not: %d of %s", p.name, s.Message.Tip.Sequence, w.nameOf(s.Message.Author))
 		}
@@ -337,7 +353,7 @@ func (w *world) take(x parcel) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.do(x.to, p.x.Wanted(k, v))
+		w.do(x.to, p.x.Wanted(w.now, k, v))
 	case "absent":
 		v, err := wire.ParseGroupRanges(x.bytes)
 		if err != nil {
@@ -443,7 +459,7 @@ func (w *world) write(i int) {
 func (w *world) copyDisk(i int) {
 	p := w.people[i]
 	old := *p
-	old.history, old.kept, old.old = maps.Clone(p.history), make(map[identity.MemberKey]Author), nil
+	old.history, old.bare, old.kept, old.old = maps.Clone(p.history), maps.Clone(p.bare), make(map[identity.MemberKey]Author), nil
 	for k, a := range p.kept {
 		old.kept[k] = cloneAuthor(a)
 	}
@@ -458,7 +474,7 @@ func (w *world) restart(i int, old bool) {
 		if p.old == nil {
 			return
 		}
-		p.history, p.kept, p.ops, p.leaves = p.old.history, p.old.kept, p.old.ops, p.old.leaves
+		p.history, p.bare, p.kept, p.ops, p.leaves = p.old.history, p.old.bare, p.old.kept, p.old.ops, p.old.leaves
 		p.old = nil
 	}
 	near := p.x

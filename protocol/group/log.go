@@ -62,6 +62,7 @@ type Log struct {
 
 	// now is the state of all operations; nil: it is to be reckoned.
 	now   *State
+	out   map[identity.MemberKey]bool   // who was removed
 	lasts map[identity.MemberKey]uint64 // of those who are out; nil: it is to be gathered
 	views []view
 }
@@ -92,7 +93,7 @@ func New(first wire.GroupOperation) (*Log, error) {
 	}
 	l := &Log{
 		id: first.ID(), index: make(map[wire.OperationID]int), byAuthor: make(map[identity.MemberKey][]int),
-		added: make(map[identity.MemberKey]bool), left: make(map[identity.MemberKey]wire.GroupLeave),
+		added: make(map[identity.MemberKey]bool), left: make(map[identity.MemberKey]wire.GroupLeave), out: make(map[identity.MemberKey]bool),
 	}
 	l.insert(node{op: first, id: l.id, depth: 1})
 	return l, nil
@@ -131,15 +132,16 @@ func (l *Log) Add(op wire.GroupOperation) (known int, err error) {
 	return 1 + l.wake(), nil
 }
 
-// Leave takes a member's word that they have left. It reports whether that is new; of two, that
-// with the smaller number counts. Errors:
+// Leave takes a member's word that they have left. It reports whether that is new. Of two the one
+// with the smaller hash counts, so that nobody can go on for long, and none of who is removed.
+// Errors:
 // ErrForeign, ErrForged, ErrNotMember if no add of them is known.
 func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
 	was, had := l.left[word.Member]
 	switch {
 	case word.Group != l.id:
 		return false, ErrForeign
-	case had && was.Last <= word.Last:
+	case l.out[word.Member], had && !before(&word, &was):
 		return false, nil
 	case !l.added[word.Member]:
 		return false, ErrNotMember
@@ -149,6 +151,12 @@ func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
 	l.left[word.Member] = word
 	l.now, l.lasts = nil, nil
 	return true, nil
+}
+
+// before reports which of two words of one member counts.
+func before(a, b *wire.GroupLeave) bool {
+	x, y := identity.Hash(a.Append(nil)), identity.Hash(b.Append(nil))
+	return bytes.Compare(x[:], y[:]) < 0
 }
 
 // Leaves yields the words of those who have left.
@@ -260,6 +268,9 @@ func (l *Log) insert(n node) {
 		l.added[n.op.Author] = true
 	case wire.OperationAdd:
 		l.added[n.op.Subject] = true
+	case wire.OperationRemove:
+		l.out[n.op.Subject] = true
+		delete(l.left, n.op.Subject)
 	}
 	for _, p := range n.op.Parents {
 		l.heads.clear(l.index[p])

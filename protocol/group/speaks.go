@@ -23,8 +23,19 @@ const viewsMax = 64
 // Speaks reports whether a message is a member's, by what its author knew and by what is known
 // here. Errors: ErrForeign, ErrUnknown, ErrClosed, ErrNotMember, ErrRemoved, ErrForged.
 func (l *Log) Speaks(h *wire.GroupHead) error {
-	if h.Group != l.id {
+	known := func(id wire.OperationID) bool { _, ok := l.index[id]; return ok }
+	unknown := slices.ContainsFunc(h.Heads, func(id wire.OperationID) bool { return !known(id) })
+	switch {
+	case h.Group != l.id:
 		return ErrForeign
+	case unknown:
+		return ErrUnknown
+	case !l.added[h.Author]:
+		return ErrNotMember
+	case h.Sequence > l.Last(h.Author):
+		return ErrRemoved
+	case !h.Verify(): // before what costs more
+		return ErrForged
 	}
 	s, err := l.view(h.Heads)
 	if err != nil {
@@ -36,22 +47,29 @@ func (l *Log) Speaks(h *wire.GroupHead) error {
 		return ErrClosed
 	case !in, !l.entered(h.Author):
 		return ErrNotMember
-	case h.Sequence > l.Last(h.Author):
-		return ErrRemoved
-	case !h.Verify():
-		return ErrForged
 	}
 	return nil
 }
 
 // For reports whether a message is for a member: its author knew them as one, and they still are.
 func (l *Log) For(h *wire.GroupHead, who identity.MemberKey) bool {
+	return l.In(who) && l.knewOf(h, who)
+}
+
+// knewOf reports whether a message's author knew somebody as a member.
+func (l *Log) knewOf(h *wire.GroupHead, who identity.MemberKey) bool {
 	s, err := l.view(h.Heads)
 	if err != nil {
 		return false
 	}
 	_, then := s.Find(who)
-	return then && l.Last(who) == math.MaxUint64 && l.entered(who)
+	return then
+}
+
+// In reports whether somebody is a member, who has not left, either.
+func (l *Log) In(who identity.MemberKey) bool {
+	_, in := l.reckoned().addedBy[who]
+	return in && l.Last(who) == math.MaxUint64
 }
 
 // Last is the number of the last message that counts of a member: of those who are out that of
@@ -82,8 +100,7 @@ func (l *Log) Last(who identity.MemberKey) uint64 {
 // entered reports whether somebody is a member, or would be if they had not been removed and had
 // not left.
 func (l *Log) entered(who identity.MemberKey) bool {
-	l.State()
-	return l.now.entered[who]
+	return l.reckoned().entered[who]
 }
 
 // view returns the group by the operations that lead to some. The result is the log's. Error:
@@ -165,6 +182,5 @@ func (l *Log) marks() map[wire.MemberMark]identity.MemberKey {
 
 // addedBy returns who has added whom, by what counts.
 func (l *Log) addedBy() map[identity.MemberKey]identity.MemberKey {
-	l.State()
-	return l.now.addedBy
+	return l.reckoned().addedBy
 }

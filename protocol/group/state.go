@@ -47,6 +47,13 @@ func (s *State) Find(key identity.MemberKey) (Member, bool) {
 // State returns what the group is, without those who have left. It is the log's; nobody may
 // change what it points to.
 func (l *Log) State() State {
+	s := *l.reckoned()
+	s.Members = slices.DeleteFunc(slices.Clone(s.Members), func(m Member) bool { _, left := l.left[m.Key]; return left })
+	return s
+}
+
+// reckoned is the group by all operations known, with those who have left.
+func (l *Log) reckoned() *State {
 	if l.now == nil {
 		all := make(bits, (len(l.nodes)+63)/64)
 		for i := range l.nodes {
@@ -55,9 +62,7 @@ func (l *Log) State() State {
 		s := l.state(all)
 		l.now = &s
 	}
-	s := *l.now
-	s.Members = slices.DeleteFunc(slices.Clone(s.Members), func(m Member) bool { _, left := l.left[m.Key]; return left })
-	return s
+	return l.now
 }
 
 // Check reports whether its author may do what an operation says, by what is known here, and

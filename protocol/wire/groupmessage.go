@@ -14,7 +14,7 @@ import (
 var ErrGroupMessage = errors.New("wire: malformed message in a group")
 
 // MessageTag names a message in a group: the first bytes of the hash of what its author signed.
-type MessageTag [8]byte
+type MessageTag [16]byte
 
 // GroupTip is a message of one author, by its number and its tag.
 type GroupTip struct {

@@ -49,6 +49,7 @@ type GroupRange struct {
 // GroupRanges are messages that a member is asked for, or those of them that it does not hold.
 type GroupRanges struct {
 	Group  OperationID
+	// Ranges are ascending by mark and number, and do not overlap.
 	Ranges []GroupRange
 }
 
@@ -142,6 +143,12 @@ func ParseGroupRanges(b []byte) (GroupRanges, error) {
 		one.First, one.Last = r.uint64(), r.uint64()
 		if one.First == 0 || one.Last < one.First || one.Last > GroupSequenceMax {
 			return GroupRanges{}, ErrGroupSync
+		}
+		if k := len(x.Ranges) - 1; k >= 0 {
+			before := x.Ranges[k]
+			if c := bytes.Compare(before.Mark[:], one.Mark[:]); c > 0 || c == 0 && before.Last >= one.First {
+				return GroupRanges{}, ErrGroupSync
+			}
 		}
 		x.Ranges = append(x.Ranges, one)
 	}
