@@ -31,7 +31,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.chatCommand(), c.sendCommand(), c.readCommand(), c.searchCommand(),
 		c.markCommand(api.MarkStar, speech.MessageStarred, speech.MessageUnstarred), c.markCommand(api.MarkPin, speech.MessagePinned, speech.MessageUnpinned),
 		c.editCommand(), c.forwardCommand(), c.deleteCommand(), c.reactCommand(), c.fileCommand(), c.outboxCommand(), c.whyCommand(), c.copiesCommand(), c.warrantCommand(), c.auditCommand(), c.exportCommand(), c.eventsCommand(),
-		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.approvalsCommand(), c.webhookCommand(), c.apiCommand(),
+		c.meCommand(), c.networkCommand(), c.whoKnowsCommand(), c.settingsCommand(), c.tokenCommand(), c.pairingCommand(), c.approvalsCommand(), c.webhookCommand(), c.apiCommand(),
 		c.backupCommand(), c.moveCommand(), c.doctorCommand(), c.drillCommand(), c.serviceCommand(), c.uninstallCommand(), c.completionCommand(), c.manCommand(), c.versionCommand(),
 	)
 	root.SetFlagErrorFunc(c.flagError)

@@ -45,6 +45,8 @@ const (
 	EventSettingsChanged     = "settings.changed"     // Settings
 	EventTokenCreated        = "token.created"        // Reference
 	EventTokenRevoked        = "token.revoked"        // Reference
+	EventPairingRequested    = "pairing.requested"    // Reference: see [Client.Pairings]
+	EventPairingResolved     = "pairing.resolved"     // Reference
 	EventApprovalRequested   = "approval.requested"   // Reference
 	EventApprovalApproved    = "approval.approved"    // Reference
 	EventApprovalRefused     = "approval.refused"     // Reference

@@ -236,9 +236,19 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	if at := from.stronger(req.Scopes, req.Constraints); at != "" {
 		return nil, api.NewProblem(api.CodeTokenTooStrong).At(at, api.FieldNotAllowed)
 	}
+	a, secret, err := s.makeToken(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	q.about = a.id
+	return ok(0, api.TokenCreated{Secret: secret, Token: tokenView(a)}), nil
+}
+
+// makeToken makes a token of scopes and constraints that were checked.
+func (s *Server) makeToken(ctx context.Context, req api.TokenRequest) (*actor, string, error) {
 	st := s.daemon.Store()
 	if len(s.auth.list(st)) >= tokensMax {
-		return nil, api.NewProblem(api.CodeTooMany)
+		return nil, "", api.NewProblem(api.CodeTooMany)
 	}
 	secret, hash := newSecret(api.TokenSecretPrefix)
 	a := &actor{
@@ -253,11 +263,10 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	}
 	event := protocol.Event{Type: api.EventTokenCreated, Code: a.id}
 	if err := s.write(ctx, []store.Row{a.row()}, event); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	s.auth.addToken(a, st)
-	q.about = a.id
-	return ok(0, api.TokenCreated{Secret: secret, Token: tokenView(a)}), nil
+	return a, secret, nil
 }
 
 func checkConstraints(c api.Constraints, now time.Time) error {

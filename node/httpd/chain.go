@@ -27,6 +27,7 @@ import (
 type request struct {
 	id        string
 	host      string
+	origin    string // the Origin header
 	transport transport
 	unread    io.ReadCloser // the body, not bounded
 	route     *route        // nil: no such operation
@@ -50,7 +51,7 @@ func requestOf(ctx context.Context) *request { return ctx.Value(requestKey{}).(*
 // idempotency. Nothing is served around it, not even a 404.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	q := &request{id: newRequestID(), host: r.Host, transport: transportOf(r.Context())}
+	q := &request{id: newRequestID(), host: r.Host, origin: r.Header.Get("Origin"), transport: transportOf(r.Context())}
 	w := &response{ResponseWriter: rw, request: q}
 	defer func() {
 		if v := recover(); v != nil {
@@ -132,6 +133,9 @@ func (s *Server) public(q *request, w *response, r *http.Request, foreign bool) 
 func (s *Server) serveStranger(w *response, r *http.Request) bool {
 	q := w.request
 	q.actor = stranger()
+	if q.route.pairs && s.auth.originRegistered(q.origin, s.daemon.Store()) {
+		q.actor.constraints.Origins = []string{q.origin}
+	}
 	held := &heldResponse{header: make(http.Header)}
 	s.serve(&response{ResponseWriter: held, request: q}, r)
 	if held.status != http.StatusOK {

@@ -30,7 +30,7 @@ func eventScopes(t string) []api.Scope {
 		return scopes(api.ScopeIdentityManage)
 	case api.EventSettingsChanged:
 		return scopes(api.ScopeSettingsRead)
-	case api.EventTokenCreated, api.EventTokenRevoked, api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted:
+	case api.EventTokenCreated, api.EventTokenRevoked, api.EventPairingRequested, api.EventPairingResolved, api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted:
 		return scopes(api.ScopeTokensManage)
 	case api.EventApprovalRequested, api.EventApprovalApproved, api.EventApprovalRefused, api.EventApprovalExpired:
 		return scopes(api.ScopeMessagesSend, api.ScopeTokensManage)
@@ -155,7 +155,7 @@ func (r *reader) object(e *protocol.Event) (any, error) {
 			return nil, err
 		}
 		return r.messageData(c, &m, false)
-	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked,
+	case api.EventMessageExpired, api.EventContactRemoved, api.EventTokenCreated, api.EventTokenRevoked, api.EventPairingRequested, api.EventPairingResolved,
 		api.EventWebhookCreated, api.EventWebhookDisabled, api.EventWebhookDeleted, api.EventCourierUpdated,
 		api.EventApprovalRequested, api.EventApprovalApproved, api.EventApprovalRefused, api.EventApprovalExpired:
 		return reference(e), nil

@@ -43,7 +43,12 @@ const (
 	loginCodesMax   = 16
 	loginTTLDefault = time.Minute
 	loginTriesMax   = 5
-	tokenUseEvery   = time.Hour // how exactly last_used_at survives a restart
+	pairingsMax     = 16
+	pairingsBurst   = 20
+	pairingLifetime = 5 * time.Minute
+	pairingPoll     = 2                // seconds between two looks, as the program is told
+	pairingEvery    = 30 * time.Second // after so many at once
+	tokenUseEvery   = time.Hour        // how exactly last_used_at survives a restart
 
 	auditWaitingMax = 64 // rows of the audit log that wait for the store
 	auditTimeout    = 5 * time.Second

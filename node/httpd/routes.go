@@ -18,6 +18,7 @@ type route struct {
 	status       int         // of success; 0: 200
 
 	public       bool // answers without a token
+	pairs        bool // a page of an origin that has a token may read the answer, without one
 	stepUp       bool // only the owner on the unix socket, whatever a token's scopes
 	confirm      bool // a session may, too, once its owner has confirmed it
 	noToken      bool // no token may, whatever its scopes
@@ -58,7 +59,7 @@ func routes() []route {
 	var all []route
 	for _, group := range [][]route{
 		serviceRoutes(), authRoutes(), eventRoutes(), selfRoutes(), inviteRoutes(), contactRoutes(),
-		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), webhookRoutes(), approvalRoutes(), exportRoutes(), opsRoutes(),
+		conversationRoutes(), messageRoutes(), markRoutes(scopes(api.ScopeMessagesManage)), reactionRoutes(), signalRoutes(), pictureRoutes(), courierRoutes(), bundleRoutes(), fileRoutes(), jobRoutes(), auditRoutes(), webhookRoutes(), approvalRoutes(), pairingRoutes(), exportRoutes(), opsRoutes(),
 	} {
 		all = append(all, group...)
 	}

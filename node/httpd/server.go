@@ -68,6 +68,7 @@ type Server struct {
 	idle        *idle
 	presence    presence
 	audit       audit
+	pairings    pairings
 	locking     sync.Mutex // held while somebody locks, for which nobody waits
 	hooks       *hooks
 	approvals   chan struct{} // capacity 1: look again when the next one expires
@@ -88,6 +89,7 @@ func New(c Config, d Daemon) (*Server, error) {
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
 		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1), scans: make(chan struct{}, 1),
+		pairings: pairings{asks: bucket{burst: pairingsBurst, every: pairingEvery}},
 		decoding: make(chan struct{}, 1), audit: audit{patience: auditFirstMax},
 	}
 	if s.log == nil {

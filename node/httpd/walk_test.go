@@ -135,6 +135,11 @@ func samples(w *world) map[string]sample {
 		"GET /v1/approvals":                                {status: 200},
 		"POST /v1/approvals/{id}/approve":                  {path: "/v1/approvals/@approval@/approve", status: 200},
 		"POST /v1/approvals/{id}/refuse":                   {path: "/v1/approvals/@approval@/refuse", status: 204},
+		"POST /v1/pairings":                                {body: `{"client_name":"p","preset":"reader"}`, status: 200},
+		"GET /v1/pairings":                                 {status: 200},
+		"POST /v1/pairings/{id}/collect":                   {path: "/v1/pairings/@pairing@/collect", body: `{"device_code":"x"}`, status: 404},
+		"POST /v1/pairings/{id}/approve":                   {path: "/v1/pairings/@pairing@/approve", body: `{"user_code":"1234-5678"}`, status: 204},
+		"POST /v1/pairings/{id}/deny":                      {path: "/v1/pairings/@pairing@/deny", status: 204},
 		"GET /v1/webhooks":                                 {status: 200},
 		"POST /v1/webhooks":                                {body: `{"name":"w","url":"http://127.0.0.1:9/","preset":"notifier"}`, status: 201},
 		"POST /v1/webhooks/{id}/enable":                    {path: "/v1/webhooks/@webhook@/enable", status: 200},
@@ -217,6 +222,7 @@ func (w *world) fill(s sample) sample {
 		"@contact@": w.newContact, "@message@": w.newMessage, "@file@": w.newFile, "@invite@": w.newInvite, "@mid@": api.NewMessageID,
 		"@link@":     func() string { return link(w.d.t) },
 		"@approval@": w.newApproval,
+		"@pairing@":  w.newPairing,
 		"@webhook@": func() string {
 			return w.d.webhook(api.WebhookRequest{URL: "http://127.0.0.1:9/", Preset: api.PresetNotifier}).ID
 		},
