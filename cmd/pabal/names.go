@@ -101,6 +101,9 @@ func missing(err error, args []string) error {
 	if slices.ContainsFunc(p.Errors, func(e api.FieldError) bool { return !strings.HasPrefix(e.Pointer, "path:") }) {
 		return err
 	}
+	if len(args) > 1 && strings.HasPrefix(args[1], "/") { // a call of the API names no one
+		return err
+	}
 	word := args[max(0, slices.IndexFunc(args, localID.MatchString))]
 	return fail(exitNotFound, api.CodeNotFound, speech.NothingCalled, screen.Line(word))
 }

@@ -48,7 +48,7 @@ type GroupRange struct {
 
 // GroupRanges are messages that a member is asked for, or those of them that it does not hold.
 type GroupRanges struct {
-	Group  OperationID
+	Group OperationID
 	// Ranges are ascending by mark and number, and do not overlap.
 	Ranges []GroupRange
 }

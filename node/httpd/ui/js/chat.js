@@ -327,7 +327,11 @@ class Chat extends View {
   async #post(message) {
     message.error = null;
     this.#draw();
-    await new Promise((done) => { setTimeout(done); }); // it is seen first
+    await new Promise((done) => { // it is seen first
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = done;
+      port2.postMessage(0);
+    });
     try {
       const taken = await app.api.put(`/v1/conversations/${this.#id}/messages/${message.id}`, message.body);
       // An event may have told more of it already.
