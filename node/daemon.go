@@ -186,10 +186,14 @@ func (n *Node) Submit(ctx context.Context, input func(ref uint64) protocol.Input
 	return n.ask(ctx, request{input: n.unseen(input), after: after})
 }
 
-// SubmitAll steps the core with several inputs, which are committed together.
+// SubmitAll steps the core with several inputs, which are committed together. Nothing comes between
+// the look whether every message of them may be sent and the steps.
 func (n *Node) SubmitAll(ctx context.Context, steps []httpd.Step, events []protocol.Event) ([]any, error) {
 	result, err := n.ask(ctx, request{events: events, act: func(c *core, b *batch) (any, error) {
 		var done stepped
+		if err := c.peer.Refuses(c.config.now(), httpd.Inputs(steps)); err != nil {
+			return nil, err
+		}
 		for _, s := range steps {
 			result, err := c.stepFor(b, s)
 			if err != nil && len(done.results) == 0 {

@@ -41,31 +41,25 @@ const (
 	CodeTooManyEdits     = "too_many_edits"
 )
 
+// sendText sends a message that the user has composed.
 func (p *Peer) sendText(now time.Time, in SendText) error {
-	if len(in.Files) > 0 {
-		return p.sendFiles(now, in)
-	}
-	text, err := cleanText(in.Text)
+	content, err := composed(in)
 	if err != nil {
 		return err
 	}
-	content := wire.Content{Type: wire.ContentText, Text: text, Mentions: in.Mentions, Forwarded: in.Forwarded && in.ReplyTo == nil}
-	if in.ReplyTo != nil {
-		content.Type, content.About = wire.ContentReply, in.ReplyTo
-	}
-	return p.sendContent(now, in, content, nil)
-}
-
-// sendContent sends a message that the user has composed.
-func (p *Peer) sendContent(now time.Time, in SendText, content wire.Content, files []MessageFile) error {
-	c, v, err := p.recipient(in)
+	files, err := p.keyFiles(&content, in.Files)
 	if err != nil {
 		return err
 	}
-	if !fitMentions(c, in.Text, content.Text, in.Mentions) {
-		return refuse(CodeInvalidMention)
+	c, v, err := p.receiver(in, content.Text)
+	if err != nil {
+		return err
 	}
 	id, err := p.newID(now)
+	if err != nil {
+		return err
+	}
+	encoded, err := p.encodeFor(now, v, in, id, &content)
 	if err != nil {
 		return err
 	}
@@ -74,23 +68,87 @@ func (p *Peer) sendContent(now time.Time, in SendText, content wire.Content, fil
 			return err
 		}
 	}
-	timer := in.Timer
-	if timer == nil && !in.NoTimer {
-		timer = v.row.Timer
-	}
-	content.ID, content.Sequence, content.At, content.Timer = id, v.row.OwnSequence+1, now.UnixMilli(), timer
-	encoded, err := wire.AppendContent(nil, content)
-	if err != nil {
-		return refuse(CodeInvalidText)
-	}
 	p.addOwn(now, c, v, PutMessage{
 		ID: id, ClientID: in.ClientID, Conversation: v.row.ID, Direction: Out, Sequence: content.Sequence,
-		SentAt: content.At, At: content.At, Content: encoded, ExpiresAt: expiryOf(timer, content.At, now, Out),
+		SentAt: content.At, At: content.At, Content: encoded, ExpiresAt: expiryOf(content.Timer, content.At, now, Out),
 		Files: files,
 	})
 	p.offerParts(c, &content)
 	p.reply(in.Ref, Sent{ID: id, Conversation: v.row.ID, Position: v.row.LastPosition})
 	return nil
+}
+
+// Refuses returns why one of the messages among inputs would be refused, if they were stepped
+// now, or nil. Nothing changes: who steps them next has them all sent or none (spec,
+// "Delivery").
+func (p *Peer) Refuses(now time.Time, inputs []Input) error {
+	ahead := make(map[*contact]int) // messages that are to wait by then
+	for _, in := range inputs {
+		send, ok := in.(SendText)
+		if !ok {
+			continue
+		}
+		content, err := composed(send)
+		if err != nil {
+			return err
+		}
+		c, v, err := p.receiver(send, content.Text)
+		if err != nil {
+			return err
+		}
+		if c != nil && c.queue.WaitingLen()+ahead[c] >= waitingMax {
+			return refuse(CodeTooMany)
+		}
+		ahead[c]++
+		if _, err := p.encodeFor(now, v, send, MessageID{1}, &content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// composed is what a message says; its files have no keys yet.
+func composed(in SendText) (wire.Content, error) {
+	if len(in.Files) > 0 {
+		return composedFiles(in)
+	}
+	text, err := cleanText(in.Text)
+	if err != nil {
+		return wire.Content{}, err
+	}
+	content := wire.Content{Type: wire.ContentText, Text: text, Mentions: in.Mentions, Forwarded: in.Forwarded && in.ReplyTo == nil}
+	if in.ReplyTo != nil {
+		content.Type, content.About = wire.ContentReply, in.ReplyTo
+	}
+	return content, nil
+}
+
+// receiver finds whom a text is for, who can be sent what it says.
+func (p *Peer) receiver(in SendText, text string) (c *contact, v *conversation, err error) {
+	if c, v, err = p.recipient(in); err != nil {
+		return nil, nil, err
+	}
+	if !fitMentions(c, in.Text, text, in.Mentions) {
+		return nil, nil, refuse(CodeInvalidMention)
+	}
+	return c, v, nil
+}
+
+// encodeFor makes a content the next of a conversation, which is nil if there is none yet.
+func (p *Peer) encodeFor(now time.Time, v *conversation, in SendText, id MessageID, content *wire.Content) ([]byte, error) {
+	sequence, timer := uint64(0), p.self.state.DefaultTimer
+	if v != nil {
+		sequence, timer = v.row.OwnSequence, v.row.Timer
+	}
+	if in.Timer != nil || in.NoTimer {
+		timer = in.Timer
+	}
+	content.ID, content.Sequence, content.At, content.Timer = id, sequence+1, now.UnixMilli(), timer
+	encoded, err := wire.AppendContent(nil, *content)
+	if err != nil {
+		return nil, refuse(CodeInvalidText)
+	}
+	return encoded, nil
 }
 
 // addOwn gives a message of ours its place and queues it.

@@ -25,33 +25,38 @@ type FileToSend struct {
 	File wire.File // its Key is made when it is sent
 }
 
-// sendFiles sends a manifest. Every file gets a key of its own in every message: the same
-// file sent twice does not look the same on the wire.
-func (p *Peer) sendFiles(now time.Time, in SendText) error {
+// composedFiles is what a manifest says, without the keys of its files.
+func composedFiles(in SendText) (content wire.Content, err error) {
 	if len(in.Files) > wire.FilesMax {
-		return refuse(CodeTooMany)
+		return content, refuse(CodeTooMany)
 	}
-	content := wire.Content{Type: wire.ContentManifest, Mentions: in.Mentions, Forwarded: in.Forwarded}
+	content = wire.Content{Type: wire.ContentManifest, Mentions: in.Mentions, Forwarded: in.Forwarded}
 	if strings.TrimSpace(in.Text) != "" {
-		var err error
 		if content.Text, err = cleanText(in.Text); err != nil {
-			return err
+			return content, err
 		}
 	}
-	var local []MessageFile
 	for _, f := range in.Files {
 		f.File.Name = attachment.CleanName(f.File.Name)
 		if !f.File.Valid() {
-			return refuse(CodeInvalidFile)
-		}
-		if _, err := io.ReadFull(p.random, f.File.Key[:]); err != nil {
-			return errRandom
+			return content, refuse(CodeInvalidFile)
 		}
 		content.Files = append(content.Files, f.File)
-		local = append(local, MessageFile{ID: f.ID})
 	}
 	fitThumbnails(&content)
-	return p.sendContent(now, in, content, local)
+	return content, nil
+}
+
+// keyFiles makes the keys of a manifest's files. Every file gets a key of its own in every
+// message: the same file sent twice does not look the same on the wire.
+func (p *Peer) keyFiles(content *wire.Content, files []FileToSend) (local []MessageFile, err error) {
+	for i, f := range files {
+		if _, err := io.ReadFull(p.random, content.Files[i].Key[:]); err != nil {
+			return nil, errRandom
+		}
+		local = append(local, MessageFile{ID: f.ID})
+	}
+	return local, nil
 }
 
 // fitThumbnails drops the thumbnails, of the last files first, for which a manifest has no

@@ -75,9 +75,10 @@ type Daemon interface {
 	// request that comes again finds it; of an ExportBundle when its Reply comes, which
 	// after must not wait for.
 	Submit(ctx context.Context, input func(ref uint64) protocol.Input, after func(result any) []store.Row) (result any, err error)
-	// SubmitAll is Submit of several inputs in one transaction, which also logs events. One that
+	// SubmitAll is Submit of several inputs in one transaction, which also logs events. If a
+	// message among them cannot be sent, none is, and nothing else is done. Another input that
 	// the core refuses ends it: what stands before is committed, of which the results are
-	// returned with the error.
+	// returned with the error. Each Input may be called more than once.
 	SubmitAll(ctx context.Context, steps []Step, events []protocol.Event) (results []any, err error)
 	// Write commits rows that the core knows nothing of (tokens, consumers,
 	// settings, idempotency keys), and logs events about them.
@@ -124,6 +125,15 @@ type Daemon interface {
 type Step struct {
 	Input func(ref uint64) protocol.Input
 	After func(result any) []store.Row
+}
+
+// Inputs returns the inputs of steps, of which nobody waits for an answer.
+func Inputs(steps []Step) []protocol.Input {
+	inputs := make([]protocol.Input, len(steps))
+	for i, s := range steps {
+		inputs[i] = s.Input(0)
+	}
+	return inputs
 }
 
 // Question asks what a contact waits for or, with a message, what that message of

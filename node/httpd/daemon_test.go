@@ -237,6 +237,12 @@ func (d *testDaemon) Submit(_ context.Context, input func(uint64) protocol.Input
 }
 
 func (d *testDaemon) SubmitAll(ctx context.Context, steps []Step, events []protocol.Event) (results []any, err error) {
+	d.mu.Lock()
+	err = d.peer.Refuses(time.Now(), Inputs(steps))
+	d.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range steps {
 		result, err := d.Submit(ctx, s.Input, s.After)
 		if err != nil {
