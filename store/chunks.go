@@ -88,6 +88,8 @@ type Chunk struct {
 	Hash  attachment.Hash
 }
 
+var errChunkSize = errors.New("store: a chunk of another size than the file has there")
+
 func newSealKey() (k attachment.Key) {
 	rand.Read(k[:])
 	return k
@@ -95,8 +97,14 @@ func newSealKey() (k attachment.Key) {
 
 // WriteChunks writes chunks of a file and returns when they are on the disk; they count when
 // [PutChunks] is committed; where that is refused, [Store.DropWritten] takes them back.
-// ErrFull says that there is no room: then none of them is left.
+// ErrFull says that there is no room: then none of them is left. A chunk that is not as long as
+// the file's is at that index is refused: with a shorter one, bytes of another file would be sealed.
 func (s *Store) WriteChunks(o *Opened, chunks []Chunk) ([]WrittenChunk, error) {
+	for _, c := range chunks {
+		if c.Index >= o.Count() || len(c.Bytes) != attachment.ChunkSize(o.SizeBytes, c.Index) {
+			return nil, errChunkSize
+		}
+	}
 	written := make([]WrittenChunk, len(chunks))
 	var group errgroup.Group
 	for i, c := range chunks {

@@ -191,6 +191,26 @@ func TestChunksOfAnErasedFileAreRemoved(t *testing.T) {
 	}
 }
 
+// TestChunkOfAnotherSizeIsRefused has chunks that are not as long as they must be, or behind the
+// file: what is left in a buffer of another file is not sealed with them.
+func TestChunkOfAnotherSizeIsRefused(t *testing.T) {
+	f, s := newFixture(t, 1), create(t)
+	id := protocol.FileID(f.id())
+	f.rows(s, PutUpload{ID: id, Info: wire.File{Name: "a", MediaType: "a/b", SizeBytes: attachment.ChunkBytes + 2}})
+	o := view(t, s, func(v *View) (*Opened, error) { return v.Open(id) })
+	for _, c := range []Chunk{
+		{Index: 0, Bytes: f.bytes(attachment.ChunkBytes - 1)}, {Index: 0, Bytes: f.bytes(attachment.ChunkBytes + 1)},
+		{Index: 1, Bytes: f.bytes(1)}, {Index: 1, Bytes: f.bytes(3)}, {Index: 2, Bytes: f.bytes(1)},
+	} {
+		if _, err := s.WriteChunks(o, []Chunk{{Index: 1, Bytes: f.bytes(2)}, c}); err == nil {
+			t.Errorf("%d bytes are chunk %d", len(c.Bytes), c.Index)
+		}
+	}
+	if left := chunkFiles(t, s); len(left) != 0 {
+		t.Errorf("%d chunks are left", len(left))
+	}
+}
+
 // TestManyChunksGoInPortions: a commit removes some, and the rest goes while others write; who
 // asks for a scrub waits for all.
 func TestManyChunksGoInPortions(t *testing.T) {
