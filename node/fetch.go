@@ -3,9 +3,9 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"pabal/node/p2p"
 	"pabal/protocol"
@@ -165,26 +165,34 @@ func (g *fetcher) all(ctx context.Context) error {
 
 // move brings so many chunks from the stream to the disk.
 func (g *fetcher) move(ctx context.Context, n int) error {
-	group, ctx := errgroup.WithContext(ctx)
-	start := func(f func() error) {
-		group.Go(func() error {
-			err := f()
-			if err != nil {
-				g.stream.Reset() // receive waits for the stream only
-			}
-			return err
-		})
-	}
-	start(func() error { return g.receive(ctx, n) })
-	for range fetchWriters {
-		start(func() error { return g.write(ctx) })
-	}
-	start(func() error { return g.record(ctx, n) })
-	err := group.Wait()
+	parts := slices.Repeat([]func(context.Context) error{g.write}, fetchWriters)
+	parts = append(parts,
+		func(ctx context.Context) error { return g.receive(ctx, n) },
+		func(ctx context.Context) error { return g.record(ctx, n) })
+	err := together(ctx, g.stream.Reset, parts...)
 	for len(g.kept) > 0 { // nobody is left to record it
 		g.files.core.store.DropWritten([]store.WrittenChunk{(<-g.kept).chunk})
 	}
 	return err
+}
+
+// together runs what goes on at once on a stream, which is reset when one of them fails: one that
+// receives waits for the stream only. The first error is returned, not what the others make of the
+// reset.
+func together(ctx context.Context, reset func(), parts ...func(context.Context) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var running sync.WaitGroup
+	for _, part := range parts {
+		running.Go(func() {
+			if err := part(ctx); err != nil {
+				fail(err) // keeps the first
+				reset()
+			}
+		})
+	}
+	running.Wait()
+	return context.Cause(ctx)
 }
 
 // hashes fetches the list of hashes, unless it lies here.
