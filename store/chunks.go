@@ -100,6 +100,9 @@ func newSealKey() (k attachment.Key) {
 // ErrFull says that there is no room: then none of them is left. A chunk that is not as long as
 // the file's is at that index is refused: with a shorter one, bytes of another file would be sealed.
 func (s *Store) WriteChunks(o *Opened, chunks []Chunk) ([]WrittenChunk, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
 	for _, c := range chunks {
 		if c.Index >= o.Count() || len(c.Bytes) != attachment.ChunkSize(o.SizeBytes, c.Index) {
 			return nil, errChunkSize
