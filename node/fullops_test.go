@@ -621,6 +621,29 @@ func (c *cramped) serving() []operation {
 		}},
 		{name: "POST /v1/approvals/{id}/approve", ready: held(func(c *cramped, id string) error { return done(c.Approve(c.ctx, id)) })},
 		{name: "POST /v1/approvals/{id}/refuse", frees: true, ready: held(func(c *cramped, id string) error { return c.Refuse(c.ctx, id) })},
+		{name: "POST /v1/pairings", apart: true, ready: always(func(c *cramped) error {
+			before := len(must[[]api.Pairing](c.t)(c.Pairings(c.ctx)))
+			_, err := c.AskPairing(c.ctx, asksForToken)
+			if after := len(must[[]api.Pairing](c.t)(c.Pairings(c.ctx))); err != nil && after != before {
+				c.t.Errorf("refused, and %d programs wait, not %d", after, before)
+			}
+			return err
+		})},
+		{name: "POST /v1/pairings/{id}/approve", apart: true, fills: true, keeps: true, ready: paired(func(c *cramped, p api.PairingCreated) error {
+			return c.ApprovePairing(c.ctx, p.ID, api.PairingDecision{UserCode: p.UserCode})
+		})},
+		{name: "POST /v1/pairings/{id}/collect", fills: true, keeps: true, ready: paired(func(c *cramped, p api.PairingCreated) error {
+			c.unfill()
+			if err := c.ApprovePairing(c.ctx, p.ID, api.PairingDecision{UserCode: p.UserCode}); err != nil {
+				c.t.Fatal(err)
+			}
+			c.emptyLog()
+			c.leave(c.pages)
+			return done(c.CollectPairing(c.ctx, p.ID, p.DeviceCode))
+		})},
+		{name: "POST /v1/pairings/{id}/deny", frees: true, apart: true, fills: true, ready: paired(func(c *cramped, p api.PairingCreated) error {
+			return c.DenyPairing(c.ctx, p.ID)
+		})},
 		{name: "PUT /v1/network/dht", apart: true, ready: always(func(c *cramped) error { return done(c.SwitchDHT(c.ctx, []string{nowhere})) })},
 		{name: "DELETE /v1/network/dht", apart: true, ready: always(func(c *cramped) error { return c.SwitchDHTOff(c.ctx) })},
 		{name: "POST /v1/drill", reads: true, ready: always(func(c *cramped) error { return done(c.StartDrill(c.ctx)) })},
@@ -636,6 +659,19 @@ func (c *cramped) bot(limits api.Constraints) (*api.Client, string) {
 	made := must[api.TokenCreated](c.t)(c.CreateToken(c.ctx, api.TokenRequest{Name: "bot", Preset: api.PresetBot, Constraints: limits}))
 	d := must[api.Discovery](c.t)(api.ReadDiscovery(filepath.Join(c.config.RuntimeDir, api.DiscoveryFile)))
 	return must[*api.Client](c.t)(api.NewTCPClient(c.ctx, d.TCP, made.Secret)), made.ID
+}
+
+var asksForToken = api.PairingRequest{ClientName: "p", Preset: api.PresetBot}
+
+// paired is an operation on a program that asks for a token. Each try has one of its own, since
+// time goes on between them.
+func paired(do func(c *cramped, p api.PairingCreated) error) func(c *cramped) func() error {
+	return always(func(c *cramped) error {
+		p := must[api.PairingCreated](c.t)(c.AskPairing(c.ctx, asksForToken))
+		c.emptyLog()
+		c.leave(c.pages)
+		return do(c, p)
+	})
 }
 
 // held is an operation on a message that waits for the owner.

@@ -42,7 +42,11 @@ func (c *cli) pairingList() *cobra.Command {
 func (c *cli) pairingApprove() *cobra.Command {
 	var scopes []string
 	var waits bool
-	cmd := c.command("approve <pairing> <code>", c.exactly(2), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, args []string) error {
+	var cmd *cobra.Command
+	cmd = c.command("approve <pairing> <code>", c.exactly(2), c.remote(callTimeout, func(ctx context.Context, daemon *api.Client, args []string) error {
+		if cmd.Flags().Changed("scope") && len(scopes) == 0 {
+			return fail(exitUsage, "usage", speech.PairingNeedsScope)
+		}
 		decision := api.PairingDecision{UserCode: args[1], Constraints: api.Constraints{Approval: waits}}
 		for _, s := range scopes {
 			decision.Scopes = append(decision.Scopes, api.Scope(s))

@@ -33,10 +33,11 @@ type Pairing struct {
 }
 
 // PairingDecision approves a pairing. The code is the one that the program shows: whoever has not
-// seen it there cannot approve. Scopes may only be fewer than those asked for.
+// seen it there cannot approve. Scopes may only be fewer than those asked for,
+// but not none; nil are all of them.
 type PairingDecision struct {
 	UserCode    string      `json:"user_code" minLength:"6" maxLength:"16"`
-	Scopes      []Scope     `json:"scopes,omitempty" nullable:"false" maxItems:"32" doc:"empty: as asked for"`
+	Scopes      []Scope     `json:"scopes,omitzero" nullable:"false" minItems:"1" maxItems:"32" doc:"without it: as asked for"`
 	Constraints Constraints `json:"constraints,omitzero"`
 }
 

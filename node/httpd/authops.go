@@ -236,7 +236,7 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	if at := from.stronger(req.Scopes, req.Constraints); at != "" {
 		return nil, api.NewProblem(api.CodeTokenTooStrong).At(at, api.FieldNotAllowed)
 	}
-	a, secret, err := s.makeToken(ctx, req)
+	a, secret, err := s.makeToken(ctx, s.daemon.Store(), req)
 	if err != nil {
 		return nil, err
 	}
@@ -244,9 +244,9 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	return ok(0, api.TokenCreated{Secret: secret, Token: tokenView(a)}), nil
 }
 
-// makeToken makes a token of scopes and constraints that were checked.
-func (s *Server) makeToken(ctx context.Context, req api.TokenRequest) (*actor, string, error) {
-	st := s.daemon.Store()
+// makeToken makes a token of scopes and constraints that were checked. It is of a store, and of no
+// other that is open now.
+func (s *Server) makeToken(ctx context.Context, st *store.Store, req api.TokenRequest) (*actor, string, error) {
 	if len(s.auth.list(st)) >= tokensMax {
 		return nil, "", api.NewProblem(api.CodeTooMany)
 	}
@@ -260,6 +260,9 @@ func (s *Server) makeToken(ctx context.Context, req api.TokenRequest) (*actor, s
 	a.usedBy.Store(a.createdAt.UnixMilli())
 	if req.Constraints.ExpiresAt != nil {
 		a.expiresAt = req.Constraints.ExpiresAt.Time
+	}
+	if s.daemon.Store() != st {
+		return nil, "", api.NewProblem(api.CodeLocked)
 	}
 	event := protocol.Event{Type: api.EventTokenCreated, Code: a.id}
 	if err := s.write(ctx, []store.Row{a.row()}, event); err != nil {

@@ -101,6 +101,7 @@ func (s *Server) lockIfIdle(ctx context.Context) time.Duration {
 	if err == nil && ok && left <= 0 {
 		ok, err = false, s.locks(itself(), func() error { return s.lockScreen(ctx) })
 		s.auth.endConfirmations()
+		s.pairings.end()
 	}
 	switch {
 	case err != nil: // the store was closed meanwhile, or does not answer: look again

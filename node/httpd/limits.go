@@ -36,19 +36,21 @@ const (
 	readyTimeout = 5 * time.Second
 	operationMax = 2 * time.Minute // of setup and unlock, which run Argon2id
 
-	tokensMax       = 256
-	sessionsMax     = 64
-	sessionLifetime = 7 * 24 * time.Hour
-	confirmLifetime = 10 * time.Minute
-	loginCodesMax   = 16
-	loginTTLDefault = time.Minute
-	loginTriesMax   = 5
-	pairingsMax     = 16
-	pairingsBurst   = 20
-	pairingLifetime = 5 * time.Minute
-	pairingPoll     = 2                // seconds between two looks, as the program is told
-	pairingEvery    = 30 * time.Second // after so many at once
-	tokenUseEvery   = time.Hour        // how exactly last_used_at survives a restart
+	tokensMax          = 256
+	sessionsMax        = 64
+	sessionLifetime    = 7 * 24 * time.Hour
+	confirmLifetime    = 10 * time.Minute
+	loginCodesMax      = 16
+	loginTTLDefault    = time.Minute
+	loginTriesMax      = 5
+	pairingsMax        = 16
+	pairingsBurst      = 20
+	pairingGuestsMax   = 4 // of those that tokens and pages ask for,
+	pairingGuestsBurst = 8 // and so many of theirs at once
+	pairingLifetime    = 5 * time.Minute
+	pairingPoll        = 2                // seconds between two looks, as the program is told
+	pairingEvery       = 30 * time.Second // after so many at once
+	tokenUseEvery      = time.Hour        // how exactly last_used_at survives a restart
 
 	auditWaitingMax = 64 // rows of the audit log that wait for the store
 	auditTimeout    = 5 * time.Second

@@ -31,11 +31,17 @@ func pairingRoutes() []route {
 		{method: http.MethodPost, path: "/v1/pairings/{id}/approve", summary: "Let a program have a token, no stronger than oneself and than it asked for", scopes: manage,
 			states: writing, status: http.StatusNoContent, confirm: true, experimental: true, register: operation((*Server).approvePairing)},
 		{method: http.MethodPost, path: "/v1/pairings/{id}/deny", summary: "Let a program have no token", scopes: manage,
-			states: writing, status: http.StatusNoContent, confirm: true, experimental: true, register: operation((*Server).denyPairing)},
+			states: reading, status: http.StatusNoContent, confirm: true, experimental: true, register: operation((*Server).denyPairing)},
 	}
 }
 
 const pairingPrefix = "pr_"
+
+// What a pairing is while something about it is written; whoever looks is told that it waits.
+const (
+	pairingApproving = "approving"
+	pairingTaking    = "taking"
+)
 
 // pairing is a program that asks for a token. It lives here only, until it has what it asked for,
 // its time is over, or the profile is closed.
@@ -44,6 +50,7 @@ type pairing struct {
 	code     [sha256.Size]byte // SHA-256 of the device code
 	userCode string            // digits only
 	store    *store.Store      // what was open when it asked
+	guest    bool              // whoever asked is not the owner on the unix socket
 	tries    int               // wrong codes of the user
 	state    string
 
@@ -53,9 +60,10 @@ type pairing struct {
 
 // pairings are those that are open.
 type pairings struct {
-	mu   sync.Mutex
-	all  []*pairing // the oldest first
-	asks bucket
+	mu     sync.Mutex
+	all    []*pairing // the oldest first
+	asks   bucket     // of the owner
+	guests bucket     // of all others: they do not keep the owner's programs out
 }
 
 // current drops what is over, and returns the rest. The caller holds the lock.
@@ -74,8 +82,32 @@ func (p *pairings) find(id string, st *store.Store, now time.Time) *pairing {
 	return nil
 }
 
+// remove ends one.
 func (p *pairings) remove(x *pairing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.all = slices.DeleteFunc(p.all, func(y *pairing) bool { return x == y })
+}
+
+// end ends all, those too that are being approved.
+func (p *pairings) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.all {
+		x.state = api.PairingDenied
+	}
+	p.all = nil
+}
+
+// settle has one that was in a state come to another, and reports false if it has ended meanwhile.
+func (p *pairings) settle(x *pairing, from, to string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if x.state != from {
+		return false
+	}
+	x.state = to
+	return true
 }
 
 // mayPair refuses strangers, but for a page of an origin that has a token.
@@ -108,18 +140,20 @@ func (s *Server) askPairing(ctx context.Context, in *askPairingInput) (*reply[ap
 	if slices.Contains(req.Scopes, api.ScopeOwner) {
 		return nil, invalid("/scopes", api.FieldNotAllowed)
 	}
-	if req.Origin != "" && !validOrigin(req.Origin) || q.actor.kind == "" && req.Origin != q.origin {
+	if req.Origin != "" && !validOrigin(req.Origin) || q.origin != "" && req.Origin != q.origin {
 		return nil, invalid("/origin", api.FieldInvalid)
 	}
 	x, device, err := newPairing(req, s.daemon.Store(), s.now())
 	if err != nil {
 		return nil, err
 	}
+	x.guest = q.actor.kind != api.ActorOwner
 	if err := s.addPairing(x); err != nil {
 		return nil, err
 	}
 	event := protocol.Event{Type: api.EventPairingRequested, Code: x.ID}
 	if err := s.write(ctx, nil, event); err != nil {
+		s.pairings.remove(x)
 		return nil, err
 	}
 	return ok(0, api.PairingCreated{
@@ -149,7 +183,17 @@ func (s *Server) addPairing(x *pairing) error {
 	p := &s.pairings
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.asks.take(s.now()) || len(p.current(x.store, s.now())) >= pairingsMax {
+	asks, guests := &p.asks, 0
+	all := p.current(x.store, s.now())
+	if x.guest {
+		asks = &p.guests
+		for _, y := range all {
+			if y.guest {
+				guests++
+			}
+		}
+	}
+	if !asks.take(s.now()) || len(all) >= pairingsMax || guests >= pairingGuestsMax {
 		return api.NewProblem(api.CodeTooMany)
 	}
 	p.all = append(p.all, x)
@@ -178,67 +222,97 @@ func (s *Server) approvePairing(ctx context.Context, in *approvePairingInput) (*
 	if err := checkConstraints(d.Constraints, s.now()); err != nil {
 		return nil, err
 	}
-	err := s.resolve(in.ID, func(x *pairing) error {
-		code := strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, d.UserCode)
-		if subtle.ConstantTimeCompare([]byte(code), []byte(x.userCode)) != 1 {
+	if d.Scopes != nil && len(d.Scopes) == 0 {
+		return nil, invalid("/scopes", api.FieldTooShort)
+	}
+	resolved := protocol.Event{Type: api.EventPairingResolved, Code: in.ID}
+	denied := false
+	x, err := s.resolve(in.ID, func(x *pairing) error {
+		if !x.shows(d.UserCode) {
 			if x.tries++; x.tries >= loginTriesMax {
-				x.state = api.PairingDenied
+				x.state, denied = api.PairingDenied, true
 			}
 			return invalid("/user_code", api.FieldInvalid)
 		}
-		if len(d.Scopes) == 0 {
-			d.Scopes = x.Scopes
-		}
-		for i, scope := range d.Scopes {
-			if !slices.Contains(x.Scopes, scope) {
-				return invalid(fmt.Sprintf("/scopes/%d", i), api.FieldNotAllowed)
-			}
-		}
-		if x.Origin != nil {
-			d.Constraints.Origins = []string{*x.Origin}
-		}
-		from := q.actor
-		if q.confirmed {
-			from = grantable
-		}
-		if at := from.stronger(d.Scopes, d.Constraints); at != "" {
-			return api.NewProblem(api.CodeTokenTooStrong).At(at, api.FieldNotAllowed)
-		}
-		x.state, x.by = api.PairingApproved, q.actor
-		x.grant = api.TokenRequest{Name: x.ClientName, Scopes: d.Scopes, Constraints: d.Constraints}
-		return nil
+		return x.approve(q, d)
 	})
+	if denied {
+		_ = s.write(ctx, nil, resolved) // it is over also if there is no room to say so
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &done{}, s.write(ctx, nil, protocol.Event{Type: api.EventPairingResolved, Code: in.ID})
+	if err := s.write(ctx, nil, resolved); err != nil {
+		s.pairings.settle(x, pairingApproving, api.PairingWaiting)
+		return nil, err
+	}
+	if !s.pairings.settle(x, pairingApproving, api.PairingApproved) {
+		return nil, notFoundID() // denied or locked meanwhile
+	}
+	return &done{}, nil
 }
 
+// shows reports whether a code is what the program shows, however it is written.
+func (x *pairing) shows(code string) bool {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, code)
+	return subtle.ConstantTimeCompare([]byte(digits), []byte(x.userCode)) == 1
+}
+
+// approve notes what the program gets once that is written. The caller holds the lock.
+func (x *pairing) approve(q *request, d api.PairingDecision) error {
+	if d.Scopes == nil {
+		d.Scopes = x.Scopes
+	}
+	for i, scope := range d.Scopes {
+		if !slices.Contains(x.Scopes, scope) {
+			return invalid(fmt.Sprintf("/scopes/%d", i), api.FieldNotAllowed)
+		}
+	}
+	if x.Origin != nil {
+		d.Constraints.Origins = []string{*x.Origin}
+	}
+	from := q.actor
+	if q.confirmed {
+		from = grantable
+	}
+	if at := from.stronger(d.Scopes, d.Constraints); at != "" {
+		return api.NewProblem(api.CodeTokenTooStrong).At(at, api.FieldNotAllowed)
+	}
+	x.state, x.by = pairingApproving, q.actor
+	x.grant = api.TokenRequest{Name: x.ClientName, Scopes: d.Scopes, Constraints: d.Constraints}
+	return nil
+}
+
+// denyPairing denies on a full disk, too, which has no room to say so.
 func (s *Server) denyPairing(ctx context.Context, in *byID) (*done, error) {
-	err := s.resolve(in.ID, func(x *pairing) error {
+	_, err := s.resolve(in.ID, func(x *pairing) error {
 		x.state = api.PairingDenied
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &done{}, s.write(ctx, nil, protocol.Event{Type: api.EventPairingResolved, Code: in.ID})
+	err = s.write(ctx, nil, protocol.Event{Type: api.EventPairingResolved, Code: in.ID})
+	if err != nil && problemOf(err).Code != api.CodeStorageFull {
+		return nil, err
+	}
+	return &done{}, nil
 }
 
 // resolve decides about a pairing that waits.
-func (s *Server) resolve(id string, decide func(*pairing) error) error {
+func (s *Server) resolve(id string, decide func(*pairing) error) (*pairing, error) {
 	s.pairings.mu.Lock()
 	defer s.pairings.mu.Unlock()
 	x := s.pairings.find(id, s.daemon.Store(), s.now())
 	if x == nil || x.state != api.PairingWaiting {
-		return notFoundID()
+		return nil, notFoundID()
 	}
-	return decide(x)
+	return x, decide(x)
 }
 
 type collectPairingInput struct {
@@ -252,37 +326,46 @@ func (s *Server) collectPairing(ctx context.Context, in *collectPairingInput) (*
 		return nil, err
 	}
 	out := api.PairingResult{Scopes: []api.Scope{}}
-	x, err := s.takePairing(in.ID, in.Body.DeviceCode)
+	x, state, err := s.takePairing(in.ID, in.Body.DeviceCode)
 	if err != nil {
 		return nil, err
 	}
-	if out.State = x.state; x.state != api.PairingApproved {
+	if out.State = state; state != api.PairingApproved {
 		return ok(0, out), nil
 	}
 	if x.by.ended() || x.by.expired(s.now()) { // whoever approved may not any more
+		s.pairings.remove(x)
 		out.State = api.PairingDenied
 		return ok(0, out), nil
 	}
-	a, secret, err := s.makeToken(ctx, x.grant)
+	a, secret, err := s.makeToken(ctx, x.store, x.grant)
 	if err != nil {
+		s.pairings.settle(x, pairingTaking, api.PairingApproved)
 		return nil, err
 	}
+	s.pairings.remove(x)
 	s.note(api.AuditTokenCreated, x.by, api.AuditOK, a.id)
 	out.Secret, out.TokenID, out.Scopes = &secret, &a.id, a.scopes
 	return ok(0, out), nil
 }
 
-// takePairing returns a copy of a pairing as it is now. One that is decided is over with that.
-func (s *Server) takePairing(id, device string) (pairing, error) {
+// takePairing returns a pairing and what whoever asked is told of it. One that is denied is over
+// with that; one that is approved is the caller's, to be removed or settled.
+func (s *Server) takePairing(id, device string) (*pairing, string, error) {
 	s.pairings.mu.Lock()
 	defer s.pairings.mu.Unlock()
 	x := s.pairings.find(id, s.daemon.Store(), s.now())
 	code := sha256.Sum256([]byte(device))
 	if x == nil || subtle.ConstantTimeCompare(code[:], x.code[:]) != 1 {
-		return pairing{}, notFoundID()
+		return nil, "", notFoundID()
 	}
-	if x.state != api.PairingWaiting {
-		s.pairings.remove(x)
+	switch x.state {
+	case api.PairingDenied:
+		s.pairings.all = slices.DeleteFunc(s.pairings.all, func(y *pairing) bool { return x == y })
+		return x, api.PairingDenied, nil
+	case api.PairingApproved:
+		x.state = pairingTaking
+		return x, api.PairingApproved, nil
 	}
-	return *x, nil
+	return x, api.PairingWaiting, nil
 }

@@ -1,12 +1,16 @@
 package httpd
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"pabal/node/api"
+	"pabal/store"
 )
 
 // newPairing asks for a token that may make tokens, with a code that tests know.
@@ -173,4 +177,190 @@ func TestPairingOfAPage(t *testing.T) {
 		t.Fatalf("it has become %+v", got)
 	}
 	w.d.must(403, call{method: "GET", path: "/v1/status", token: *got.Secret, header: map[string]string{"Origin": w.d.server.Base()}})
+}
+
+// approve approves a pairing as the owner.
+func (w *world) approve(p api.PairingCreated) answer {
+	w.d.t.Helper()
+	return w.d.do(call{method: "POST", path: "/v1/pairings/" + p.ID + "/approve", body: `{"user_code":"` + p.UserCode + `"}`})
+}
+
+func (w *world) gone(p api.PairingCreated) {
+	w.d.t.Helper()
+	w.d.must(404, call{method: "POST", path: "/v1/pairings/" + p.ID + "/collect", body: `{"device_code":"` + p.DeviceCode + `"}`})
+}
+
+// TestLocksEndPairings: of the screen, by hand or since nobody is there, and a new passphrase; also
+// those that were approved.
+func TestLocksEndPairings(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.d.setClock(func() time.Time { return now })
+	w.d.must(200, call{method: "PATCH", path: "/v1/settings", body: `{"lock_idle_seconds":60}`})
+	screen := func() { w.d.must(204, call{method: "POST", path: "/v1/lock", body: lockScreen}) }
+	for name, end := range map[string]func(){
+		"screen": screen,
+		"idle": func() {
+			now = now.Add(time.Minute)
+			w.d.must(423, call{path: "/v1/contacts"})
+		},
+		"passphrase": func() {
+			w.d.must(202, call{method: "POST", path: "/v1/self/passphrase", body: `{"new":"` + testPassphrase + `"}`})
+			screen()
+		},
+	} {
+		waits, approved := w.pairing(`{"client_name":"x","preset":"bot"}`), w.pairing(`{"client_name":"x","preset":"bot"}`)
+		if a := w.approve(approved); a.status != 204 {
+			t.Fatalf("%s: %d %s", name, a.status, a.body)
+		}
+		end()
+		w.d.must(204, call{method: "POST", path: "/v1/unlock"})
+		w.gone(waits)
+		w.gone(approved)
+	}
+}
+
+// TestPairingGetsAScopeAtLeast: whoever approves no scope has not approved all.
+func TestPairingGetsAScopeAtLeast(t *testing.T) {
+	w := newWorld(t)
+	p := w.pairing(`{"client_name":"x","preset":"bot"}`)
+	for _, none := range []string{`[]`} {
+		if a := w.d.do(call{method: "POST", path: "/v1/pairings/" + p.ID + "/approve", body: `{"user_code":"` + p.UserCode + `","scopes":` + none + `}`}); a.status != 422 {
+			t.Errorf("%s: %d %s", none, a.status, a.body)
+		}
+	}
+	if got := w.collect(p); got.State != api.PairingWaiting {
+		t.Errorf("it is %+v", got)
+	}
+	b, err := json.Marshal(api.PairingDecision{UserCode: "1", Scopes: []api.Scope{}})
+	if err != nil || !strings.Contains(string(b), `"scopes":[]`) {
+		t.Errorf("a client says %s, %v", b, err)
+	}
+}
+
+// TestPairingOnAFullDisk: what was not written has not happened, and denying goes on.
+func TestPairingOnAFullDisk(t *testing.T) {
+	w := newWorld(t)
+	full := func(status int, do func() answer) {
+		t.Helper()
+		w.d.fail = store.ErrFull
+		a := do()
+		w.d.fail = nil
+		if a.status != status {
+			t.Errorf("on a full disk: %d %s, not %d", a.status, a.body, status)
+		}
+	}
+	full(507, func() answer {
+		return w.d.do(call{method: "POST", path: "/v1/pairings", body: `{"client_name":"x","preset":"bot"}`})
+	})
+	if all := w.waiting(); len(all) != 0 {
+		t.Errorf("what was not written waits: %+v", all)
+	}
+	p := w.pairing(`{"client_name":"x","preset":"bot"}`)
+	full(507, func() answer { return w.approve(p) })
+	if got := w.collect(p); got.State != api.PairingWaiting || len(w.waiting()) != 1 {
+		t.Fatalf("approved on a full disk, it is %+v", got)
+	}
+	if a := w.approve(p); a.status != 204 {
+		t.Fatalf("once more: %d %s", a.status, a.body)
+	}
+	full(507, func() answer {
+		return w.d.do(call{method: "POST", path: "/v1/pairings/" + p.ID + "/collect", body: `{"device_code":"` + p.DeviceCode + `"}`})
+	})
+	if got := w.collect(p); got.State != api.PairingApproved || got.Secret == nil {
+		t.Errorf("collected once more, it is %+v", got)
+	}
+	w.gone(p)
+	p = w.pairing(`{"client_name":"x","preset":"bot"}`)
+	full(204, func() answer { return w.d.do(call{method: "POST", path: "/v1/pairings/" + p.ID + "/deny"}) })
+	if got := w.collect(p); got.State != api.PairingDenied {
+		t.Errorf("denied on a full disk, it is %+v", got)
+	}
+}
+
+// TestPairingIsWrittenOnce: while an approval or a token is written the program waits, nobody decides
+// again or gets a second token, and a lock wins.
+func TestPairingIsWrittenOnce(t *testing.T) {
+	w := newWorld(t)
+	all := &w.d.server.pairings
+	for from, during := range map[string]string{api.PairingWaiting: pairingApproving, api.PairingApproved: pairingTaking} {
+		p := w.pairing(`{"client_name":"x","preset":"bot"}`)
+		x := all.find(p.ID, w.d.Store(), time.Now())
+		if from == api.PairingApproved && w.approve(p).status != 204 || !all.settle(x, from, during) {
+			t.Fatalf("it is not %s", from)
+		}
+		if got := w.collect(p); got.State != api.PairingWaiting || got.Secret != nil {
+			t.Errorf("while %s it is %+v", during, got)
+		}
+		if a := w.approve(p); a.status != 404 || len(w.waiting()) != 0 {
+			t.Errorf("approved while %s: %d, %v", during, a.status, w.waiting())
+		}
+		all.end()
+		if all.settle(x, during, api.PairingApproved) {
+			t.Errorf("ended while %s, it goes on", during)
+		}
+		w.gone(p)
+	}
+}
+
+// TestGuestsLeaveRoomForPairings: programs with a token and pages have a few pairings, whatever
+// room there is, and the owner's have theirs.
+func TestGuestsLeaveRoomForPairings(t *testing.T) {
+	w := newWorld(t)
+	const body = `{"client_name":"x","scopes":["status:read"],"origin":"http://localhost:5173"}`
+	page := call{method: "POST", path: "/v1/pairings", body: body, token: "-", header: map[string]string{"Origin": "http://localhost:5173"}}
+	bot := call{method: "POST", path: "/v1/pairings", body: body, token: w.owner}
+	for range pairingGuestsMax / 2 {
+		w.d.must(200, page)
+		w.d.must(200, bot)
+	}
+	for range pairingsBurst {
+		w.d.must(401, page)
+		if a := w.d.do(bot); a.problem() != api.CodeTooMany {
+			t.Fatalf("one too many: %d %s", a.status, a.body)
+		}
+	}
+	for range pairingsMax - pairingGuestsMax {
+		w.pairing(`{"client_name":"x","preset":"bot"}`)
+	}
+}
+
+// TestPageAsksForItsOrigin, with a token too.
+func TestPageAsksForItsOrigin(t *testing.T) {
+	w := newWorld(t)
+	ask := func(origin string) answer {
+		return w.d.do(call{method: "POST", path: "/v1/pairings", body: `{"client_name":"x","scopes":["status:read"]` + origin + `}`,
+			token: w.owner, header: map[string]string{"Origin": "http://localhost:5173"}})
+	}
+	for _, other := range []string{``, `,"origin":"https://evil.test"`} {
+		if a := ask(other); a.status != 422 {
+			t.Errorf("%q: %d %s", other, a.status, a.body)
+		}
+	}
+	if a := ask(`,"origin":"http://localhost:5173"`); a.status != 200 {
+		t.Errorf("its own: %d %s", a.status, a.body)
+	}
+}
+
+// TestGuessedPairingIsResolved: five wrong codes are told as a denial is.
+func TestGuessedPairingIsResolved(t *testing.T) {
+	w := newWorld(t)
+	p := w.pairing(`{"client_name":"x","preset":"bot"}`)
+	s := w.d.openStream(t, "after=latest", ndjsonType, "")
+	s.want(api.EventHello)
+	for range loginTriesMax {
+		w.d.must(422, call{method: "POST", path: "/v1/pairings/" + p.ID + "/approve", body: `{"user_code":"0000000x"}`})
+	}
+	s.want(api.EventPairingResolved)
+}
+
+// TestTokenIsOfItsProfile: what was approved in one profile is no token of another.
+func TestTokenIsOfItsProfile(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.WithValue(t.Context(), requestKey{}, &request{actor: w.d.server.owner})
+	before := w.d.writes
+	_, _, err := w.d.server.makeToken(ctx, new(store.Store), api.TokenRequest{Name: "x", Scopes: []api.Scope{api.ScopeStatusRead}})
+	if err == nil || w.d.writes != before {
+		t.Errorf("a token of another profile: %v", err)
+	}
 }

@@ -89,7 +89,9 @@ func New(c Config, d Daemon) (*Server, error) {
 		daemon: d, config: c, log: c.Log, now: c.Now,
 		crossOrigin: http.NewCrossOriginProtection(), owner: owner(), auth: newAuthority(d.Store),
 		inFlight: newInFlight(), feed: newFeed(), idle: newIdle(), hooks: newHooks(), approvals: make(chan struct{}, 1), files: make(chan struct{}, 1), scans: make(chan struct{}, 1),
-		pairings: pairings{asks: bucket{burst: pairingsBurst, every: pairingEvery}},
+		pairings: pairings{
+			asks: bucket{burst: pairingsBurst, every: pairingEvery}, guests: bucket{burst: pairingGuestsBurst, every: pairingEvery},
+		},
 		decoding: make(chan struct{}, 1), audit: audit{patience: auditFirstMax},
 	}
 	if s.log == nil {

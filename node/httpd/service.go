@@ -127,6 +127,7 @@ type lockInput struct{ Body *api.LockRequest }
 // erased, but erased keys do not come back.
 func (s *Server) lock(ctx context.Context, in *lockInput) (*done, error) {
 	defer s.auth.endConfirmations()
+	defer s.pairings.end()
 	by := requestOf(ctx).actor
 	switch state := s.daemon.State(); {
 	case in.Body != nil && in.Body.Screen:
@@ -170,6 +171,7 @@ func (s *Server) changePassphrase(ctx context.Context, in *passphraseInput) (*re
 	}
 	s.auth.guessed(requestOf(ctx).actor)
 	s.auth.endSessions()
+	s.pairings.end()
 	return ok(0, job), nil
 }
 

@@ -2,34 +2,36 @@ package speech
 
 // What is said about what was done with the profile, and about programs that do things.
 const (
-	NoAudit          Key = "no_audit"
-	ExportStays      Key = "export_stays"
-	NoApprovals      Key = "no_approvals"
-	NoPairings       Key = "no_pairings"
-	PairingApproved  Key = "pairing_approved"
-	PairingDenied    Key = "pairing_denied"
-	ApprovalApproved Key = "approval_approved"
-	ApprovalRefused  Key = "approval_refused"
-	NoWebhooks       Key = "no_webhooks"
-	WebhookShown     Key = "webhook_shown"
-	WebhookEnabled   Key = "webhook_enabled"
-	WebhookDeleted   Key = "webhook_deleted"
+	NoAudit           Key = "no_audit"
+	ExportStays       Key = "export_stays"
+	NoApprovals       Key = "no_approvals"
+	NoPairings        Key = "no_pairings"
+	PairingApproved   Key = "pairing_approved"
+	PairingDenied     Key = "pairing_denied"
+	PairingNeedsScope Key = "pairing_needs_scope"
+	ApprovalApproved  Key = "approval_approved"
+	ApprovalRefused   Key = "approval_refused"
+	NoWebhooks        Key = "no_webhooks"
+	WebhookShown      Key = "webhook_shown"
+	WebhookEnabled    Key = "webhook_enabled"
+	WebhookDeleted    Key = "webhook_deleted"
 )
 
 // englishAutomation is read only.
 var englishAutomation = map[Key]string{
-	NoAudit:          "Nothing was noted yet.",
-	ExportStays:      "The file is yours to keep and to erase: deleting messages, timers and wiping the profile do not reach it, and it is not encrypted.",
-	NoPairings:       "No program asks for a token.",
-	PairingApproved:  "The program gets its token when it looks next.",
-	PairingDenied:    "Denied. The program gets no token.",
-	NoApprovals:      "Nothing waits for you.",
-	ApprovalApproved: "Approved: it is sent as anything that you write yourself.",
-	ApprovalRefused:  "Refused: it is erased, and nobody gets it.",
-	NoWebhooks:       "There are no webhooks.",
-	WebhookShown:     "This secret signs what is sent and is shown once. Whatever listens on that port is told; what it keeps is outside of deletion's reach.",
-	WebhookEnabled:   "It is tried again.",
-	WebhookDeleted:   "It is told of nothing any more. What it was told it may have kept.",
+	NoAudit:           "Nothing was noted yet.",
+	ExportStays:       "The file is yours to keep and to erase: deleting messages, timers and wiping the profile do not reach it, and it is not encrypted.",
+	NoPairings:        "No program asks for a token.",
+	PairingApproved:   "The program gets its token when it looks next.",
+	PairingDenied:     "Denied. The program gets no token.",
+	PairingNeedsScope: "--scope names no right; without it the program gets all that it asked for",
+	NoApprovals:       "Nothing waits for you.",
+	ApprovalApproved:  "Approved: it is sent as anything that you write yourself.",
+	ApprovalRefused:   "Refused: it is erased, and nobody gets it.",
+	NoWebhooks:        "There are no webhooks.",
+	WebhookShown:      "This secret signs what is sent and is shown once. Whatever listens on that port is told; what it keeps is outside of deletion's reach.",
+	WebhookEnabled:    "It is tried again.",
+	WebhookDeleted:    "It is told of nothing any more. What it was told it may have kept.",
 
 	"audit.unlocked":           "unlock",
 	"audit.locked":             "lock",
@@ -94,18 +96,19 @@ var englishAutomation = map[Key]string{
 
 // koreanAutomation is read only.
 var koreanAutomation = map[Key]string{
-	NoAudit:          "아직 기록된 일이 없어요.",
-	ExportStays:      "이 파일은 직접 간수하고 지워야 해요. 메시지를 지우거나, 타이머가 다 되거나, 프로필을 없애도 이 파일은 남고, 암호화되어 있지 않아요.",
-	NoPairings:       "토큰을 달라는 프로그램이 없어요.",
-	PairingApproved:  "프로그램이 다음에 물어볼 때 토큰을 받아요.",
-	PairingDenied:    "거절했어요. 프로그램은 토큰을 받지 못해요.",
-	NoApprovals:      "허락을 기다리는 것이 없어요.",
-	ApprovalApproved: "허락했어요. 직접 쓴 글처럼 보내요.",
-	ApprovalRefused:  "거절했어요. 지워졌고 아무도 받지 않아요.",
-	NoWebhooks:       "웹훅이 없어요.",
-	WebhookShown:     "보내는 것에 서명하는 비밀 값이고, 지금 한 번만 보여요. 그 포트에서 듣는 프로그램은 무엇이든 받아요. 거기 남은 것은 지워지지 않아요.",
-	WebhookEnabled:   "다시 보내 봐요.",
-	WebhookDeleted:   "이제 아무것도 보내지 않아요. 이미 받은 것은 그쪽에 남아 있을 수 있어요.",
+	NoAudit:           "아직 기록된 일이 없어요.",
+	ExportStays:       "이 파일은 직접 간수하고 지워야 해요. 메시지를 지우거나, 타이머가 다 되거나, 프로필을 없애도 이 파일은 남고, 암호화되어 있지 않아요.",
+	NoPairings:        "토큰을 달라는 프로그램이 없어요.",
+	PairingApproved:   "프로그램이 다음에 물어볼 때 토큰을 받아요.",
+	PairingDenied:     "거절했어요. 프로그램은 토큰을 받지 못해요.",
+	PairingNeedsScope: "--scope에 권한이 없어요. --scope를 빼면 프로그램이 달라는 권한을 모두 줘요",
+	NoApprovals:       "허락을 기다리는 것이 없어요.",
+	ApprovalApproved:  "허락했어요. 직접 쓴 글처럼 보내요.",
+	ApprovalRefused:   "거절했어요. 지워졌고 아무도 받지 않아요.",
+	NoWebhooks:        "웹훅이 없어요.",
+	WebhookShown:      "보내는 것에 서명하는 비밀 값이고, 지금 한 번만 보여요. 그 포트에서 듣는 프로그램은 무엇이든 받아요. 거기 남은 것은 지워지지 않아요.",
+	WebhookEnabled:    "다시 보내 봐요.",
+	WebhookDeleted:    "이제 아무것도 보내지 않아요. 이미 받은 것은 그쪽에 남아 있을 수 있어요.",
 
 	"audit.unlocked":           "잠금 풀기",
 	"audit.locked":             "잠그기",
