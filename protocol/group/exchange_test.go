@@ -615,7 +615,7 @@ func (w *world) check() {
 func TestExchange(t *testing.T) {
 	count := uint64(100)
 	if testing.Short() {
-		count = 12
+		count = 4
 	}
 	for seed := range count {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { exchange(t, seed, false) }) {
