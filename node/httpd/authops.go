@@ -217,13 +217,7 @@ func (s *Server) createToken(ctx context.Context, in *tokenInput) (*reply[api.To
 	if err := checkName("/name", req.Name); err != nil {
 		return nil, err
 	}
-	if (req.Preset == "") == (len(req.Scopes) == 0) {
-		return nil, invalid("/scopes", api.FieldRequired)
-	}
-	if req.Preset != "" {
-		req.Scopes = req.Preset.Scopes()
-	}
-	if err := checkScopes(req.Scopes); err != nil {
+	if err := chooseScopes(req.Preset, &req.Scopes); err != nil {
 		return nil, err
 	}
 	if err := checkConstraints(req.Constraints, s.now()); err != nil {
@@ -270,6 +264,17 @@ func (s *Server) makeToken(ctx context.Context, st *store.Store, req api.TokenRe
 	}
 	s.auth.addToken(a, st)
 	return a, secret, nil
+}
+
+// chooseScopes checks the scopes of a request, or sets those of its preset: it has one of the two.
+func chooseScopes(preset api.Preset, scopes *[]api.Scope) error {
+	if (preset == "") == (len(*scopes) == 0) {
+		return invalid("/scopes", api.FieldRequired)
+	}
+	if preset != "" {
+		*scopes = preset.Scopes()
+	}
+	return checkScopes(*scopes)
 }
 
 func checkConstraints(c api.Constraints, now time.Time) error {

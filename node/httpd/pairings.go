@@ -128,13 +128,7 @@ func (s *Server) askPairing(ctx context.Context, in *askPairingInput) (*reply[ap
 	if err := checkName("/client_name", req.ClientName); err != nil {
 		return nil, err
 	}
-	if (req.Preset == "") == (len(req.Scopes) == 0) {
-		return nil, invalid("/scopes", api.FieldRequired)
-	}
-	if req.Preset != "" {
-		req.Scopes = req.Preset.Scopes()
-	}
-	if err := checkScopes(req.Scopes); err != nil {
+	if err := chooseScopes(req.Preset, &req.Scopes); err != nil {
 		return nil, err
 	}
 	if slices.Contains(req.Scopes, api.ScopeOwner) {

@@ -192,13 +192,7 @@ func (s *Server) newWebhook(q *request, req api.WebhookRequest) (*webhook, error
 	if err := checkName("/name", req.Name); err != nil {
 		return nil, err
 	}
-	if (req.Preset == "") == (len(req.Scopes) == 0) {
-		return nil, invalid("/scopes", api.FieldRequired)
-	}
-	if req.Preset != "" {
-		req.Scopes = req.Preset.Scopes()
-	}
-	if err := checkScopes(req.Scopes); err != nil {
+	if err := chooseScopes(req.Preset, &req.Scopes); err != nil {
 		return nil, err
 	}
 	for i, scope := range req.Scopes {

@@ -98,7 +98,8 @@ type Output struct {
 	// Accepted are messages that are to be shown. Of those without content the head is to be kept.
 	Accepted []wire.GroupMessage
 	// Doubted are messages of which only the history can tell whether they came before.
-	// [Exchange.Looked] takes the answer.
+	// [Exchange.Looked] takes the answer, of one before the next is looked up: the same
+	// message may be among them twice.
 	Doubted []Doubted
 	Sends   []Send
 	Fetches []Fetch
