@@ -201,7 +201,8 @@ func TestLocksEndPairings(t *testing.T) {
 	for name, end := range map[string]func(){
 		"screen": screen,
 		"idle": func() {
-			now = now.Add(time.Minute)
+			later := now.Add(time.Minute)
+			w.d.setClock(func() time.Time { return later })
 			w.d.must(423, call{path: "/v1/contacts"})
 		},
 		"passphrase": func() {
