@@ -556,6 +556,7 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 // establish is the moment from which both sides hold the session.
 func (p *Peer) establish(now time.Time, c *contact) error {
 	if c.row.Phase == ContactEstablished {
+		p.mergeOthers(now, c)
 		return nil
 	}
 	if c.row.Role != RolePerson {
@@ -571,10 +572,15 @@ func (p *Peer) establish(now time.Time, c *contact) error {
 	p.furnishDue = true
 	p.touchContact(c)
 	p.contactEvent(ContactUpdated, c)
+	p.mergeOthers(now, c)
+	return nil
+}
+
+// mergeOthers gives a contact the other requests of ours that turned out to go to it.
+func (p *Peer) mergeOthers(now time.Time, c *contact) {
 	for other := p.contactOf(c.row.Account, c); other != nil; other = p.contactOf(c.row.Account, c) {
 		p.merge(now, c, other)
 	}
-	return nil
 }
 
 // merge gives a contact that we also asked by a link, and that turned out to be

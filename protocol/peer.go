@@ -339,18 +339,30 @@ func (p *Peer) contactsInOrder() []*contact {
 	return out
 }
 
-// contactOf returns the contact with an account, other than one; of several, as
-// long as no request is answered, the one with a session.
+// contactOf returns the contact with an account, other than one. There are several as long
+// as requests of ours are not answered: then it is the one that is a contact, with a session
+// or, behind a restored backup, without.
 func (p *Peer) contactOf(account identity.AccountPublic, but *contact) *contact {
 	if account == (identity.AccountPublic{}) {
 		return nil
 	}
 	var found *contact
+	rank := func(c *contact) int {
+		switch {
+		case c == nil:
+			return 0
+		case len(c.sessions) > 0:
+			return 3
+		case c.row.Phase == ContactEstablished:
+			return 2
+		}
+		return 1
+	}
 	for _, c := range p.contactsInOrder() {
 		if c == but || !c.row.Account.Equal(account) || c.row.Phase == ContactFailed {
 			continue
 		}
-		if found == nil || len(found.sessions) == 0 {
+		if rank(c) > rank(found) {
 			found = c
 		}
 	}

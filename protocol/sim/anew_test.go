@@ -344,3 +344,44 @@ func TestPictureOfAnOldDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoLinksOfWhoHasForgotten lets somebody whose backup was restored follow two links of a
+// contact whose disk was put back to before they met: the answer to either means the contact,
+// not the other request.
+func TestTwoLinksOfWhoHasForgotten(t *testing.T) {
+	s := quiet(t, 2)
+	before := s.machine(0).disk.snapshot()
+	s.add(1, s.link(0))
+	s.wait(time.Minute)
+	s.write(0, 1, "one")
+	s.write(0, 1, "two")
+	s.wait(time.Minute)
+	s.write(1, 0, "three")
+	s.wait(time.Minute)
+	s.w.putBack(s.machine(0), before)
+	s.machine(0).restart()
+	s.restore(1, s.backup(1, true))
+	s.wait(time.Minute)
+	was := s.machine(1).contactWith(s.machine(0))
+	s.add(1, s.does(0, func(ref uint64) protocol.Input {
+		return protocol.CreateInvite{Ref: ref, Kind: protocol.InviteOnce, Ask: true}
+	}).(protocol.InviteCreated).Link)
+	s.wait(time.Minute)
+	s.add(1, s.link(0))
+	s.wait(time.Minute)
+	s.write(1, 0, "four")
+	s.wait(20 * time.Minute)
+	s.write(0, 1, "five")
+	s.wait(20 * time.Minute)
+	s.end()
+	if now := s.machine(1).contactWith(s.machine(0)); now.ID != was.ID || now.Conversation != was.Conversation || len(s.machine(1).disk.contacts) != 1 {
+		t.Errorf("at B another contact: %v, was %v, of %d", now.ID, was.ID, len(s.machine(1).disk.contacts))
+	}
+	equal(t, "at A", s.texts(0, 1), "four", "five")
+	equal(t, "at B", s.texts(1, 0), "one", "two", "three", "four", "five")
+	for _, m := range s.w.machines {
+		if gaps := len(m.disk.gaps); gaps > 0 {
+			t.Errorf("%v: %d gaps", m, gaps)
+		}
+	}
+}
