@@ -117,7 +117,7 @@ func (p *Peer) sealForFile(now time.Time, c *contact) (bool, error) {
 		return false, err
 	}
 	if c.queue.WaitingLen() > 0 && ps.s.WindowLeft() > 1 {
-		p.fetch(c, true, nil)
+		p.fetch(c, true, nil, toCouriers)
 		return false, nil
 	}
 	c.waitingSince = time.Time{}
@@ -160,7 +160,7 @@ func (p *Peer) gatherFrames(c *contact) bool {
 		for _, e := range missing {
 			x.asked[e] = true
 		}
-		p.fetch(c, false, missing)
+		p.fetch(c, false, missing, toCouriers)
 	}
 	return whole
 }

@@ -267,7 +267,7 @@ func (p *Peer) sealForCouriers(now time.Time, c *contact) error {
 	}
 	switch {
 	case due() && ps.s.WindowLeft() > 1:
-		p.fetch(c, true, nil) // what waits has gathered, and goes on when it is at hand
+		p.fetch(c, true, nil, toCouriers) // what waits has gathered, and goes on when it is at hand
 	case gathered:
 		c.waitingSince = time.Time{}
 	}
@@ -314,7 +314,7 @@ func (p *Peer) leaveAt(now time.Time, c *contact, at place, places []place) {
 	if again {
 		c.dealingsWith(at.ID).notAnswered(now)
 	}
-	p.fetch(c, false, rebuild)
+	p.fetch(c, false, rebuild, toCouriers)
 }
 
 // forgetWithdrawn forgets when couriers were asked for what is not to be withdrawn any more.

@@ -22,9 +22,11 @@ type contact struct {
 	sessions []*pairSession
 	queue    outbox.Queue
 	asked    [][16]byte // messages of the fetch under way
+	askedTo  aim
 
 	partsAsked []outbox.Part // of the fetch of parts under way
-	partsSince time.Time     // since when it is off and there are parts that may go by courier
+	partsTo    aim
+	partsSince time.Time // since when it is off and there are parts that may go by courier
 
 	conns   []*conn // proved, the newest last
 	heard   hearing // of repairs

@@ -71,7 +71,7 @@ func (p *Peer) sealWaiting(now time.Time, c *contact) error {
 	if err := p.sealAll(now, c, ps, 0); err != nil {
 		return err
 	}
-	p.fetch(c, ps.s.WindowLeft() > 1, nil)
+	p.fetch(c, ps.s.WindowLeft() > 1, nil, toPath)
 	return nil
 }
 
@@ -259,14 +259,22 @@ func (p *Peer) sealAcks(now time.Time, c *contact, sizeMin int, leave func(frame
 	return nil
 }
 
+// aim is where the envelopes go that a fetch is for.
+type aim uint8
+
+const (
+	toCouriers aim = iota // and into a file, if one is being made
+	toPath                // live
+)
+
 // fetch asks for contents that are needed and not in memory.
-func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry) {
-	p.fetchParts(c, resend, nil)
+func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry, to aim) {
+	p.fetchParts(c, resend, nil, to)
 	ids := c.queue.Fetch(sealing, resend)
 	if len(ids) == 0 {
 		return
 	}
-	c.asked = ids
+	c.asked, c.askedTo = ids, to
 	job := FetchContents{Contact: c.row.ID, Messages: make([]MessageID, len(ids))}
 	for i, id := range ids {
 		job.Messages[i] = id
@@ -289,22 +297,24 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 		p.pushVoid(c, sequence, sequence)
 	}
 	for _, w := range whole {
-		p.rebuilt(now, c, w)
+		p.rebuilt(now, c, w, c.askedTo)
 	}
 	p.touchContact(c)
 }
 
-// rebuilt sends an envelope, or leaves it with couriers, that was not at hand.
-func (p *Peer) rebuilt(now time.Time, c *contact, w outbox.Whole) {
+// rebuilt sends an envelope, or leaves it with couriers, that was not at hand. What was read for
+// couriers goes to them, live path or not: else they would want it again, and at once.
+func (p *Peer) rebuilt(now time.Time, c *contact, w outbox.Whole, to aim) {
 	frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
-	if err != nil {
-		return // the row is damaged: the message stays queued and `why` tells
+	if err != nil { // the row is damaged: the message stays queued and `why` tells
+		c.queue.Damaged(w.Entry)
+		return
 	}
 	c.queue.Rebuilt(w.Entry, frame)
 	if c.export != nil {
 		c.export.frames[w.Entry] = frame
 	}
-	if k := c.live(); k != nil {
+	if k := c.live(); k != nil && to == toPath {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
 	} else {
 		p.leaveRebuilt(now, c, w.Entry, frame)
@@ -329,7 +339,7 @@ func (p *Peer) resend(now time.Time, c *contact) {
 		}
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeEnvelope, Body: frame})
 	}
-	p.fetch(c, false, rebuild)
+	p.fetch(c, false, rebuild, toPath)
 }
 
 // rebuildInline makes the frame of an envelope anew for which nothing must be

@@ -90,14 +90,14 @@ func (c *contact) partsDue(now time.Time) time.Time {
 // partsByCourier has the next parts made that are to go by courier.
 func (p *Peer) partsByCourier(now time.Time, c *contact) {
 	if due := c.partsDue(now); !due.IsZero() && !due.After(now) {
-		p.fetchParts(c, nil, c.partsToSeal(outbox.FetchPartsMax))
+		p.fetchParts(c, nil, c.partsToSeal(outbox.FetchPartsMax), toCouriers)
 	}
 }
 
 // fetchParts asks for parts: those of envelopes that are not in memory, and more.
-func (p *Peer) fetchParts(c *contact, resend []*outbox.Entry, more []outbox.Part) {
+func (p *Peer) fetchParts(c *contact, resend []*outbox.Entry, more []outbox.Part, to aim) {
 	if parts := c.queue.FetchParts(resend, more); len(parts) > 0 {
-		c.partsAsked = parts
+		c.partsAsked, c.partsTo = parts, to
 		p.out.Jobs = append(p.out.Jobs, FetchParts{Contact: c.row.ID, Parts: parts})
 	}
 }
@@ -121,7 +121,7 @@ func (p *Peer) partsFetched(now time.Time, in PartsFetched) error {
 		}
 	}
 	for _, w := range c.queue.PartsFetched(contents) {
-		p.rebuilt(now, c, w)
+		p.rebuilt(now, c, w, c.partsTo)
 	}
 	if in.Later {
 		c.partsSince = now.Add(partsReadAgain)

@@ -638,7 +638,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 		return true
 	}
 	if !c.queue.AllAtHand() {
-		p.fetch(c, true, nil)
+		p.fetch(c, true, nil, toCouriers)
 		return false
 	}
 	items := c.queue.TakeWaiting()

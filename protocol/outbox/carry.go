@@ -68,7 +68,7 @@ func (e *Entry) copiesBut(m Mailbox, all []Mailbox) (counted, whole int) {
 // has not answered, and when the peer has not for long. It returns false if it is not to
 // be left there.
 func (e *Entry) dueIn(m Mailbox, all []Mailbox, live bool) (time.Time, bool) {
-	if (live || m.NoParts) && e.part() != (Part{}) {
+	if e.damaged || (live || m.NoParts) && e.part() != (Part{}) {
 		return time.Time{}, false
 	}
 	if c := e.copyIn(m.ID); c != nil {

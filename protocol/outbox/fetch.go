@@ -1,5 +1,7 @@
 package outbox
 
+import "slices"
+
 // Fetch returns the messages whose contents must be read from the history:
 // those at the front of what waits when sealing stands still for them, and
 // those of the given envelopes that have no frame. At most one fetch is under
@@ -10,10 +12,12 @@ func (q *Queue) Fetch(sealing bool, resend []*Entry) [][16]byte {
 	}
 	var ids [][16]byte
 	total := 0
+	q.rebuilding = nil
 	for _, e := range resend {
-		if e.Frame != nil || total > FetchBytesMax {
+		if e.Frame != nil || e.part() != (Part{}) || total > FetchBytesMax {
 			continue
 		}
+		q.rebuilding = append(q.rebuilding, e)
 		for _, it := range e.Items {
 			if !it.Inline() {
 				ids = append(ids, it.Message)
@@ -35,7 +39,8 @@ func (q *Queue) Fetch(sealing bool, resend []*Entry) [][16]byte {
 
 // Fetched ends a fetch. contents holds what the history still has. It fills
 // waiting contents, drops waiting messages of asked that are gone and returns
-// their sequences, and returns the envelopes whose contents are all at hand.
+// their sequences, and returns the envelopes that it was for, if their contents are
+// all at hand and they are still sealed.
 func (q *Queue) Fetched(asked [][16]byte, contents map[[16]byte][]byte) (gone []uint64, whole []Whole) {
 	q.fetching = false
 	missing := make(map[[16]byte]bool)
@@ -60,11 +65,15 @@ func (q *Queue) Fetched(asked [][16]byte, contents map[[16]byte][]byte) (gone []
 	}
 	clear(q.waiting[len(kept):])
 	q.waiting = kept
-	for _, e := range q.sealed {
-		if parts := gather(e, contents); parts != nil {
+	for _, e := range q.rebuilding {
+		switch parts := gather(e, contents); {
+		case parts == nil:
+			q.Damaged(e)
+		case slices.Contains(q.sealed, e):
 			whole = append(whole, Whole{Entry: e, Contents: parts})
 		}
 	}
+	q.rebuilding = nil
 	return gone, whole
 }
 
@@ -74,15 +83,16 @@ type Whole struct {
 	Contents [][]byte
 }
 
+// Damaged notes that an envelope cannot be built anew: it is left with no courier until the next
+// start, or else it would be read for them again and again.
+func (q *Queue) Damaged(e *Entry) { e.damaged = e.Frame == nil }
+
 // Rebuilt keeps the frame of an envelope that was built anew, if there is room.
 func (q *Queue) Rebuilt(e *Entry, frame []byte) { q.keepFrame(e, frame) }
 
 func gather(e *Entry, contents map[[16]byte][]byte) [][]byte {
 	if e.Frame != nil {
 		return nil
-	}
-	if e.part() != (Part{}) {
-		return nil // see PartsFetched
 	}
 	parts := make([][]byte, 0, len(e.Items))
 	for _, it := range e.Items {

@@ -90,6 +90,10 @@ func TestRebuild(t *testing.T) {
 	if _, whole := q.Fetched(ids, map[[16]byte][]byte{first.Message: first.Content}); whole != nil {
 		t.Fatal("an envelope that lacks a content is whole")
 	}
+	mailbox := Mailbox{ID: [16]byte{1}}
+	if left := q.ToCarry(now, mailbox, []Mailbox{mailbox}, false, 10); !slices.Equal(left, []*Entry{kept}) {
+		t.Fatalf("%d envelopes for a courier: what cannot be read would be read again and again", len(left))
+	}
 	ids = q.Fetch(false, []*Entry{stored})
 	_, whole := q.Fetched(ids, map[[16]byte][]byte{first.Message: first.Content, second.Message: second.Content})
 	if len(whole) != 1 || whole[0].Entry != stored {

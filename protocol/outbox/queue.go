@@ -39,6 +39,7 @@ type Entry struct {
 	sealedAt time.Time // zero = not known
 	restored bool      // from an earlier run
 	copies   []Copy    // at couriers
+	damaged  bool      // what it carries cannot be read
 	passed   bool      // the peer has got later ones and not this, which was held against couriers
 }
 
@@ -63,6 +64,7 @@ type Queue struct {
 	sealed      []*Entry // by order of sealing
 	cachedBytes int      // of waiting contents of messages and of frames
 	fetching    bool
+	rebuilding  []*Entry // what the fetch under way is for
 
 	fetchingParts bool
 }

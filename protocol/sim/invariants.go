@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -37,7 +38,31 @@ func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	if s.Type == wire.TypeHello && len(s.Body) == identity.HelloTagSize {
 		w.checkHello(m, e, s)
 	}
+	if s.Type == wire.TypeEnvelope {
+		w.checkResent(m, s.Body)
+	}
 	w.checkOpaque(m, s.Type.Name(), s.Body)
+}
+
+// resent counts how often a machine has sent each envelope in a minute.
+type resent struct {
+	minute int64
+	times  map[uint64]int // by a hash
+}
+
+// resentSeed is of this process: no outcome depends on it.
+var resentSeed = maphash.MakeSeed()
+
+// checkResent notices a machine that sends an envelope time and again to somebody who does not
+// answer: whoever is on together all the time and has lost a session would never be left alone.
+func (w *World) checkResent(m *machine, frame []byte) {
+	if minute := w.now.Unix() / 60; minute != m.again.minute || m.again.times == nil {
+		m.again = resent{minute, make(map[uint64]int)}
+	}
+	hash := maphash.Bytes(resentSeed, frame)
+	if m.again.times[hash]++; m.again.times[hash] > resentMax {
+		w.fail("%v: sends an envelope of %d bytes %d times in a minute", m, len(frame), resentMax)
+	}
 }
 
 // helloDays is how long a hello tag may be seen: by the clocks of both ends it is of one

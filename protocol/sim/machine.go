@@ -61,6 +61,7 @@ type machine struct {
 	busy    bool // a batch is under way
 	wakes   uint64
 	spins   int
+	again   resent
 
 	conns    map[protocol.ConnID]*end
 	lastConn protocol.ConnID

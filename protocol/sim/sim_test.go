@@ -81,6 +81,11 @@ func TestRemovalsThatFailed(t *testing.T) {
 // that this one has now.
 func TestPictureThatFailed(t *testing.T) { simulate(t, NewPlan(3030059)) }
 
+// TestResendThatFailed runs a world in which somebody was on together with a contact who had lost
+// the session, while more waited than is kept in memory and a courier was there: what was read for
+// the courier was sent to the contact, and read for the courier again.
+func TestResendThatFailed(t *testing.T) { simulate(t, NewPlan(5010189)) }
+
 func runTwice(t *testing.T, plan Plan) {
 	t.Helper()
 	begin := time.Now()
