@@ -254,6 +254,15 @@ func taken(v protocol.PutInvite, print [32]byte) bool {
 	return cbor.Unmarshal(v.State, &st) == nil && slices.Contains(st.Seen, print)
 }
 
+// forgotten reports whether the author takes it that the other has forgotten all up to a message, and
+// does not want it again.
+func forgotten(v protocol.PutConversation, sequence uint64) bool {
+	var st struct {
+		Gone []protocol.Range `cbor:"7,keyasint"`
+	}
+	return cbor.Unmarshal(v.State, &st) == nil && within(st.Gone, sequence)
+}
+
 func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine) string {
 	var st contactState
 	if err := cbor.Unmarshal(c.State, &st); err != nil {
@@ -290,6 +299,7 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 		case !within(v.Delivered, msg.Sequence):
 			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
 		case l.voided:
+		case l.once && forgotten(v, msg.Sequence): // as this disk of the author's knows, which may be put back behind another
 		case m.epoch > 0 && other.epoch > 0 && w.truth.later(l) >= tagsRemembered: // other numbers than these are not told apart
 		case !l.arrived || l.gone && l.deleted == 0 && !l.removed:
 			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)

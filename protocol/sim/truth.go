@@ -34,6 +34,7 @@ type letter struct {
 	deleted int                     // 1 + epoch in which it was deleted there; 0 = never
 	forAll  bool                    // its author has asked to delete it for everyone
 	removed bool                    // the reader has removed the contact, and the conversation with it, or left it out of a backup
+	once    bool                    // it was removed at some time, whatever disk was put back since
 }
 
 // asking is a contact that somebody added by a link.
@@ -294,6 +295,7 @@ func (t *truth) erased(m *machine, msg *message, before past) {
 		l.withdrawn, l.voided = true, true
 	default:
 		l.gone, l.removed = true, before.removed[msg.Conversation]
+		l.once = l.once || l.removed
 		if t.erasing[erasure{m, msg.ID}] || l.forAll {
 			l.deleted = 1 + m.epoch
 		}
@@ -311,6 +313,7 @@ func (t *truth) forgot(m *machine, c protocol.PutContact) {
 	for _, l := range t.letters {
 		if l.reader == m && l.author == o {
 			l.deleted, l.removed = 0, l.removed || l.gone
+			l.once = l.once || l.removed
 		}
 	}
 }
@@ -411,12 +414,12 @@ func (t *truth) restored(m *machine, old *disk) {
 		case l.author == m:
 			l.lost = true
 		case l.reader == m:
-			l.removed = true
+			l.removed, l.once = true, true
 		}
 	}
 	for _, l := range t.letters { // before it knew the author, or in another conversation, it has forgotten this one
 		if _, there := old.conversations[l.in]; l.reader == m && l.gone && !(there && old.knows(l.author)) {
-			l.removed = true
+			l.removed, l.once = true, true
 		}
 	}
 	for _, id := range keysInOrder(old.messages) {
