@@ -274,7 +274,7 @@ func (w *World) checkOrder(m *machine, msg *message) {
 		return // its author has lost its state and used a number again: it goes behind everything
 	}
 	comparable := func(o *message) bool {
-		if o.Direction != protocol.In {
+		if o.Direction != protocol.In || mine.author.epoch > 0 && t.usedBefore(o) {
 			return false
 		}
 		// One that its author has lost it has not written before the others. Who removes a contact and
@@ -300,6 +300,14 @@ func (w *World) checkOrder(m *machine, msg *message) {
 			break
 		}
 	}
+}
+
+// usedBefore reports whether a message has the number of another that lay there before: its author
+// has lost its state, and it went behind everything.
+func (t thread) usedBefore(msg *message) bool {
+	return slices.ContainsFunc(t, func(o *message) bool {
+		return o.Direction == protocol.In && o.Sequence == msg.Sequence && o.Position < msg.Position
+	})
 }
 
 // have mirrors the have vector in a conversation's state.
