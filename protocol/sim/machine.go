@@ -139,7 +139,8 @@ func (m *machine) create() {
 
 // start begins a life of the daemon with the Peer that was loaded.
 func (m *machine) start() {
-	m.on, m.asleep = true, false
+	m.on, m.asleep, m.busy = true, false, false
+	m.inbox = nil // what came while it was off
 	m.life++
 	m.openHost()
 	m.tellPlace()
