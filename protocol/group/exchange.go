@@ -407,12 +407,19 @@ func (x *Exchange) speakAgain(now time.Time, n *neighbour) bool {
 
 // Next returns the head of our next message, without what it says.
 func (x *Exchange) Next() wire.GroupHead {
-	a := x.author(x.self)
-	return wire.GroupHead{Group: x.log.ID(), Author: x.self, Sequence: a.top() + 1, Previous: a.tips(math.MaxUint64), Heads: x.log.Heads()}
+	a, heads := x.author(x.self), x.log.Heads()
+	return wire.GroupHead{
+		Group: x.log.ID(), Author: x.self, Sequence: a.top() + 1, Previous: a.tips(math.MaxUint64),
+		Heads: heads, Besides: x.log.besides(heads),
+	}
 }
 
-// Wrote takes a message of ours that was made of [Exchange.Next]. Error: that of [Log.Speaks].
+// Wrote takes a message of ours that was made of [Exchange.Next]. Error: that of [Log.Speaks], of
+// all that is known.
 func (x *Exchange) Wrote(now time.Time, m wire.GroupMessage) (Output, error) {
+	if x.log.reckoned().Closed { // perhaps by an operation that there was no place to name
+		return Output{}, ErrClosed
+	}
 	if err := x.log.Speaks(&m.GroupHead); err != nil {
 		return Output{}, err
 	}

@@ -55,8 +55,8 @@ type Log struct {
 	nodes    []node // each behind its parents
 	index    map[wire.OperationID]int
 	byAuthor map[identity.MemberKey][]int
-	heads    bits // the nodes that no other one names
-	added    map[identity.MemberKey]bool
+	heads    bits                         // the nodes that no other one names
+	added    map[identity.MemberKey][]int // the create and the adds, counting or not
 	waiting  []waiter
 	left     map[identity.MemberKey]wire.GroupLeave
 
@@ -93,7 +93,7 @@ func New(first wire.GroupOperation) (*Log, error) {
 	}
 	l := &Log{
 		id: first.ID(), index: make(map[wire.OperationID]int), byAuthor: make(map[identity.MemberKey][]int),
-		added: make(map[identity.MemberKey]bool), left: make(map[identity.MemberKey]wire.GroupLeave), out: make(map[identity.MemberKey]bool),
+		added: make(map[identity.MemberKey][]int), left: make(map[identity.MemberKey]wire.GroupLeave), out: make(map[identity.MemberKey]bool),
 	}
 	l.insert(node{op: first, id: l.id, depth: 1})
 	return l, nil
@@ -143,7 +143,7 @@ func (l *Log) Leave(word wire.GroupLeave) (known bool, err error) {
 		return false, ErrForeign
 	case l.out[word.Member], had && !before(&word, &was):
 		return false, nil
-	case !l.added[word.Member]:
+	case len(l.added[word.Member]) == 0:
 		return false, ErrNotMember
 	case !word.Verify():
 		return false, ErrForged
@@ -186,7 +186,7 @@ func (l *Log) wait(op wire.GroupOperation, id wire.OperationID) {
 		return
 	}
 	ofOne := func(w waiter) bool { return w.op.Author == op.Author }
-	nobodys := func(w waiter) bool { return !l.added[w.op.Author] }
+	nobodys := func(w waiter) bool { return len(l.added[w.op.Author]) == 0 }
 	count := 0
 	for _, w := range l.waiting {
 		if ofOne(w) {
@@ -223,7 +223,7 @@ func (l *Log) wake() int {
 
 // take puts an operation behind its parents, which are known, if its author was an admin by those.
 func (l *Log) take(op wire.GroupOperation, id wire.OperationID) error {
-	if !l.added[op.Author] { // spares reckoning for strangers
+	if len(l.added[op.Author]) == 0 { // spares reckoning for strangers
 		return ErrNotAdmin
 	}
 	n := node{op: op, id: id, depth: 1}
@@ -265,9 +265,9 @@ func (l *Log) insert(n node) {
 	l.byAuthor[n.op.Author] = append(l.byAuthor[n.op.Author], i)
 	switch n.op.Kind {
 	case wire.OperationCreate:
-		l.added[n.op.Author] = true
+		l.added[n.op.Author] = append(l.added[n.op.Author], i)
 	case wire.OperationAdd:
-		l.added[n.op.Subject] = true
+		l.added[n.op.Subject] = append(l.added[n.op.Subject], i)
 	case wire.OperationRemove:
 		l.out[n.op.Subject] = true
 		delete(l.left, n.op.Subject)

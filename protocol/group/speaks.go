@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -30,7 +31,7 @@ func (l *Log) Speaks(h *wire.GroupHead) error {
 		return ErrForeign
 	case unknown:
 		return ErrUnknown
-	case !l.added[h.Author]:
+	case len(l.added[h.Author]) == 0:
 		return ErrNotMember
 	case h.Sequence > l.Last(h.Author):
 		return ErrRemoved
@@ -41,11 +42,10 @@ func (l *Log) Speaks(h *wire.GroupHead) error {
 	if err != nil {
 		return err
 	}
-	_, in := s.Find(h.Author)
 	switch {
 	case s.Closed:
 		return ErrClosed
-	case !in, !l.entered(h.Author):
+	case !l.knewOf(h, h.Author), !l.entered(h.Author):
 		return ErrNotMember
 	}
 	return nil
@@ -56,14 +56,39 @@ func (l *Log) For(h *wire.GroupHead, who identity.MemberKey) bool {
 	return l.In(who) && l.knewOf(h, who)
 }
 
-// knewOf reports whether a message's author knew somebody as a member.
+// knewOf reports whether a message's author knew somebody as a member: by the operations that it
+// names, or besides those by an add that may have been known when they were the newest.
 func (l *Log) knewOf(h *wire.GroupHead, who identity.MemberKey) bool {
 	s, err := l.view(h.Heads)
 	if err != nil {
 		return false
 	}
-	_, then := s.Find(who)
-	return then
+	if _, then := s.Find(who); then {
+		return true
+	}
+	if !slices.Contains(h.Besides, wire.MarkOf(who)) {
+		return false
+	}
+	var named bits
+	for _, id := range h.Heads {
+		named.set(l.index[id])
+	}
+	return slices.ContainsFunc(l.added[who], func(i int) bool { return !l.nodes[i].before.meets(named) })
+}
+
+// besides returns the members to whom some operations do not lead.
+func (l *Log) besides(heads []wire.OperationID) (out []wire.MemberMark) {
+	then, err := l.view(heads)
+	if err != nil {
+		return nil
+	}
+	for _, m := range l.reckoned().Members {
+		if _, in := then.Find(m.Key); !in {
+			out = append(out, wire.MarkOf(m.Key))
+		}
+	}
+	slices.SortFunc(out, func(a, b wire.MemberMark) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(out)
 }
 
 // In reports whether somebody is a member, who has not left, either.

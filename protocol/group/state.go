@@ -76,11 +76,11 @@ func (l *Log) Check(op wire.GroupOperation) error {
 		return ErrClosed
 	case author.Role != wire.RoleAdmin:
 		return ErrNotAdmin
-	case op.Kind == wire.OperationAdd && l.added[op.Subject]:
+	case op.Kind == wire.OperationAdd && len(l.added[op.Subject]) > 0:
 		return ErrMember
 	case op.Kind == wire.OperationAdd && len(s.Members) >= MembersMax:
 		return ErrTooMany
-	case op.Kind == wire.OperationRemove && !l.added[op.Subject], op.Kind == wire.OperationRole && !in:
+	case op.Kind == wire.OperationRemove && len(l.added[op.Subject]) == 0, op.Kind == wire.OperationRole && !in:
 		return ErrNotMember // of whom has left the rights are taken by a removal
 	}
 	return nil

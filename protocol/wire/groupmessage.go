@@ -37,6 +37,9 @@ type GroupHead struct {
 	Previous []GroupTip
 	// Heads are the newest operations that the author knew, as an operation's parents.
 	Heads []OperationID
+	// Besides are members whom the author knew by operations that these do not lead to, where
+	// there were more newest ones than are named; ascending.
+	Besides []MemberMark
 	// Expires is when everybody's copy has gone at the latest, in Unix milliseconds; 0: it stays.
 	Expires uint64
 	// Commitment is the hash of the salt and the content.
@@ -105,6 +108,10 @@ func (h *GroupHead) appendUnsigned(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, h.Sequence)
 	dst = appendTips(dst, h.Previous)
 	dst = appendOperationIDs(dst, h.Heads)
+	dst = append(dst, byte(len(h.Besides)))
+	for _, mark := range h.Besides {
+		dst = append(dst, mark[:]...)
+	}
 	dst = binary.BigEndian.AppendUint64(dst, h.Expires)
 	return append(dst, h.Commitment[:]...)
 }
@@ -120,6 +127,7 @@ func ParseGroupMessage(b []byte) (GroupMessage, error) {
 	m.Sequence = r.uint64()
 	m.Previous = r.tips()
 	m.Heads = r.operationIDs()
+	m.Besides = r.marks()
 	m.Expires = r.uint64()
 	r.bytes(m.Commitment[:])
 	r.bytes(m.Signature[:])
@@ -137,7 +145,7 @@ func ParseGroupMessage(b []byte) (GroupMessage, error) {
 func (m *GroupMessage) valid() bool {
 	switch {
 	case m.Sequence == 0, m.Sequence > GroupSequenceMax, (m.Sequence == 1) != (len(m.Previous) == 0), !validTips(m.Previous),
-		len(m.Heads) == 0, len(m.Heads) > OperationParentsMax, !ascendingIDs(m.Heads), len(m.Content) > GroupContentBytesMax:
+		len(m.Heads) == 0, len(m.Heads) > OperationParentsMax, !ascendingIDs(m.Heads), !ascendingMarks(m.Besides), len(m.Content) > GroupContentBytesMax:
 		return false
 	case len(m.Previous) > 0 && m.Previous[len(m.Previous)-1].Sequence != m.Sequence-1:
 		return false
@@ -204,6 +212,29 @@ func (r *reader) operationIDs() (out []OperationID) {
 		out = append(out, id)
 	}
 	return out
+}
+
+func (r *reader) marks() (out []MemberMark) {
+	for range r.byte() {
+		var mark MemberMark
+		r.bytes(mark[:])
+		if r.failed() {
+			return nil
+		}
+		out = append(out, mark)
+	}
+	return out
+}
+
+// ascendingMarks reports whether marks are in the order of their bytes, each once, and no more
+// than may be.
+func ascendingMarks(marks []MemberMark) bool {
+	for i := 1; i < len(marks); i++ {
+		if bytes.Compare(marks[i-1][:], marks[i][:]) >= 0 {
+			return false
+		}
+	}
+	return len(marks) <= GroupBesidesMax
 }
 
 // ascendingIDs reports whether ids are in the order of their bytes, each once.

@@ -15,7 +15,7 @@ func sampleMessages(t testing.TB) []GroupMessage {
 	first := GroupMessage{GroupHead: head}
 	first.Commit([16]byte{9}, []byte("안녕"))
 	second := GroupMessage{GroupHead: head}
-	second.Sequence, second.Heads = 8, []OperationID{{2}, {3}}
+	second.Sequence, second.Heads, second.Besides = 8, []OperationID{{2}, {3}}, []MemberMark{{4}, {5}}
 	second.Previous = []GroupTip{{Sequence: 7, Tag: MessageTag{1}}, {Sequence: 7, Tag: MessageTag{2}}}
 	second.Commit([16]byte{8}, []byte("lunch?"))
 	bare := second
@@ -72,6 +72,10 @@ func TestGroupMessageMalformed(t *testing.T) {
 	for i := range many {
 		many[i] = OperationID{byte(i)}
 	}
+	crowd := make([]MemberMark, GroupBesidesMax+1)
+	for i := range crowd {
+		crowd[i] = MemberMark{byte(i)}
+	}
 	for name, change := range map[string]func(*GroupMessage){
 		"no number":            func(m *GroupMessage) { m.Sequence, m.Previous = 0, nil },
 		"a number past all":    func(m *GroupMessage) { m.Sequence = GroupSequenceMax + 1 },
@@ -86,6 +90,9 @@ func TestGroupMessageMalformed(t *testing.T) {
 		"no operations":           func(m *GroupMessage) { m.Heads = nil },
 		"too many operations":     func(m *GroupMessage) { m.Heads = many },
 		"operations in disorder":  func(m *GroupMessage) { m.Heads = []OperationID{{3}, {2}} },
+		"members in disorder":     func(m *GroupMessage) { m.Besides = []MemberMark{{3}, {2}} },
+		"a member twice":          func(m *GroupMessage) { m.Besides = []MemberMark{{3}, {3}} },
+		"too many members":        func(m *GroupMessage) { m.Besides = crowd },
 		"another content":         func(m *GroupMessage) { m.Content = []byte("dinner?") },
 		"another salt":            func(m *GroupMessage) { m.Salt[0]++ },
 		"a salt and nothing else": func(m *GroupMessage) { m.Content = []byte{} },

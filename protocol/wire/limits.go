@@ -174,6 +174,8 @@ const (
 	GroupSequenceMax = 1 << 62
 	// GroupTipsMax bounds the newest messages of one author.
 	GroupTipsMax = 4
+	// GroupBesidesMax bounds the members whom a message names besides its operations: all of them.
+	GroupBesidesMax = 250
 	// GroupContentBytesMax bounds the content of a group's message.
 	GroupContentBytesMax = 60 << 10
 	// GroupSyncAuthorsMax bounds the authors that a member speaks of at once.
