@@ -14,6 +14,7 @@ import (
 // Due does what a time has come for.
 func (x *Exchange) Due(now time.Time) Output {
 	return x.step(func() {
+		x.lists(now)
 		for k, n := range x.neighbours {
 			if n.newsAt.IsZero() || n.newsAt.After(now) {
 				continue
@@ -46,6 +47,9 @@ func (x *Exchange) NextDue() (at time.Time) {
 	for _, n := range x.near {
 		if !n.newsAt.IsZero() {
 			sooner(n.newsAt)
+		}
+		if !n.listAt.IsZero() {
+			sooner(later(n.listAt, x.listedAt.Add(answerEvery)))
 		}
 	}
 	for _, ask := range x.asking {

@@ -19,7 +19,9 @@ const (
 	newsEvery = 10 * time.Minute
 	// wholeEvery is how often a member who is there is told of all that is held.
 	wholeEvery = time.Hour
-	// answerEvery is how often a member is told so because of what it says.
+	// answerEvery is how long what operations hang on may be on its way before a member is told which
+	// are held, so that it sends the others; when none comes of it it is told so again, each time
+	// later, up to askRarely.
 	answerEvery = 30 * time.Second
 	// askGrace is how long what is missed may be on its way before it is asked for.
 	askGrace = 30 * time.Second
@@ -58,6 +60,8 @@ type Exchange struct {
 	asking  map[identity.MemberKey]*asking
 	near    map[Neighbour]*neighbour
 	out     *Output
+
+	listedAt time.Time // when a neighbour was last told which operations are held
 }
 
 type neighbour struct {
@@ -70,13 +74,18 @@ type neighbour struct {
 	newsAt  time.Time                              // then; zero: there is nothing to tell
 	wholeAt time.Time                              // when it was last told of all that is held
 	answer  bool                                   // when it is told next it is asked for the same
-	spokeAt time.Time                              // when it was sent all that it may not know
-	spokeOf int                                    // so many operations were known then
+	held    [16]byte                               // the operations that it holds, by what it told last
+	lacking bool                                   // it sent what hangs on something that is not known here
+	listAt  time.Time                              // when it is told which operations are held; zero: it is not
+	told    int                                    // operations that it was sent because of what it holds
+	toldAt  time.Time                              // since then
 	served  int                                    // numbers looked up for it
 	since   time.Time                              // since then
 
-	answerWait time.Duration // since the last operation that came of an answer
-	refused    bool          // it sent what was made in knowledge of what is not known here
+	listedAt time.Time     // when it was last told which operations are held
+	listWait time.Duration // until it may be told again; 0: an operation came of it
+
+	refused map[identity.MemberKey]uint64 // up to these numbers it sent what could not be judged
 }
 
 // asking is the look for what is missed of one author.
@@ -120,6 +129,7 @@ type Send struct {
 	Sync      *wire.GroupSync
 	Want      *wire.GroupRanges
 	Absent    *wire.GroupRanges
+	Holding   *wire.GroupHolding
 }
 
 // Held is a message that lies here.
@@ -231,8 +241,8 @@ func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, a
 		}
 		x.near[k] = n
 		if all {
-			for _, op := range x.log.unknownTo(nil) {
-				x.send(Send{To: k, Operation: op})
+			for i := range x.log.nodes {
+				x.send(Send{To: k, Operation: &x.log.nodes[i].op})
 			}
 		}
 		x.whole(now, k, n, true)
@@ -267,7 +277,7 @@ func (x *Exchange) whole(now time.Time, k Neighbour, n *neighbour, answer bool) 
 }
 
 func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
-	s := wire.GroupSync{Group: x.log.ID(), Answer: answer, Heads: x.log.Heads(), Left: x.log.LeftHash()}
+	s := wire.GroupSync{Group: x.log.ID(), Answer: answer, Held: x.log.HeldHash(), Left: x.log.LeftHash()}
 	slices.SortFunc(authors, func(a, b identity.MemberKey) int { return bytes.Compare(a[:], b[:]) })
 	for _, key := range authors {
 		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
@@ -326,7 +336,7 @@ func (x *Exchange) Operation(now time.Time, from Neighbour, op wire.GroupOperati
 			return
 		}
 		if _, known := x.log.index[op.ID()]; !known { // it waits for others
-			x.answerSoon(now, from)
+			x.lack(now, x.near[from])
 			return
 		}
 		for _, n := range x.log.nodes[before:] {
@@ -334,10 +344,7 @@ func (x *Exchange) Operation(now time.Time, from Neighbour, op wire.GroupOperati
 			x.spread(from, Send{Operation: &n.op})
 		}
 		if x.log.Len() > before {
-			if n := x.near[from]; n != nil {
-				n.answerWait = 0
-			}
-			x.retry(now)
+			x.came(now, x.near[from])
 		}
 	})
 	return out, err
@@ -353,7 +360,7 @@ func (x *Exchange) Leave(now time.Time, from Neighbour, word wire.GroupLeave) (O
 			x.spread(from, Send{Leave: &word})
 		}
 		if errors.Is(err, ErrNotMember) { // their add may be on its way
-			x.answerSoon(now, from)
+			x.lack(now, x.near[from])
 		}
 	})
 	return out, err
@@ -373,36 +380,16 @@ func (x *Exchange) spread(but Neighbour, s Send) {
 
 // retry asks those again who have sent what could not be judged.
 func (x *Exchange) retry(now time.Time) {
-	for k, n := range x.neighbours {
-		if n.refused {
-			n.refused, n.answerWait = false, 0
-			x.answerSoon(now, k)
+	for _, n := range x.near {
+		if len(n.refused) == 0 {
+			continue
+		}
+		clear(n.refused)
+		n.answer = true
+		if at := n.wholeAt.Add(answerEvery); n.newsAt.IsZero() || at.Before(n.newsAt) {
+			n.newsAt = at
 		}
 	}
-}
-
-// answerSoon tells a neighbour of all that is held and asks for the same, but not often, and
-// ever more seldom as long as no operation comes of it.
-func (x *Exchange) answerSoon(now time.Time, k Neighbour) {
-	n := x.near[k]
-	if n == nil || n.answer {
-		return
-	}
-	n.answer = true
-	n.answerWait = min(max(answerEvery, 2*n.answerWait), askRarely)
-	if at := n.wholeAt.Add(n.answerWait); n.newsAt.IsZero() || at.Before(n.newsAt) {
-		n.newsAt = at
-	}
-}
-
-// speakAgain reports whether a neighbour who names what is not known here is sent what it may
-// know: when something new is known, and else once in an hour.
-func (x *Exchange) speakAgain(now time.Time, n *neighbour) bool {
-	if n.spokeOf == x.log.Len() && now.Sub(n.spokeAt) < wholeEvery {
-		return false
-	}
-	n.spokeOf, n.spokeAt = x.log.Len(), now
-	return true
 }
 
 // Next returns the head of our next message, without what it says.
@@ -437,8 +424,7 @@ func (x *Exchange) Message(now time.Time, from Neighbour, m wire.GroupMessage) (
 	out := x.step(func() {
 		if err = x.log.Speaks(&m.GroupHead); err != nil {
 			if errors.Is(err, ErrUnknown) {
-				n.refused = true
-				x.answerSoon(now, from)
+				x.unjudged(now, n, &m.GroupHead)
 			} else {
 				x.unclaim(n, m.Author, m.Sequence, m.Sequence)
 			}
@@ -447,6 +433,19 @@ func (x *Exchange) Message(now time.Time, from Neighbour, m wire.GroupMessage) (
 		x.message(now, from, n, m)
 	})
 	return out, err
+}
+
+// unjudged notes a message that hangs on operations which are not known: it is not asked for
+// before such come.
+func (x *Exchange) unjudged(now time.Time, n *neighbour, h *wire.GroupHead) {
+	if len(x.log.added[h.Author]) > 0 {
+		if n.refused == nil {
+			n.refused = make(map[identity.MemberKey]uint64)
+		}
+		n.refused[h.Author] = max(n.refused[h.Author], h.Sequence)
+		x.unclaim(n, h.Author, h.Sequence, h.Sequence)
+	}
+	x.lack(now, n)
 }
 
 // message takes one that is a member's.
@@ -556,16 +555,18 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 		if n == nil || s.Group != x.log.ID() {
 			return
 		}
-		unknown := slices.ContainsFunc(s.Heads, func(id wire.OperationID) bool { _, ok := x.log.index[id]; return !ok })
-		if !unknown || x.speakAgain(now, n) {
-			for _, op := range x.log.unknownTo(s.Heads) {
-				if x.in(n.member) || op.Kind == wire.OperationRemove && op.Subject == n.member {
-					x.send(Send{To: from, Operation: op})
+		n.held = s.Held
+		differ := s.Held != x.log.HeldHash()
+		if !x.in(n.member) {
+			for i := range x.log.nodes {
+				if differ {
+					x.tell(now, from, n, &x.log.nodes[i].op)
 				}
 			}
-		}
-		if !x.in(n.member) {
 			return
+		}
+		if differ {
+			x.listSoon(now, n)
 		}
 		if s.Left != x.log.LeftHash() {
 			for _, word := range x.log.leaves() {
@@ -573,11 +574,8 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 			}
 		}
 		x.authorsSaid(now, n, s.Authors)
-		switch {
-		case s.Answer:
+		if s.Answer {
 			x.whole(now, from, n, false)
-		case unknown: // it sends what we lack when it sees what we have
-			x.answerSoon(now, from)
 		}
 	})
 }
@@ -601,7 +599,7 @@ func (x *Exchange) authorsSaid(now time.Time, n *neighbour, authors []wire.Group
 
 // claim notes that a neighbour has a message that is missed here.
 func (x *Exchange) claim(n *neighbour, author identity.MemberKey, tip wire.GroupTip) {
-	if tip.Sequence <= x.log.Last(author) && !x.author(author).has(tip) && x.counts(author, tip) && len(n.claims[author]) < claimsMax {
+	if tip.Sequence <= x.log.Last(author) && tip.Sequence > n.refused[author] && !x.author(author).has(tip) && x.counts(author, tip) && len(n.claims[author]) < claimsMax {
 		n.claims[author] = append(n.claims[author], tip)
 	}
 }

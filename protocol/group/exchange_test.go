@@ -214,6 +214,8 @@ func (w *world) post(i int, s Send) {
 		x.kind, x.bytes = "leave", s.Leave.Append(nil)
 	case s.Sync != nil:
 		x.kind, x.bytes = "sync", s.Sync.Append(nil)
+	case s.Holding != nil:
+		x.kind, x.bytes = "holding", s.Holding.Append(nil)
 	case s.Want != nil:
 		x.kind, x.bytes = "want", s.Want.Append(nil)
 	case s.Absent != nil:
@@ -344,6 +346,12 @@ func (w *world) take(x parcel) {
 			w.t.Fatal(err)
 		}
 		w.do(x.to, p.x.Synced(w.now, k, s))
+	case "holding":
+		h, err := wire.ParseGroupHolding(x.bytes)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.do(x.to, p.x.Holding(w.now, k, h))
 	case "want":
 		v, err := wire.ParseGroupRanges(x.bytes)
 		if err != nil {
@@ -588,7 +596,7 @@ func (w *world) check() {
 			continue
 		}
 		for k := range w.circle(i, func(*person) bool { return true }) {
-			if other := w.people[k]; p.x.log.LeftHash() != other.x.log.LeftHash() || !slices.Equal(p.x.log.Heads(), other.x.log.Heads()) {
+			if other := w.people[k]; p.x.log.LeftHash() != other.x.log.LeftHash() || p.x.log.HeldHash() != other.x.log.HeldHash() {
 				w.t.Errorf("%s and %s know different operations", p.name, other.name)
 			}
 		}

@@ -200,7 +200,7 @@ func TestBounded(t *testing.T) {
 	w := gather(t, 3, false, true)
 	x, liar := w.people[1].x, key(2)
 	author := w.people[0].key()
-	x.Synced(w.now, liar, wire.GroupSync{Group: x.log.ID(), Heads: x.log.Heads(), Left: x.log.LeftHash(), Authors: []wire.GroupAuthor{
+	x.Synced(w.now, liar, wire.GroupSync{Group: x.log.ID(), Held: x.log.HeldHash(), Left: x.log.LeftHash(), Authors: []wire.GroupAuthor{
 		{Mark: wire.MarkOf(author), Tips: []wire.GroupTip{{Sequence: wire.GroupSequenceMax, Tag: wire.MessageTag{1}}}},
 		{Mark: wire.MemberMark{1}, Tips: []wire.GroupTip{{Sequence: 1}}},
 	}})

@@ -62,6 +62,7 @@ type Log struct {
 
 	// now is the state of all operations; nil: it is to be reckoned.
 	now   *State
+	held  *[16]byte                     // of all operations; nil: it is to be hashed
 	out   map[identity.MemberKey]bool   // who was removed
 	lasts map[identity.MemberKey]uint64 // of those who are out; nil: it is to be gathered
 	views []view
@@ -169,11 +170,10 @@ func (l *Log) Leaves(yield func(wire.GroupLeave) bool) {
 }
 
 func (l *Log) room(op wire.GroupOperation) bool {
-	most := OperationsMax
-	if op.Kind != wire.OperationRemove && op.Kind != wire.OperationClose {
-		most -= removalsKept
+	if ends(&op) {
+		return len(l.nodes) < OperationsMax
 	}
-	return len(l.nodes) < most
+	return !l.full()
 }
 
 func (l *Log) ready(op wire.GroupOperation) bool {
@@ -278,7 +278,7 @@ func (l *Log) insert(n node) {
 	l.heads = l.heads.or(nil)
 	l.heads.set(i)
 	l.nodes = append(l.nodes, n)
-	l.now, l.lasts = nil, nil
+	l.now, l.held, l.lasts = nil, nil, nil
 }
 
 // Heads returns the newest operations known, of which at most wire.OperationParentsMax: the

@@ -67,7 +67,7 @@ func TestBusyAuthor(t *testing.T) {
 	w.write(0)
 	w.lose(func(x parcel) bool { return x.to == 3 && x.from == 0 })
 	x := w.people[3].x
-	x.Synced(w.now, key(1), wire.GroupSync{Group: x.log.ID(), Heads: x.log.Heads(), Left: x.log.LeftHash(), Authors: []wire.GroupAuthor{
+	x.Synced(w.now, key(1), wire.GroupSync{Group: x.log.ID(), Held: x.log.HeldHash(), Left: x.log.LeftHash(), Authors: []wire.GroupAuthor{
 		{Mark: wire.MarkOf(w.people[0].key()), Tips: []wire.GroupTip{{Sequence: 1 << 40}}},
 	}})
 	for range 90 {
@@ -191,11 +191,27 @@ func TestManyWords(t *testing.T) {
 	}
 	w.pass(time.Hour)
 	sends := 0
-	for range 100 {
-		sends += len(x.Synced(w.now, key(2), wire.GroupSync{Group: x.log.ID(), Heads: []wire.OperationID{{1}}, Left: x.log.LeftHash()}).Sends)
+	for i := range byte(100) {
+		sends += len(x.Holding(w.now, key(2), wire.GroupHolding{Group: x.log.ID(), Operations: []wire.OperationName{{i}}}).Sends)
 	}
-	if sends > x.log.Len() {
-		t.Errorf("syncs that name what is not known: %d sends", sends)
+	if sends > OperationsMax {
+		t.Errorf("holdings that name what is not known: %d sends", sends)
+	}
+	lists := 0
+	for i := range byte(100) { // for more than a day
+		sends = len(x.Synced(w.now, key(2), wire.GroupSync{Group: x.log.ID(), Held: [16]byte{i}, Left: x.log.LeftHash()}).Sends)
+		w.now = w.now.Add(20 * time.Minute)
+		for _, s := range x.Due(w.now).Sends {
+			if s.Holding != nil {
+				lists++
+			}
+		}
+		if sends > 0 {
+			t.Errorf("a sync that speaks of other operations: %d sends", sends)
+		}
+	}
+	if lists > 12 {
+		t.Errorf("to syncs that speak of other operations what is held is listed %d times", lists)
 	}
 	numbers := uint64(0)
 	for range 100 {

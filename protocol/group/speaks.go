@@ -158,24 +158,6 @@ type view struct {
 	state *State
 }
 
-// unknownTo returns the operations that are behind none of some, each behind its parents; of those
-// that are not known here nothing is said.
-func (l *Log) unknownTo(heads []wire.OperationID) (out []*wire.GroupOperation) {
-	var seen bits
-	for _, id := range heads {
-		if i, ok := l.index[id]; ok {
-			seen = seen.or(l.nodes[i].before)
-			seen.set(i)
-		}
-	}
-	for i := range l.nodes {
-		if !seen.has(i) {
-			out = append(out, &l.nodes[i].op)
-		}
-	}
-	return out
-}
-
 // LeftHash is the hash of who has left, by which two members see whether they know the same.
 func (l *Log) LeftHash() [8]byte {
 	words := l.leaves()

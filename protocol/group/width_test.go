@@ -32,6 +32,56 @@ func (w *world) siblings(i, count int, parents []wire.OperationID) {
 	}
 }
 
+// same checks that all hold the same operations.
+func (w *world) same(want int) {
+	w.t.Helper()
+	for _, p := range w.people {
+		if p.x.log.Len() != want {
+			w.t.Errorf("%s has %d of %d operations", p.name, p.x.log.Len(), want)
+		}
+	}
+}
+
+// TestManySiblings has an admin make hundreds of operations beside each other. Each goes once from
+// each to each; being off and on costs no more of them, and what one lacks costs a few times that.
+func TestManySiblings(t *testing.T) {
+	w := gather(t, 4, false, true)
+	before, count := w.people[0].x.log.Len(), 100
+	w.siblings(1, count, w.people[1].x.log.Heads())
+	w.pass(time.Hour)
+	w.same(before + count)
+	if n := w.sent["operation"]; n > 12*(before+count) {
+		t.Errorf("%d operations went around %d times", before+count, n)
+	}
+	clear(w.sent)
+	for range 10 {
+		for i := range w.people {
+			w.turn(i, true)
+			w.pass(2 * time.Hour)
+			w.turn(i, false)
+			w.write(i)
+			w.pass(2 * time.Hour)
+		}
+	}
+	if n := w.sent["operation"]; n > 0 {
+		t.Errorf("where all hold the same, %d operations are sent", n)
+	}
+	w.copyDisk(3)
+	lacks := 5
+	w.siblings(1, lacks, w.people[1].x.log.Heads()[:1])
+	w.pass(time.Hour)
+	clear(w.sent)
+	w.restart(3, true)
+	w.pass(48 * time.Hour)
+	t.Log(w.sent)
+	w.same(before + count + lacks)
+	if n := w.sent["operation"]; n > 6*lacks {
+		t.Errorf("%d operations are sent to one who lacks %d", n, lacks)
+	}
+	w.check()
+	w.quiet()
+}
+
 // hidden has the first person add the last, where the add is none of those that a message names,
 // for more were made deeper beside it.
 func hidden(t *testing.T, role wire.GroupRole) *world {
@@ -79,6 +129,40 @@ func TestHiddenAdd(t *testing.T) {
 	w.quiet()
 }
 
+// TestFullApart has two fill their logs with different operations: however often they meet, they
+// tell each other next to nothing of it.
+func TestFullApart(t *testing.T) {
+	w := gather(t, 2, false, true)
+	w.turn(1, true)
+	for i, p := range w.people {
+		for n := 0; p.x.log.room(wire.GroupOperation{Kind: wire.OperationTitle}); n++ {
+			op := wire.GroupOperation{Group: p.x.log.ID(), Parents: p.x.log.Heads(), Kind: wire.OperationTitle, Text: fmt.Sprint(i, n)}
+			if err := op.Sign(p.seed); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.x.log.Add(op); err != nil {
+				t.Fatal(err)
+			}
+			p.ops = append(p.ops, op)
+		}
+	}
+	clear(w.sent)
+	w.turn(1, false)
+	for range 40 { // for ten days
+		for i := range w.people {
+			w.turn(i, true)
+			w.pass(2 * time.Hour)
+			w.turn(i, false)
+			w.write(i)
+			w.pass(time.Hour)
+		}
+	}
+	t.Log(w.sent)
+	if w.sent["operation"] > 0 || w.sent["holding"] > 2*(12+10) || w.sent["message"] > 80 {
+		t.Errorf("ten days of full logs: %v", w.sent)
+	}
+}
+
 // TestNamedBesides checks that whom a message names besides its operations counts only if they
 // may have been known: not who was added in knowledge of those.
 func TestNamedBesides(t *testing.T) {
@@ -99,5 +183,12 @@ func TestNamedBesides(t *testing.T) {
 	}
 	if m := w.made(1, func(*wire.GroupMessage) {}); len(m.Besides) > 1 || !x.log.For(&m.GroupHead, w.people[4].key()) {
 		t.Errorf("behind the next operation %d are named besides", len(m.Besides))
+	}
+}
+
+// TestHoldingFits checks that the limits of the wire hold what a log may have.
+func TestHoldingFits(t *testing.T) {
+	if wire.GroupHoldingMax != OperationsMax+WaitingMax || wire.GroupBesidesMax != MembersMax {
+		t.Error("a holding has no place for all operations, or a message none for all members")
 	}
 }

@@ -135,7 +135,7 @@ func FuzzGroupMessage(f *testing.F) {
 
 func sampleSync() GroupSync {
 	return GroupSync{
-		Group: OperationID{1}, Answer: true, Heads: []OperationID{{2}, {3}}, Left: [8]byte{4},
+		Group: OperationID{1}, Answer: true, Held: HashOperations([]OperationID{{1}, {2}, {3}}), Left: [8]byte{4},
 		Authors: []GroupAuthor{
 			{Mark: MemberMark{5}, Tips: []GroupTip{{Sequence: 9, Tag: MessageTag{6}}}, Push: true},
 			{Mark: MemberMark{7}},
@@ -145,6 +145,10 @@ func sampleSync() GroupSync {
 
 func sampleRanges() GroupRanges {
 	return GroupRanges{Group: OperationID{1}, Ranges: []GroupRange{{Mark: MemberMark{5}, First: 1, Last: 9}, {Mark: MemberMark{7}, First: 4, Last: 4}}}
+}
+
+func sampleHolding() GroupHolding {
+	return GroupHolding{Group: OperationID{1}, Full: true, Operations: []OperationName{NameOf(OperationID{2}), {3}}}
 }
 
 func TestGroupSync(t *testing.T) {
@@ -159,7 +163,15 @@ func TestGroupSync(t *testing.T) {
 	if err != nil || !bytes.Equal(ranges.Append(nil), c) || len(ranges.Ranges) != 2 {
 		t.Errorf("%+v, %v", ranges, err)
 	}
-	checkVectors(t, "groupsync.json", map[string]string{"sync": hex.EncodeToString(b), "ranges": hex.EncodeToString(c)})
+	h := sampleHolding()
+	d := h.Append(nil)
+	holding, err := ParseGroupHolding(d)
+	if err != nil || !bytes.Equal(holding.Append(nil), d) || len(holding.Operations) != 2 || !holding.Full {
+		t.Errorf("%+v, %v", holding, err)
+	}
+	checkVectors(t, "groupsync.json", map[string]string{
+		"sync": hex.EncodeToString(b), "ranges": hex.EncodeToString(c), "holding": hex.EncodeToString(d),
+	})
 }
 
 func TestGroupSyncMalformed(t *testing.T) {
@@ -168,8 +180,6 @@ func TestGroupSyncMalformed(t *testing.T) {
 		many[i].Mark = MemberMark{byte(i >> 8), byte(i)}
 	}
 	for name, change := range map[string]func(*GroupSync){
-		"no operations":          func(s *GroupSync) { s.Heads = nil },
-		"operations in disorder": func(s *GroupSync) { s.Heads = []OperationID{{3}, {2}} },
 		"an author twice":        func(s *GroupSync) { s.Authors[1].Mark = s.Authors[0].Mark },
 		"a tip without a number": func(s *GroupSync) { s.Authors[0].Tips[0].Sequence = 0 },
 		"too many authors":       func(s *GroupSync) { s.Authors = many },
@@ -193,7 +203,23 @@ func TestGroupSyncMalformed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	s, r := sampleSync(), sampleRanges()
+	for name, change := range map[string]func(*GroupHolding){
+		"in disorder":    func(h *GroupHolding) { h.Operations = []OperationName{{3}, {2}} },
+		"twice the same": func(h *GroupHolding) { h.Operations = []OperationName{{3}, {3}} },
+		"too many":       func(h *GroupHolding) { h.Operations = make([]OperationName, GroupHoldingMax+1) },
+	} {
+		h := sampleHolding()
+		change(&h)
+		if _, err := ParseGroupHolding(h.Append(nil)); !errors.Is(err, ErrGroupSync) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s, r, h := sampleSync(), sampleRanges(), sampleHolding()
+	for name, b := range map[string][]byte{"nothing": nil, "cut": h.Append(nil)[:60], "longer": append(h.Append(nil), 0), "of version 2": append([]byte{2}, h.Append(nil)[1:]...)} {
+		if _, err := ParseGroupHolding(b); !errors.Is(err, ErrGroupSync) {
+			t.Errorf("holding, %s: %v", name, err)
+		}
+	}
 	for name, b := range map[string][]byte{"nothing": nil, "cut": s.Append(nil)[:60], "longer": append(s.Append(nil), 0), "of version 2": append([]byte{2}, s.Append(nil)[1:]...)} {
 		if _, err := ParseGroupSync(b); !errors.Is(err, ErrGroupSync) {
 			t.Errorf("sync, %s: %v", name, err)
@@ -207,15 +233,19 @@ func TestGroupSyncMalformed(t *testing.T) {
 }
 
 func FuzzGroupSync(f *testing.F) {
-	s, r := sampleSync(), sampleRanges()
+	s, r, h := sampleSync(), sampleRanges(), sampleHolding()
 	f.Add(s.Append(nil))
 	f.Add(r.Append(nil))
+	f.Add(h.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := ParseGroupSync(b); err == nil && !bytes.Equal(s.Append(nil), b) {
 			t.Errorf("a sync has a second encoding: %x", b)
 		}
 		if r, err := ParseGroupRanges(b); err == nil && !bytes.Equal(r.Append(nil), b) {
 			t.Errorf("ranges have a second encoding: %x", b)
+		}
+		if h, err := ParseGroupHolding(b); err == nil && !bytes.Equal(h.Append(nil), b) {
+			t.Errorf("a holding has a second encoding: %x", b)
 		}
 	})
 }

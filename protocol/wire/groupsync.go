@@ -22,8 +22,8 @@ type GroupSync struct {
 	Group OperationID
 	// Answer asks the other side for the same.
 	Answer bool
-	// Heads are the newest operations known, as an operation's parents.
-	Heads []OperationID
+	// Held is the hash of all operations known ([HashOperations]).
+	Held [16]byte
 	// Left is the hash of who has left, by what is known.
 	Left [8]byte
 	// Authors are some of those whose messages are held, by their marks, or all.
@@ -53,11 +53,38 @@ type GroupRanges struct {
 	Ranges []GroupRange
 }
 
+// OperationName names an operation among those of a group: the first bytes of its id.
+type OperationName [16]byte
+
+// NameOf returns the name of an operation.
+func NameOf(id OperationID) OperationName { return OperationName(id[:]) }
+
+// GroupHolding is which operations a member holds, so that it is sent the others.
+type GroupHolding struct {
+	Group OperationID
+	// Full says that there is room for removals and the group's end only: others are neither
+	// named nor to be sent.
+	Full bool
+	// Operations are ascending, at most GroupHoldingMax.
+	Operations []OperationName
+}
+
+// HashOperations returns what a sync says of the operations known, whose ids are ascending.
+func HashOperations(ids []OperationID) [16]byte {
+	var b []byte
+	for _, id := range ids {
+		b = append(b, id[:]...)
+	}
+	hash := identity.Hash(b)
+	return [16]byte(hash[:])
+}
+
 const groupSyncVersion = 1
 
 const (
-	syncAnswer = 1 << 0
-	authorPush = 1 << 0
+	syncAnswer  = 1 << 0
+	authorPush  = 1 << 0
+	holdingFull = 1 << 0
 )
 
 // Append appends the word's bytes to dst.
@@ -65,7 +92,7 @@ func (s *GroupSync) Append(dst []byte) []byte {
 	dst = append(dst, groupSyncVersion)
 	dst = append(dst, s.Group[:]...)
 	dst = append(dst, bitIf(s.Answer, syncAnswer))
-	dst = appendOperationIDs(dst, s.Heads)
+	dst = append(dst, s.Held[:]...)
 	dst = append(dst, s.Left[:]...)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(s.Authors)))
 	for _, a := range s.Authors {
@@ -91,11 +118,10 @@ func ParseGroupSync(b []byte) (GroupSync, error) {
 	r.bytes(s.Group[:])
 	flags := r.byte()
 	s.Answer = flags == syncAnswer
-	s.Heads = r.operationIDs()
+	r.bytes(s.Held[:])
 	r.bytes(s.Left[:])
 	n := int(r.uint16())
-	if r.failed() || version != groupSyncVersion || flags > syncAnswer || n > GroupSyncAuthorsMax ||
-		len(s.Heads) == 0 || len(s.Heads) > OperationParentsMax || !ascendingIDs(s.Heads) {
+	if r.failed() || version != groupSyncVersion || flags > syncAnswer || n > GroupSyncAuthorsMax {
 		return GroupSync{}, ErrGroupSync
 	}
 	for i := range n {
@@ -156,4 +182,42 @@ func ParseGroupRanges(b []byte) (GroupRanges, error) {
 		return GroupRanges{}, ErrGroupSync
 	}
 	return x, nil
+}
+
+// Append appends the word's bytes to dst.
+func (h *GroupHolding) Append(dst []byte) []byte {
+	dst = append(dst, groupSyncVersion)
+	dst = append(dst, h.Group[:]...)
+	dst = append(dst, bitIf(h.Full, holdingFull))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(h.Operations)))
+	for _, name := range h.Operations {
+		dst = append(dst, name[:]...)
+	}
+	return dst
+}
+
+// ParseGroupHolding reads a GroupHolding. Error: ErrGroupSync.
+func ParseGroupHolding(b []byte) (GroupHolding, error) {
+	r := reader{b: b}
+	version := r.byte()
+	var h GroupHolding
+	r.bytes(h.Group[:])
+	flags := r.byte()
+	h.Full = flags == holdingFull
+	n := int(r.uint16())
+	if version != groupSyncVersion || flags > holdingFull || n > GroupHoldingMax {
+		return GroupHolding{}, ErrGroupSync
+	}
+	for i := range n {
+		var name OperationName
+		r.bytes(name[:])
+		if r.failed() || i > 0 && bytes.Compare(h.Operations[i-1][:], name[:]) >= 0 {
+			return GroupHolding{}, ErrGroupSync
+		}
+		h.Operations = append(h.Operations, name)
+	}
+	if !r.done() {
+		return GroupHolding{}, ErrGroupSync
+	}
+	return h, nil
 }

@@ -178,6 +178,9 @@ const (
 	GroupBesidesMax = 250
 	// GroupContentBytesMax bounds the content of a group's message.
 	GroupContentBytesMax = 60 << 10
+	// GroupHoldingMax bounds the operations that a member says it holds: those that are kept, and
+	// those that wait.
+	GroupHoldingMax = 2048 + 256
 	// GroupSyncAuthorsMax bounds the authors that a member speaks of at once.
 	GroupSyncAuthorsMax = 512
 	// GroupRangesMax bounds the ranges that are asked for, or told to be absent, at once.
