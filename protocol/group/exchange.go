@@ -394,7 +394,7 @@ func (x *Exchange) retry(now time.Time) {
 
 // Next returns the head of our next message, without what it says.
 func (x *Exchange) Next() wire.GroupHead {
-	a, heads := x.author(x.self), x.log.Heads()
+	a, heads := x.author(x.self), x.log.Heads(x.self)
 	return wire.GroupHead{
 		Group: x.log.ID(), Author: x.self, Sequence: a.top() + 1, Previous: a.tips(math.MaxUint64),
 		Heads: heads, Besides: x.log.besides(heads),

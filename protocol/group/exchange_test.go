@@ -408,7 +408,7 @@ func (w *world) operate(i int, op wire.GroupOperation) bool {
 	if p.x == nil {
 		return false
 	}
-	op.Group, op.Parents = p.x.log.ID(), p.x.log.Heads()
+	op.Group, op.Parents = p.x.log.ID(), p.x.log.Heads(p.key())
 	if err := op.Sign(p.seed); err != nil {
 		w.t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (w *table) key(who string) identity.MemberKey { return w.names[who].Public(
 func (w *table) make(who string, op wire.GroupOperation) wire.GroupOperation {
 	w.t.Helper()
 	l := w.logs[who]
-	op.Group, op.Parents = l.ID(), l.Heads()
+	op.Group, op.Parents = l.ID(), l.Heads(w.key(who))
 	w.sign(who, &op)
 	return op
 }
@@ -358,7 +358,7 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := wire.GroupOperation{Group: foreign.ID(), Parents: foreign.Heads(), Kind: wire.OperationTitle, Text: "x"}
+	there := wire.GroupOperation{Group: foreign.ID(), Parents: foreign.Heads(w.key("A")), Kind: wire.OperationTitle, Text: "x"}
 	w.sign("A", &there)
 	forged := w.make("A", wire.GroupOperation{Kind: wire.OperationTitle, Text: "x"})
 	forged.Author = w.key("B")
@@ -608,7 +608,7 @@ func converges(t *testing.T, rnd *rand.Rand, people, steps int) {
 			}
 		}
 		s := w.logs[n].State()
-		got := fmt.Sprintf("%s, %q, forked %d, heads %x", w.members(n), s.Title, len(w.logs[n].Forked()), w.logs[n].Heads())
+		got := fmt.Sprintf("%s, %q, forked %d, heads %x", w.members(n), s.Title, len(w.logs[n].Forked()), w.logs[n].Heads(w.key("A")))
 		if want == "" {
 			want = got
 		}

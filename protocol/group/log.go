@@ -282,8 +282,9 @@ func (l *Log) insert(n node) {
 }
 
 // Heads returns the newest operations known, of which at most wire.OperationParentsMax: the
-// parents of the next one.
-func (l *Log) Heads() []wire.OperationID {
+// parents of an author's next one. Of more there is one among them by which the author is an
+// admin, or nobody would take what the author does.
+func (l *Log) Heads(author identity.MemberKey) []wire.OperationID {
 	var heads []int
 	for i := range l.nodes {
 		if l.heads.has(i) {
@@ -291,6 +292,11 @@ func (l *Log) Heads() []wire.OperationID {
 		}
 	}
 	slices.SortFunc(heads, func(a, b int) int { return -l.order(a, b) })
+	if by, admin := l.reckoned().raised[author]; admin && len(heads) > wire.OperationParentsMax {
+		i := slices.IndexFunc(heads, func(i int) bool { return i == by || l.nodes[i].before.has(by) })
+		heads[0], heads[i] = heads[i], heads[0]
+		slices.SortFunc(heads[1:], func(a, b int) int { return -l.order(a, b) })
+	}
 	heads = heads[:min(len(heads), wire.OperationParentsMax)]
 	out := make([]wire.OperationID, 0, len(heads))
 	for _, i := range heads {

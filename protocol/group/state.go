@@ -23,6 +23,7 @@ type State struct {
 	heir    bool                        // no admin is left, and the first member is one for it
 	entered map[identity.MemberKey]bool // whose add counts, members or not
 	addedBy map[identity.MemberKey]identity.MemberKey
+	raised  map[identity.MemberKey]int // by which operation each admin is one
 }
 
 // Member is one who is in a group.
@@ -173,17 +174,18 @@ func (r *reckoning) counts(i int) bool {
 	case n.heir:
 		return author.entries.meets(n.before)
 	}
-	return r.admin(author.raised.and(n.before), author.lowered.and(n.before))
+	_, admin := r.admin(author.raised.and(n.before), author.lowered.and(n.before))
+	return admin
 }
 
-// admin reports whether some of what makes an admin was done in knowledge of all that takes it.
-func (r *reckoning) admin(raised, lowered bits) bool {
+// admin returns which of what makes an admin was done in knowledge of all that takes it, if any.
+func (r *reckoning) admin(raised, lowered bits) (int, bool) {
 	for i := range raised.down {
 		if r.log.nodes[i].before.covers(lowered) {
-			return true
+			return i, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 func (r *reckoning) give(i int) {
@@ -211,7 +213,10 @@ func (r *reckoning) give(i int) {
 func (r *reckoning) result() State {
 	l := r.log
 	slices.SortFunc(r.all, l.order)
-	s := State{entered: make(map[identity.MemberKey]bool), addedBy: make(map[identity.MemberKey]identity.MemberKey)}
+	s := State{
+		entered: make(map[identity.MemberKey]bool), addedBy: make(map[identity.MemberKey]identity.MemberKey),
+		raised: make(map[identity.MemberKey]int),
+	}
 	for _, i := range r.all {
 		switch op := &l.nodes[i].op; op.Kind {
 		case wire.OperationCreate, wire.OperationTitle:
@@ -238,8 +243,8 @@ func (r *reckoning) result() State {
 		entry := slices.MinFunc(slices.Collect(m.entries.down), l.order)
 		op := &l.nodes[entry].op
 		member := Member{Key: key, Role: wire.RoleMember, AddedBy: op.Author, Introduction: op.Introduction}
-		if r.admin(m.raised, m.lowered) {
-			member.Role = wire.RoleAdmin
+		if by, admin := r.admin(m.raised, m.lowered); admin {
+			member.Role, s.raised[key] = wire.RoleAdmin, by
 		}
 		seats = append(seats, seat{entry, member})
 	}

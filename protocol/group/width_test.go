@@ -47,7 +47,7 @@ func (w *world) same(want int) {
 func TestManySiblings(t *testing.T) {
 	w := gather(t, 4, false, true)
 	before, count := w.people[0].x.log.Len(), 100
-	w.siblings(1, count, w.people[1].x.log.Heads())
+	w.siblings(1, count, w.people[1].x.log.Heads(w.people[1].key()))
 	w.pass(time.Hour)
 	w.same(before + count)
 	if n := w.sent["operation"]; n > 12*(before+count) {
@@ -68,7 +68,7 @@ func TestManySiblings(t *testing.T) {
 	}
 	w.copyDisk(3)
 	lacks := 5
-	w.siblings(1, lacks, w.people[1].x.log.Heads()[:1])
+	w.siblings(1, lacks, w.people[1].x.log.Heads(w.people[1].key())[:1])
 	w.pass(time.Hour)
 	clear(w.sent)
 	w.restart(3, true)
@@ -87,7 +87,7 @@ func TestManySiblings(t *testing.T) {
 func hidden(t *testing.T, role wire.GroupRole) *world {
 	t.Helper()
 	w := gather(t, 3, false, true)
-	heads := w.people[0].x.log.Heads()
+	heads := w.people[0].x.log.Heads(w.people[0].key())
 	deep := w.signed(0, heads, wire.GroupOperation{Kind: wire.OperationTitle, Text: "deep"})
 	w.siblings(0, wire.OperationParentsMax+4, []wire.OperationID{deep.ID()})
 	w.people = append(w.people, newWorld(t, 5, 1).people[0])
@@ -136,7 +136,7 @@ func TestFullApart(t *testing.T) {
 	w.turn(1, true)
 	for i, p := range w.people {
 		for n := 0; p.x.log.room(wire.GroupOperation{Kind: wire.OperationTitle}); n++ {
-			op := wire.GroupOperation{Group: p.x.log.ID(), Parents: p.x.log.Heads(), Kind: wire.OperationTitle, Text: fmt.Sprint(i, n)}
+			op := wire.GroupOperation{Group: p.x.log.ID(), Parents: p.x.log.Heads(p.key()), Kind: wire.OperationTitle, Text: fmt.Sprint(i, n)}
 			if err := op.Sign(p.seed); err != nil {
 				t.Fatal(err)
 			}
@@ -190,5 +190,20 @@ func TestNamedBesides(t *testing.T) {
 func TestHoldingFits(t *testing.T) {
 	if wire.GroupHoldingMax != OperationsMax+WaitingMax || wire.GroupBesidesMax != MembersMax {
 		t.Error("a holding has no place for all operations, or a message none for all members")
+	}
+}
+
+// TestHiddenAdmin has somebody made an admin beside so many deeper operations that the newest 16 do
+// not lead there: what they do counts all the same.
+func TestHiddenAdmin(t *testing.T) {
+	w := hidden(t, wire.RoleAdmin)
+	if !w.operate(3, wire.GroupOperation{Kind: wire.OperationRemove, Subject: w.people[0].key()}) {
+		t.Fatal("an admin may not")
+	}
+	w.pass(time.Hour)
+	for _, p := range w.people[1:] {
+		if p.x.in(w.people[0].key()) {
+			t.Errorf("%s does not know of the removal", p.name)
+		}
 	}
 }
