@@ -377,17 +377,18 @@ func (g *fetcher) recordAll(ctx context.Context, batch []keeping) error {
 // progress tells how far the file is, now and then, and ends the transfer if the user does
 // not want it any more.
 func (g *fetcher) progress() error {
-	var file store.File
+	var wanted bool
+	var in protocol.ConversationID
 	err := g.files.core.store.View(func(v *store.View) (err error) {
-		file, err = v.File(g.want.File)
+		wanted, in, err = v.Fetching(g.want.File)
 		return err
 	})
-	if err != nil || file.State != store.FileRemote || file.Wanted != store.WantedNow {
+	if err != nil || !wanted {
 		return errStopped
 	}
 	if now := time.Now(); now.Sub(g.told) >= progressEvery {
 		g.told = now
-		g.files.core.events.Announce(protocol.Event{Type: protocol.TransferProgress, Conversation: file.Conversation, Ref: g.want.File})
+		g.files.core.events.Announce(protocol.Event{Type: protocol.TransferProgress, Conversation: in, Ref: g.want.File})
 	}
 	return nil
 }

@@ -78,6 +78,21 @@ func (v *View) File(id protocol.FileID) (f File, err error) {
 	return f, v.one(found, q.done(), "read file")
 }
 
+// Fetching reports whether a file is wanted now and is not whole, and the conversation of the last
+// message that it is part of; ErrNotFound says that there is no such file. It costs the same however
+// much of the file lies here: it is asked for with each chunk.
+func (v *View) Fetching(id protocol.FileID) (wanted bool, in protocol.ConversationID, err error) {
+	q := v.c.query(`SELECT f.state, f.wanted, c.id FROM files f
+		LEFT JOIN messages m ON m.seq = (SELECT message FROM attachments WHERE file = f.key ORDER BY message DESC LIMIT 1)
+		LEFT JOIN conversations c ON c.key = m.conversation WHERE f.id = ?`).bindBlob(id[:])
+	found := q.next()
+	if found {
+		state, want := FileState(q.text()), Wanted(q.int())
+		wanted, in = state == FileRemote && want == WantedNow, q.id()
+	}
+	return wanted, in, v.one(found, q.done(), "read file")
+}
+
 // Thumbnail returns the thumbnail that came with a file, or went with it, in the newest message
 // that has one. ErrNotFound says that there is none.
 func (v *View) Thumbnail(id protocol.FileID) ([]byte, error) {

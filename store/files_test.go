@@ -389,12 +389,26 @@ func TestCancelledFileIsNeverWhole(t *testing.T) {
 	state := func() File { return view(t, s, func(v *View) (File, error) { return v.File(id) }) }
 	first, second := part(0), part(1)
 	f.rows(s, PutChunks{File: id, Chunks: first})
+	fetching := func(want bool) {
+		t.Helper()
+		if err := s.View(func(v *View) error {
+			wanted, in, err := v.Fetching(id)
+			if wanted != want || in != f.convs[0].ID {
+				t.Errorf("it is fetched: %v, in %v", wanted, in)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+	}
 	f.rows(s, SetWanted{File: id, Wanted: WantedAsk}, DropChunks{File: id})
+	fetching(false)
 	f.rows(s, PutChunks{File: id, Chunks: second})
 	if row := state(); row.Chunks != 0 || len(chunkFiles(t, s)) != 0 {
 		t.Errorf("behind the cancel %d chunks lie here, %d of them on the disk", row.Chunks, len(chunkFiles(t, s)))
 	}
 	f.rows(s, SetWanted{File: id, Wanted: WantedNow})
+	fetching(true)
 	f.rows(s, PutChunks{File: id, Chunks: part(1)})
 	f.rows(s, FinishFile{File: id, Root: info.Root, Hashes: hashes})
 	if row := state(); row.State != FileRemote || row.Chunks != 1 {
@@ -402,6 +416,7 @@ func TestCancelledFileIsNeverWhole(t *testing.T) {
 	}
 	f.rows(s, PutChunks{File: id, Chunks: part(0)})
 	f.rows(s, FinishFile{File: id, Root: info.Root, Hashes: hashes})
+	fetching(false)
 	f.rows(s, DropChunks{File: id}, FailFile{File: id, Code: protocol.FileCodeGone}) // came too late
 	if got, err := f.read(s, id); err != nil || !bytes.Equal(got, content) || state().State != FileAvailable {
 		t.Errorf("a cancel behind the end leaves %d bytes of a file that is %s: %v", len(got), state().State, err)
