@@ -50,8 +50,8 @@ type resent struct {
 	times  map[uint64]int // by a hash
 }
 
-// resentSeed is of this process: no outcome depends on it.
-var resentSeed = maphash.MakeSeed()
+// hashSeed is of this process: no outcome depends on it.
+var hashSeed = maphash.MakeSeed()
 
 // checkResent notices a machine that sends an envelope time and again to somebody who does not
 // answer: whoever is on together all the time and has lost a session would never be left alone.
@@ -59,7 +59,7 @@ func (w *World) checkResent(m *machine, frame []byte) {
 	if minute := w.now.Unix() / 60; minute != m.again.minute || m.again.times == nil {
 		m.again = resent{minute, make(map[uint64]int)}
 	}
-	hash := maphash.Bytes(resentSeed, frame)
+	hash := maphash.Bytes(hashSeed, frame)
 	if m.again.times[hash]++; m.again.times[hash] > resentMax {
 		w.fail("%v: sends an envelope of %d bytes %d times in a minute", m, len(frame), resentMax)
 	}
@@ -103,8 +103,24 @@ func (w *World) linkHello(tag identity.HelloTag, e *end) bool {
 	})
 }
 
-// checkOpaque checks that nothing is readable in what a machine sends.
+const (
+	opaqueSize = 4 << 10 // from which on it is remembered that nothing is readable in what is sent
+	opaqueSeen = 1 << 12 // of how much
+)
+
+// checkOpaque checks that nothing is readable in what a machine sends. What is large and was sent
+// before has been looked at.
 func (w *World) checkOpaque(m *machine, what string, sent []byte) {
+	if len(sent) >= opaqueSize {
+		hash := maphash.Bytes(hashSeed, sent)
+		if w.opaque[hash] {
+			return
+		}
+		if len(w.opaque) >= opaqueSeen || w.opaque == nil {
+			w.opaque = make(map[uint64]bool)
+		}
+		w.opaque[hash] = true
+	}
 	if bytes.Contains(sent, []byte(marker)) {
 		w.fail("%v: a text or a name is readable in %s", m, what)
 	}

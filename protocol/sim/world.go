@@ -67,6 +67,7 @@ type World struct {
 	commits int // and disks put back
 	checked int // commits when everything was checked last
 	secrets secrets
+	opaque  map[uint64]bool // hashes of what was sent and looked at
 }
 
 // NewWorld makes the world of a plan. Nothing happens in it before Run. If trace is
