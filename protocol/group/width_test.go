@@ -47,6 +47,9 @@ func (w *world) same(want int) {
 func TestManySiblings(t *testing.T) {
 	w := gather(t, 4, false, true)
 	before, count := w.people[0].x.log.Len(), 100
+	if testing.Short() {
+		count = 40
+	}
 	w.siblings(1, count, w.people[1].x.log.Heads(w.people[1].key()))
 	w.pass(time.Hour)
 	w.same(before + count)
@@ -132,6 +135,9 @@ func TestHiddenAdd(t *testing.T) {
 // TestFullApart has two fill their logs with different operations: however often they meet, they
 // tell each other next to nothing of it.
 func TestFullApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills two logs")
+	}
 	w := gather(t, 2, false, true)
 	w.turn(1, true)
 	for i, p := range w.people {
