@@ -508,7 +508,7 @@ func (p *Peer) stirCarried(key identity.TransportKey) {
 
 // contactsAt returns the contacts whose mail, or the answer to whom, lies at a courier.
 func (p *Peer) contactsAt(key identity.TransportKey) []*contact {
-	return slices.DeleteFunc(p.contactsInOrder(), func(c *contact) bool {
+	return slices.DeleteFunc(slices.Clone(p.contactsInOrder()), func(c *contact) bool {
 		return !c.asksAt(key) && !c.leavesAt(key)
 	})
 }

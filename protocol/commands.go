@@ -457,7 +457,7 @@ func (p *Peer) forget(c *contact) {
 		}
 	}
 	p.contactEvent(ContactRemoved, c)
-	delete(p.contacts, c.row.ID)
+	p.loseContact(c.row.ID)
 	delete(p.stirred, c.row.ID)
 	p.write(EraseContact{ID: c.row.ID})
 }

@@ -72,7 +72,7 @@ func (p *Peer) addContact(now time.Time, in AddContact) error {
 		},
 		state: contactState{Asking: &asking{Link: link}, Greeting: in.Greeting, Hello: identity.LinkHelloKey(link.Secret)},
 	}
-	p.contacts[c.row.ID] = c
+	p.keepContact(c)
 	p.touchContact(c)
 	p.contactEvent(ContactAdded, c)
 	p.dueBy(time.Unix(int64(link.Expiry), 0).Add(requestKept))
@@ -448,7 +448,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 		return errRandom
 	}
 	if p.contacts[c.row.ID] == nil { // what we know of a contact changes when it has shown itself
-		p.contacts[c.row.ID] = c
+		p.keepContact(c)
 		c.row.Phase, c.row.Name, c.row.Invite = ContactPending, in.Payload.Name, v.row.ID
 		c.row.Role = roleBy(v.row.Kind == InviteHome, RoleOwner)
 		p.contactEvent(ContactAdded, c)
@@ -614,7 +614,7 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 	if into.row.Alias == "" {
 		into.row.Alias = from.row.Alias
 	}
-	delete(p.contacts, from.row.ID)
+	p.loseContact(from.row.ID)
 	delete(p.stirred, from.row.ID)
 	p.write(EraseContact{ID: from.row.ID})
 	if from.row.Role != RolePerson {

@@ -256,7 +256,7 @@ func BenchmarkStrangersHello(b *testing.B) {
 	for i := range 200 {
 		c := &contact{row: PutContact{ID: ContactID{1, byte(i)}, Phase: ContactEstablished}, state: contactState{Recovery: [32]byte{byte(i), 1}}}
 		c.sessions = []*pairSession{{chain: identity.NewPairChain([32]byte{byte(i)}, dayOf(testNow)-365)}}
-		p.contacts[c.row.ID] = c
+		p.keepContact(c)
 	}
 	frame := make([]byte, 16)
 	n := ConnID(0)

@@ -76,7 +76,7 @@ func (p *Peer) loadContacts(state State) error {
 			c.queue.Push(outbox.Item{Size: len(b), Content: b})
 		}
 		c.voidsChanged = len(c.state.Voids) > 0
-		p.contacts[row.ID] = c
+		p.keepContact(c)
 		p.stir(c)
 	}
 	return nil

@@ -40,8 +40,9 @@ type Peer struct {
 	net           rendezvous.Network
 	outside       rendezvous.Outside
 	near          nearby
-	search        search // by the last rung
-	contacts      map[ContactID]*contact
+	search        search                 // by the last rung
+	contacts      map[ContactID]*contact // changed by keepContact and loseContact
+	ordered       []*contact             // the same by id; nil = to be put in order
 	invites       map[InviteID]*invitation
 	requests      map[RequestID]*request
 	conversations map[ConversationID]*conversation
@@ -330,13 +331,27 @@ func (p *Peer) randomByte() byte {
 // refuse makes the error of a refused input.
 func refuse(code string) error { return &Problem{Code: code} }
 
-// contactsInOrder returns the contacts by id: map order must not reach Output.
+// keepContact has there be a contact from now on.
+func (p *Peer) keepContact(c *contact) {
+	p.contacts[c.row.ID], p.ordered = c, nil
+}
+
+// loseContact has there be a contact no more.
+func (p *Peer) loseContact(id ContactID) {
+	delete(p.contacts, id)
+	p.ordered = nil
+}
+
+// contactsInOrder returns the contacts by id: map order must not reach Output. The slice must not
+// be changed; it stays what it is when contacts come and go.
 func (p *Peer) contactsInOrder() []*contact {
-	out := make([]*contact, 0, len(p.contacts))
-	for _, id := range sortedKeys(p.contacts) {
-		out = append(out, p.contacts[id])
+	if p.ordered == nil {
+		p.ordered = make([]*contact, 0, len(p.contacts))
+		for _, id := range sortedKeys(p.contacts) {
+			p.ordered = append(p.ordered, p.contacts[id])
+		}
 	}
-	return out
+	return p.ordered
 }
 
 // contactOf returns the contact with an account, other than one. There are several as long

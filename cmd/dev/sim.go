@@ -150,6 +150,9 @@ func (t tree) simulate(ctx context.Context, kind worlds, queue *seedQueue, worke
 func (t tree) simulateBatch(ctx context.Context, kind worlds, binary string, batch seedRange) error {
 	cmd := t.command(ctx, binary, kind.arguments(batch)...)
 	cmd.Dir = filepath.Join(t.root, filepath.FromSlash(simPackage))
+	if os.Getenv("GOGC") == "" {
+		cmd.Env = append(cmd.Environ(), "GOGC=400") // a world is small, and makes much that is soon of no use
+	}
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	switch {

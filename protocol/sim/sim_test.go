@@ -89,7 +89,7 @@ func TestResendThatFailed(t *testing.T) { simulate(t, NewPlan(5010189)) }
 func runTwice(t *testing.T, plan Plan) {
 	t.Helper()
 	begin := time.Now()
-	run := func() (digest [32]byte, summary string) { // and nothing of a world that may be big
+	run := func() (digest uint64, summary string) { // and nothing of a world that may be big
 		w := simulate(t, plan)
 		return w.Digest(), w.Summary()
 	}
