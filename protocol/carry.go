@@ -34,7 +34,7 @@ func (p *Peer) mailboxesOf(now time.Time, c *contact) []place {
 	var out []place
 	for _, m := range r.Mailboxes {
 		if dayOf(now) <= m.ClosesDay {
-			out = append(out, place{Mailbox: m, couriers: r.Couriers, trouble: p.trouble(now, c, m), noParts: c.dealings[m.ID].noParts(now)})
+			out = append(out, place{Mailbox: m, couriers: r.Couriers, trouble: p.trouble(now, c, m), noParts: c.dealings[m.ID].noParts(now) || c.partsSince.After(now)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b place) int { return min(len(a.trouble), 1) - min(len(b.trouble), 1) })
@@ -161,6 +161,9 @@ func (c *contact) withdraws(id wire.MailboxID) bool {
 
 // leaveRebuilt leaves an envelope that was not at hand.
 func (p *Peer) leaveRebuilt(now time.Time, c *contact, e *outbox.Entry, frame []byte) {
+	if c.state.AcceptByCourier {
+		return // it would open with no session: see carry
+	}
 	places := p.mailboxesOf(now, c)
 	for _, at := range p.openPlaces(now, c, places) {
 		if !at.spare && slices.Contains(p.toCarry(now, c, at, places, wire.ItemsMax), e) {

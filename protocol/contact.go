@@ -23,6 +23,7 @@ type contact struct {
 	queue    outbox.Queue
 	asked    [][16]byte // messages of the fetch under way
 	askedTo  aim
+	askNext  []*outbox.Entry // what is due on the live path, and was while a fetch was under way
 
 	partsAsked []outbox.Part // of the fetch of parts under way
 	partsTo    aim

@@ -27,6 +27,9 @@ type town struct {
 	rows map[*side]*rows
 	last ConnID
 
+	unread  int         // how many reads of parts are to fail for now
+	reading func(*side) // called before contents are read; nil = nothing
+
 	relays
 }
 
@@ -202,6 +205,9 @@ func (w *town) work(s *side, job Job) {
 		}
 		s.step(w.now, in)
 	case FetchContents:
+		if w.reading != nil {
+			w.reading(s)
+		}
 		in := ContentsFetched{Contact: j.Contact, Contents: make(map[MessageID][]byte)}
 		for _, id := range j.Messages {
 			for _, m := range s.history {
@@ -213,6 +219,10 @@ func (w *town) work(s *side, job Job) {
 		s.step(w.now, in)
 	case FetchParts:
 		in := PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte)}
+		if in.Later = w.unread > 0; in.Later {
+			w.unread--
+			j.Parts = nil
+		}
 		for _, part := range j.Parts {
 			if sealed := sealedPart(s, part); sealed != nil {
 				in.Parts[part] = sealed
@@ -872,5 +882,37 @@ func TestHelpOfWhoHasRemoved(t *testing.T) {
 	w.pass(time.Minute)
 	if b.of(a).state.Courier == nil || len(b.of(c).state.Boxes) == 0 {
 		t.Error("it does not help again")
+	}
+}
+
+// TestPathWhileReadingForCouriers opens a path while contents are read for a courier: what is due
+// on the path is not put off until it is due again.
+func TestPathWhileReadingForCouriers(t *testing.T) {
+	w, a, b, _ := friends(t)
+	w.switchOff(b)
+	for i := range 100 {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint(i) + strings.Repeat("x", 30000)})
+		w.run()
+	}
+	w.pass(20 * time.Second)
+	w.mute[b] = []wire.Type{wire.TypePush}
+	opened := false
+	w.reading = func(s *side) {
+		if s != a || opened {
+			return
+		}
+		opened = true
+		delete(w.off, b)
+		b.step(w.now, Reconnect{})
+		w.run()
+	}
+	w.restart(a)
+	w.pass(2 * time.Second)
+	n := uint64(0)
+	for _, r := range a.of(b).conv.row.Delivered {
+		n += r.Last - r.First + 1
+	}
+	if !opened || n != 100 {
+		t.Errorf("%d are delivered in 2 s, opened %v", n, opened)
 	}
 }

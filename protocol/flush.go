@@ -270,6 +270,13 @@ const (
 // fetch asks for contents that are needed and not in memory.
 func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry, to aim) {
 	p.fetchParts(c, resend, nil, to)
+	if c.asked != nil && to == toPath {
+		for _, e := range resend {
+			if !slices.Contains(c.askNext, e) {
+				c.askNext = append(c.askNext, e)
+			}
+		}
+	}
 	ids := c.queue.Fetch(sealing, resend)
 	if len(ids) == 0 {
 		return
@@ -299,6 +306,10 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 	for _, w := range whole {
 		p.rebuilt(now, c, w, c.askedTo)
 	}
+	if next := c.askNext; len(next) > 0 { // before couriers have their turn
+		c.askNext = nil
+		p.sendAgain(c, slices.DeleteFunc(next, func(e *outbox.Entry) bool { return !c.queue.Seals(e) }))
+	}
 	p.touchContact(c)
 }
 
@@ -323,12 +334,20 @@ func (p *Peer) rebuilt(now time.Time, c *contact, w outbox.Whole, to aim) {
 
 // resend sends again what is due on the live path.
 func (p *Peer) resend(now time.Time, c *contact) {
+	if c.live() != nil && !c.row.Blocked {
+		p.sendAgain(c, c.queue.Due(now))
+	}
+}
+
+// sendAgain sends envelopes on the live path, if there is one: those that are not at hand when
+// their contents have been read.
+func (p *Peer) sendAgain(c *contact, entries []*outbox.Entry) {
 	k := c.live()
-	if k == nil || c.row.Blocked {
+	if k == nil {
 		return
 	}
 	var rebuild []*outbox.Entry
-	for _, e := range c.queue.Due(now) {
+	for _, e := range entries {
 		frame := e.Frame
 		if frame == nil {
 			frame = p.rebuildInline(c, e)
@@ -354,7 +373,8 @@ func (p *Peer) rebuildInline(c *contact, e *outbox.Entry) []byte {
 	}
 	frame, err := session.Rebuild(e.Envelope, contents)
 	if err != nil {
-		return nil // the row is damaged
+		c.queue.Damaged(e)
+		return nil
 	}
 	c.queue.Rebuilt(e, frame)
 	return frame

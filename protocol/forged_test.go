@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"crypto/rand"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -150,5 +151,59 @@ func TestRequestInSomebodysName(t *testing.T) {
 	}
 	if c.row.Name != "Jiwoo" {
 		t.Errorf("the contact is %q", c.row.Name)
+	}
+}
+
+// TestForgedRequestBehindABackup has the holder of a link ask in the name of a contact with whom a
+// restored backup has no session: what has proved nothing is not gone by.
+func TestForgedRequestBehindABackup(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	backup, err := Backup(w.rows[a].state(a), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(w.rows[a].sessions)
+	clear(w.rows[a].outbox)
+	a.reload(w.now, backup)
+	a.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: 1001}}})
+	w.run()
+	link, err := wire.ParseLink(a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	invites := a.p.invitesInOrder()
+	bundle, err := wire.ParseBundle(invites[len(invites)-1].state.Offer.Bundles[0].Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _ := stranger(a, w.now, 6000, identity.LinkHelloKey(link.Secret))
+	asking, err := invite.Ask(rand.Reader, invite.Self{Entry: b.p.ourself().Entry}, link, bundle, wire.RequestPayload{Name: "Mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := wire.DepositedRequest{Capability: invite.DepositCapability(link.Secret, own), Request: [wire.RequestSize]byte(asking.Request)}
+	a.step(w.now, FrameReceived{Conn: 6000, Type: wire.TypeRequest, Body: d.Append(nil)})
+	a.step(w.now, ConnClosed{Conn: 6000})
+	w.run()
+	if n := len(a.of(b).sessions); n != 1 {
+		t.Fatalf("%d sessions were begun with who asks in the contact's name", n)
+	}
+	w.switchOn(b)
+	w.pass(6 * time.Hour)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "two"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "three"})
+	w.run()
+	w.pass(10 * time.Minute)
+	if got := a.of(b).conv.row.Delivered; !inRanges(got, 2) {
+		t.Errorf("of hers are delivered %v", got)
+	}
+	if got := b.of(a).conv.row.Delivered; !inRanges(got, 1) {
+		t.Errorf("of his are delivered %v", got)
 	}
 }

@@ -545,7 +545,7 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 		c.regained()
 		p.unseal(c)
 	}
-	if c.first() == ps {
+	if c.first() == ps && !c.state.Bereft { // else the old secret is all that leads to the contact, until this session is proved
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	}
 	p.pushIntroduction(now, c, ps)
@@ -599,9 +599,11 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 			p.hangup(k)
 		}
 	}
-	into.state.Hello = from.state.Hello
-	if into.state.Asking == nil && from.state.Asking != nil && from.state.Asking.Request != nil {
-		into.state.Asking = from.state.Asking // its answer may be on the way
+	if into.state.Asking == nil {
+		into.state.Hello = from.state.Hello
+		if from.state.Asking != nil && from.state.Asking.Request != nil {
+			into.state.Asking = from.state.Asking // its answer may be on the way
+		}
 	}
 	if into.row.Blocked = into.row.Blocked || from.row.Blocked; into.row.Blocked {
 		p.dropConns(into)

@@ -125,6 +125,7 @@ func (p *Peer) partsFetched(now time.Time, in PartsFetched) error {
 	}
 	if in.Later {
 		c.partsSince = now.Add(partsReadAgain)
+		p.dueBy(c.partsSince)
 	}
 	for _, part := range asked {
 		if contents[part] == nil && !in.Later {

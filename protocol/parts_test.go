@@ -245,3 +245,32 @@ func TestPartsOfMessagesThatWait(t *testing.T) {
 		t.Errorf("one of an absurd sequence waits for %d", put.Waits)
 	}
 }
+
+// TestPartsThatCannotBeRead has a disk not give out parts that a courier is to get again: they are
+// read again later, not at once and for ever.
+func TestPartsThatCannotBeRead(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(b)
+	sent := w.sendFile(a, b, fewParts)
+	w.pass(20 * time.Second)
+	if n := w.holds(c); n < 6 {
+		t.Fatalf("the courier holds %d items", n)
+	}
+	w.unread = 3
+	w.restart(a) // it asks whether they still are there, by leaving them again
+	w.pass(time.Minute)
+	if w.unread != 2 {
+		t.Errorf("%d reads failed within a minute", 3-w.unread)
+	}
+	for range 30 {
+		w.pass(time.Minute)
+	}
+	if w.unread != 0 {
+		t.Errorf("%d reads failed within half an hour", 3-w.unread)
+	}
+	w.switchOff(a)
+	w.switchOn(b)
+	if !hasWhole(t, a, b, sent.ID, fewParts) {
+		t.Errorf("%d parts arrived", len(b.parts))
+	}
+}

@@ -368,7 +368,7 @@ func (p *Peer) contactOf(account identity.AccountPublic, but *contact) *contact 
 			return 0
 		case len(c.sessions) > 0:
 			return 3
-		case c.row.Phase == ContactEstablished:
+		case c.row.Phase != ContactRequested: // behind a restored backup
 			return 2
 		}
 		return 1

@@ -1,7 +1,5 @@
 package outbox
 
-import "slices"
-
 // Fetch returns the messages whose contents must be read from the history:
 // those at the front of what waits when sealing stands still for them, and
 // those of the given envelopes that have no frame. At most one fetch is under
@@ -69,7 +67,7 @@ func (q *Queue) Fetched(asked [][16]byte, contents map[[16]byte][]byte) (gone []
 		switch parts := gather(e, contents); {
 		case parts == nil:
 			q.Damaged(e)
-		case slices.Contains(q.sealed, e):
+		case q.Seals(e):
 			whole = append(whole, Whole{Entry: e, Contents: parts})
 		}
 	}
@@ -88,7 +86,10 @@ type Whole struct {
 func (q *Queue) Damaged(e *Entry) { e.damaged = e.Frame == nil }
 
 // Rebuilt keeps the frame of an envelope that was built anew, if there is room.
-func (q *Queue) Rebuilt(e *Entry, frame []byte) { q.keepFrame(e, frame) }
+func (q *Queue) Rebuilt(e *Entry, frame []byte) {
+	e.damaged = false
+	q.keepFrame(e, frame)
+}
 
 func gather(e *Entry, contents map[[16]byte][]byte) [][]byte {
 	if e.Frame != nil {

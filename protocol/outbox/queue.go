@@ -205,6 +205,9 @@ func (q *Queue) Restore(e *Entry, written time.Time) {
 	q.sealed = append(q.sealed, e)
 }
 
+// Seals reports whether an envelope is still here.
+func (q *Queue) Seals(e *Entry) bool { return slices.Contains(q.sealed, e) }
+
 // Unacknowledged returns the envelopes that the peer has not acknowledged, in the order of
 // sealing. The slice is the caller's.
 func (q *Queue) Unacknowledged() []*Entry {

@@ -299,7 +299,7 @@ func (w *World) unsettledMail(m *machine, c protocol.PutContact, other *machine)
 		case !within(v.Delivered, msg.Sequence):
 			return fmt.Sprintf("%s for %v is not delivered", short(msg.text), other)
 		case l.voided:
-		case l.once && forgotten(v, msg.Sequence): // as this disk of the author's knows, which may be put back behind another
+		case m.epoch > 0 && l.once && forgotten(v, msg.Sequence): // as this disk of the author's knows, which may be put back behind another
 		case m.epoch > 0 && other.epoch > 0 && w.truth.later(l) >= tagsRemembered: // other numbers than these are not told apart
 		case !l.arrived || l.gone && l.deleted == 0 && !l.removed:
 			return fmt.Sprintf("%s is delivered but %v has lost it", short(msg.text), other)

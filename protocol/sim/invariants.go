@@ -38,13 +38,13 @@ func (w *World) checkFrame(m *machine, e *end, s protocol.SendFrame) {
 	if s.Type == wire.TypeHello && len(s.Body) == identity.HelloTagSize {
 		w.checkHello(m, e, s)
 	}
-	if s.Type == wire.TypeEnvelope {
-		w.checkResent(m, s.Body)
+	if s.Type == wire.TypeEnvelope || s.Type == wire.TypeDeposit {
+		w.checkResent(m, s.Type.Name(), s.Body)
 	}
 	w.checkOpaque(m, s.Type.Name(), s.Body)
 }
 
-// resent counts how often a machine has sent each envelope in a minute.
+// resent counts how often a machine has done the same in a minute.
 type resent struct {
 	minute int64
 	times  map[uint64]int // by a hash
@@ -53,15 +53,38 @@ type resent struct {
 // hashSeed is of this process: no outcome depends on it.
 var hashSeed = maphash.MakeSeed()
 
-// checkResent notices a machine that sends an envelope time and again to somebody who does not
-// answer: whoever is on together all the time and has lost a session would never be left alone.
-func (w *World) checkResent(m *machine, frame []byte) {
+// checkResent notices a machine that sends the same time and again to somebody who does not answer,
+// or reads the same for it: whoever has lost a session would never be left alone.
+func (w *World) checkResent(m *machine, what string, of ...[]byte) {
 	if minute := w.now.Unix() / 60; minute != m.again.minute || m.again.times == nil {
 		m.again = resent{minute, make(map[uint64]int)}
 	}
-	hash := maphash.Bytes(hashSeed, frame)
-	if m.again.times[hash]++; m.again.times[hash] > resentMax {
-		w.fail("%v: sends an envelope of %d bytes %d times in a minute", m, len(frame), resentMax)
+	var h maphash.Hash
+	h.SetSeed(hashSeed)
+	h.WriteString(what)
+	for _, b := range of {
+		h.Write(b)
+	}
+	if m.again.times[h.Sum64()]++; m.again.times[h.Sum64()] > resentMax {
+		w.fail("%v: the same %s more than %d times in a minute", m, what, resentMax)
+	}
+}
+
+// checkJob does the same for what is read for envelopes.
+func (w *World) checkJob(m *machine, j protocol.Job) {
+	switch j := j.(type) {
+	case protocol.FetchContents:
+		ids := [][]byte{j.Contact[:]}
+		for i := range j.Messages {
+			ids = append(ids, j.Messages[i][:])
+		}
+		w.checkResent(m, "FetchContents", ids...)
+	case protocol.FetchParts:
+		parts := [][]byte{j.Contact[:]}
+		for i := range j.Parts {
+			parts = append(parts, j.Parts[i].Message[:], []byte{j.Parts[i].Item, j.Parts[i].Index})
+		}
+		w.checkResent(m, "FetchParts", parts...)
 	}
 }
 

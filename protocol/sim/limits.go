@@ -31,9 +31,12 @@ const (
 	// happening in between, idleSpinsMax how often if it does nothing then.
 	spinsMax     = 1000
 	idleSpinsMax = 50
-	// resentMax is how often the same envelope may be sent within a minute: the queue sends
-	// it again after 4 seconds at the earliest, and at once by each new path.
-	resentMax = 60
+	// unreadable is how many reads of parts of a hundred fail for now.
+	unreadable = 5
+	// resentMax is how often the same envelope may be sent or left, and the same contents be
+	// read, within a minute: the queue sends again after 4 seconds at the earliest, and at
+	// once by each new path.
+	resentMax = 30
 
 	// batchInputsMax bounds the inputs of one batch.
 	batchInputsMax = 64

@@ -434,6 +434,7 @@ func (m *machine) rotate() {
 
 // job does a job; its result comes back as an input.
 func (m *machine) job(j protocol.Job) {
+	m.w.checkJob(m, j)
 	d := m.w.between(time.Millisecond, 50*time.Millisecond)
 	if _, slow := j.(protocol.MakeStamp); slow {
 		d = m.w.between(0, 30*time.Second)

@@ -68,6 +68,11 @@ func (d *disk) part(p outbox.Part) []byte {
 // parts does the job of making parts.
 func (m *machine) parts(j protocol.FetchParts) {
 	in := protocol.PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte)}
+	if m.w.chance(unreadable) {
+		in.Later = true
+		m.push(in)
+		return
+	}
 	for _, p := range j.Parts {
 		from := p
 		if m.w.plan.Mutation == WrongPart {
