@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/outbox"
 	"pabal/protocol/wire"
 )
 
@@ -257,5 +258,38 @@ func TestNumbersUsedBeforeAGap(t *testing.T) {
 	w.arrived(b, want...)
 	if n := len(b.of(a).conv.have.Gaps); n > 0 || !a.of(b).queue.Empty() {
 		t.Errorf("%d gaps, %d wait", n, a.of(b).queue.WaitingLen())
+	}
+}
+
+// TestOnlyTheNewestWaitsAgain ends a session with somebody who was off for months: of all that was
+// told since, the newest waits.
+func TestOnlyTheNewestWaitsAgain(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	c := a.only()
+	var items []outbox.Item
+	add := func(content wire.Content) {
+		encoded, err := wire.AppendContent(nil, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, outbox.Item{Size: len(encoded), Content: encoded})
+	}
+	for i := range uint64(40) {
+		record := a.p.record(testNow, c)
+		record.Sequence = 1 + i
+		add(wire.Content{Type: wire.ContentAddressRecord, Record: &record})
+		add(wire.Content{Type: wire.ContentProfile, Sequence: 1 + i, Text: fmt.Sprint("Mina ", i)})
+	}
+	c.state.Inline = nil
+	c.queue.RemoveInline(func([]byte) bool { return true })
+	a.p.waitAgain(c, items)
+	if len(c.state.Inline) != 2 || c.queue.WaitingLen() != 2 {
+		t.Fatalf("%d contents wait, and %d", len(c.state.Inline), c.queue.WaitingLen())
+	}
+	for _, encoded := range c.state.Inline {
+		if _, version, ok := versionOf(encoded); !ok || version != 40 {
+			t.Errorf("version %d waits", version)
+		}
 	}
 }

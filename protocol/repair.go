@@ -468,7 +468,38 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 		}
 	}
 	c.queue.PutBack(again)
+	p.onlyNewest(c)
 	p.touchContact(c)
+}
+
+// onlyNewest drops, of what waits of a kind of which the newest is all that counts, the others:
+// whoever is off for months has one in each envelope.
+func (p *Peer) onlyNewest(c *contact) {
+	versions := make(map[wire.ContentType]uint64)
+	for _, b := range c.state.Inline {
+		if t, version, ok := versionOf(b); ok {
+			versions[t] = max(versions[t], version)
+		}
+	}
+	old := func(b []byte) bool {
+		t, version, ok := versionOf(b)
+		return ok && version < versions[t]
+	}
+	c.state.Inline = slices.DeleteFunc(c.state.Inline, old)
+	c.queue.RemoveInline(old)
+}
+
+// versionOf returns which version of something a content tells, if the newest is all that counts.
+func versionOf(b []byte) (t wire.ContentType, version uint64, ok bool) {
+	content, _, err := wire.DecodeContent(b)
+	switch {
+	case err != nil:
+	case content.Type == wire.ContentAddressRecord && content.Record != nil:
+		return content.Type, content.Record.Sequence, true
+	case content.Type == wire.ContentProfile, content.Type == wire.ContentPicture:
+		return content.Type, content.Sequence, true
+	}
+	return 0, 0, false
 }
 
 func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
