@@ -344,11 +344,16 @@ func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err
 	c.row.Account = a.Peer.Account
 	c.state.Asking, c.state.Greeting = nil, ""
 	fresh := len(c.sessions) == 0 && !c.state.Bereft
-	removed := known != nil && *known == *c.firstSID() && answered.Payload.Generation == 0
+	asIs := known != nil && *known == *c.firstSID() // of before we asked
+	removed := asIs && answered.Payload.Generation == 0
+	lost := asIs && !fresh && answered.Payload.Generation > 0 && c.first() != nil && answered.Payload.Generation <= c.first().generation
 	ps := p.begin(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: answered.Payload.Generation,
 	})
+	if lost { // who names that generation has not the session that we send in
+		p.endOthers(c, ps)
+	}
 	p.endEarlier(c, ps)
 	p.pairedAnew(c)
 	c.state.Record = &answered.Payload.Record

@@ -245,12 +245,17 @@ func (p *Peer) stray(now time.Time, c *contact, ps *pairSession) {
 		c.strayAt = now
 	case now.Sub(c.strayAt) >= strayAfter:
 		c.strayAt = time.Time{}
-		for c.first() != ps {
-			p.endSession(c, c.first())
-		}
-		c.state.Recovery, c.state.Repair = ps.recovery, nil
+		p.endOthers(c, ps)
 		p.fork(now, c, ps)
 	}
+}
+
+// endOthers ends the sessions that come before one, which the contact has lost.
+func (p *Peer) endOthers(c *contact, ps *pairSession) {
+	for c.first() != ps {
+		p.endSession(c, c.first())
+	}
+	c.state.Recovery, c.state.Repair = ps.recovery, nil
 }
 
 // confirmSession takes note of the first frame of a session that we accepted:

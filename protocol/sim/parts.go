@@ -68,7 +68,7 @@ func (d *disk) part(p outbox.Part) []byte {
 // parts does the job of making parts.
 func (m *machine) parts(j protocol.FetchParts) {
 	in := protocol.PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte)}
-	if m.w.chance(unreadable) {
+	if m.w.plan.Files > 0 && m.w.chance(unreadable) {
 		in.Later = true
 		m.push(in)
 		return
