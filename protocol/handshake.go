@@ -351,8 +351,11 @@ func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: answered.Payload.Generation,
 	})
-	if lost { // who names that generation has not the session that we send in
+	if lost { // who names that generation has not the session that we send in, and counts from this one
 		p.endOthers(c, ps)
+		c.forked, c.state.Forked = false, false
+		c.state.Generation = ps.generation
+		c.startAnew()
 	}
 	p.endEarlier(c, ps)
 	p.pairedAnew(c)

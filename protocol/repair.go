@@ -272,8 +272,15 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 
 // renewed replaces the sessions of earlier generations by a new one. What was not
 // acknowledged in them is sealed anew.
+//
+// A session by a link that is not proved yet is kept: whoever asked for both may have taken that one,
+// and then its first frame comes.
 func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
-	p.endBefore(c, n.generation)
+	for _, old := range slices.Clone(c.sessions) {
+		if old.generation < n.generation && (old.confirmed || old.recovery == n.recovery) {
+			p.endSession(c, old)
+		}
+	}
 	c.forked, c.state.Forked, c.state.Bereft = false, false, false
 	c.startAnew()
 	if r := c.state.Repair; r != nil && r.Recovery == n.recovery {
