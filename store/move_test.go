@@ -187,7 +187,7 @@ func mustOpen(t testing.TB, name string) *os.File {
 // TestMoveOutKilled kills moving out behind each of its steps: one copy can be opened, or none
 // and the same command goes on.
 func TestMoveOutKilled(t *testing.T) {
-	for n := 0; ; n++ {
+	for n := 0; ; n += usually(1, 3) {
 		m := aboutToMove(t)
 		d := m.departing(t)
 		steps := d.steps()
@@ -231,7 +231,7 @@ func TestMoveOutKilled(t *testing.T) {
 
 // TestMoveInKilled kills moving in behind each of its steps, in the same way.
 func TestMoveInKilled(t *testing.T) {
-	for n := 0; ; n++ {
+	for n := 0; ; n += usually(1, 3) {
 		m := aboutToMove(t)
 		d := m.departing(t)
 		if _, err := d.s.MoveOut(m.file, d.o); err != nil {
