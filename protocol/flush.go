@@ -317,7 +317,7 @@ func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {
 // couriers goes to them, live path or not: else they would want it again, and at once.
 func (p *Peer) rebuilt(now time.Time, c *contact, w outbox.Whole, to aim) {
 	frame, err := session.Rebuild(w.Entry.Envelope, w.Contents)
-	if err != nil { // the row is damaged: the message stays queued and `why` tells
+	if err != nil { // the row is damaged: the message stays queued
 		c.queue.Damaged(w.Entry)
 		return
 	}

@@ -61,14 +61,21 @@ func (w *town) restart(s *side) {
 
 const fewParts = 5*wire.PartBytes - 100 // a picture of five parts
 
-func TestSmallFileGoesByCourier(t *testing.T) {
-	w, a, b, c := friends(t)
+// partsAtCourier has the parts of a file for somebody who is off lie at a courier.
+func partsAtCourier(t *testing.T) (w *town, a, b, c *side, sent Sent) {
+	t.Helper()
+	w, a, b, c = friends(t)
 	w.switchOff(b)
-	sent := w.sendFile(a, b, fewParts)
+	sent = w.sendFile(a, b, fewParts)
 	w.pass(20 * time.Second)
 	if n := w.holds(c); n < 6 {
 		t.Fatalf("the courier holds %d items", n)
 	}
+	return w, a, b, c, sent
+}
+
+func TestSmallFileGoesByCourier(t *testing.T) {
+	w, a, b, c, sent := partsAtCourier(t)
 	w.switchOff(a)
 	w.switchOn(b)
 	if !hasWhole(t, a, b, sent.ID, fewParts) {
@@ -249,13 +256,7 @@ func TestPartsOfMessagesThatWait(t *testing.T) {
 // TestPartsThatCannotBeRead has a disk not give out parts that a courier is to get again: they are
 // read again later, not at once and for ever.
 func TestPartsThatCannotBeRead(t *testing.T) {
-	w, a, b, c := friends(t)
-	w.switchOff(b)
-	sent := w.sendFile(a, b, fewParts)
-	w.pass(20 * time.Second)
-	if n := w.holds(c); n < 6 {
-		t.Fatalf("the courier holds %d items", n)
-	}
+	w, a, b, _, sent := partsAtCourier(t)
 	w.unread = 3
 	w.restart(a) // it asks whether they still are there, by leaving them again
 	w.pass(time.Minute)
