@@ -46,7 +46,7 @@ func Backup(state State, history bool) (State, error) {
 // forgetSessions leaves of a contact what does not depend on any session, and that it needs
 // a new one.
 func (p *Peer) forgetSessions(c *contact) {
-	if first := c.first(); first != nil {
+	if first := c.first(); first != nil && first.confirmed {
 		c.state.Recovery = first.recovery
 	}
 	for _, ps := range slices.Clone(c.sessions) {

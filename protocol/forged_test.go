@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/rand"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,6 +155,58 @@ func TestRequestInSomebodysName(t *testing.T) {
 	}
 }
 
+// restoreBackup makes a backup of a side and restores it.
+func (w *town) restoreBackup(s *side) {
+	w.t.Helper()
+	backup, err := Backup(w.rows[s].state(s), true)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	clear(w.rows[s].sessions)
+	clear(w.rows[s].outbox)
+	s.reload(w.now, backup)
+	own := uint16(1001 + slices.Index(w.all, s))
+	s.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: own}}})
+	w.run()
+}
+
+// asksAs has the holder of a link ask in somebody's name, with that person's signed entry and none
+// of their keys, and go.
+func (w *town) asksAs(as, inviter *side) {
+	w.t.Helper()
+	link, err := wire.ParseLink(inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	invites := inviter.p.invitesInOrder()
+	bundle, err := wire.ParseBundle(invites[len(invites)-1].state.Offer.Bundles[0].Bundle)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	own, _ := stranger(inviter, w.now, 6000, identity.LinkHelloKey(link.Secret))
+	asking, err := invite.Ask(rand.Reader, invite.Self{Entry: as.p.ourself().Entry}, link, bundle, wire.RequestPayload{Name: "Mallory"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := wire.DepositedRequest{Capability: invite.DepositCapability(link.Secret, own), Request: [wire.RequestSize]byte(asking.Request)}
+	inviter.step(w.now, FrameReceived{Conn: 6000, Type: wire.TypeRequest, Body: d.Append(nil)})
+	inviter.step(w.now, ConnClosed{Conn: 6000})
+	w.run()
+}
+
+// talkAgain has two meet and write to each other, and checks that it arrives.
+func (w *town) talkAgain(a, b *side) {
+	w.t.Helper()
+	w.switchOn(b)
+	w.pass(6 * time.Hour)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "from " + a.name})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "from " + b.name})
+	w.run()
+	w.pass(10 * time.Minute)
+	w.arrived(a, "from "+b.name)
+	w.arrived(b, "from "+a.name)
+}
+
 // TestForgedRequestBehindABackup has the holder of a link ask in the name of a contact with whom a
 // restored backup has no session: what has proved nothing is not gone by.
 func TestForgedRequestBehindABackup(t *testing.T) {
@@ -164,46 +217,48 @@ func TestForgedRequestBehindABackup(t *testing.T) {
 	w.run()
 	w.pass(5 * time.Second)
 	w.switchOff(b)
-	backup, err := Backup(w.rows[a].state(a), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(w.rows[a].sessions)
-	clear(w.rows[a].outbox)
-	a.reload(w.now, backup)
-	a.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: 1001}}})
-	w.run()
-	link, err := wire.ParseLink(a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
-	if err != nil {
-		t.Fatal(err)
-	}
-	invites := a.p.invitesInOrder()
-	bundle, err := wire.ParseBundle(invites[len(invites)-1].state.Offer.Bundles[0].Bundle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, _ := stranger(a, w.now, 6000, identity.LinkHelloKey(link.Secret))
-	asking, err := invite.Ask(rand.Reader, invite.Self{Entry: b.p.ourself().Entry}, link, bundle, wire.RequestPayload{Name: "Mallory"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := wire.DepositedRequest{Capability: invite.DepositCapability(link.Secret, own), Request: [wire.RequestSize]byte(asking.Request)}
-	a.step(w.now, FrameReceived{Conn: 6000, Type: wire.TypeRequest, Body: d.Append(nil)})
-	a.step(w.now, ConnClosed{Conn: 6000})
-	w.run()
+	w.restoreBackup(a)
+	w.asksAs(b, a)
 	if n := len(a.of(b).sessions); n != 1 {
 		t.Fatalf("%d sessions were begun with who asks in the contact's name", n)
 	}
-	w.switchOn(b)
-	w.pass(6 * time.Hour)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "two"})
-	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "three"})
-	w.run()
-	w.pass(10 * time.Minute)
-	if got := a.of(b).conv.row.Delivered; !inRanges(got, 2) {
-		t.Errorf("of hers are delivered %v", got)
-	}
-	if got := b.of(a).conv.row.Delivered; !inRanges(got, 1) {
-		t.Errorf("of his are delivered %v", got)
+	w.talkAgain(a, b)
+}
+
+// TestForgedRequestBehindAGrantedRenewal has the holder of a link ask in the name of a contact who
+// has been granted a renewal and lost the accept: what leads to the contact stays.
+func TestForgedRequestBehindAGrantedRenewal(t *testing.T) {
+	for _, restored := range []bool{false, true} { // from a backup, both of them
+		w, all := newTown(t, "Mina", "Jiwoo")
+		a, b := all[0], all[1]
+		w.meet(a, b)
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+		w.run()
+		w.pass(5 * time.Second)
+		c := b.of(a)
+		asking, err := invite.AskRepair(rand.Reader, b.p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, c.state.Recovery,
+			wire.RequestPayload{Generation: 1, Have: c.conv.haves()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := wire.DepositedRequest{Request: [wire.RequestSize]byte(asking.Request)}
+		w.mute[b] = []wire.Type{wire.TypeAccept, wire.TypeEnvelope}
+		a.step(w.now, FrameReceived{Conn: a.of(b).live().id, Type: wire.TypeRequest, Body: d.Append(nil)})
+		w.run()
+		w.switchOff(b)
+		delete(w.mute, b)
+		if n := len(a.of(b).sessions); n != 1 || a.of(b).first().confirmed {
+			t.Fatalf("%d sessions, the renewal was not granted", n)
+		}
+		w.asksAs(b, a)
+		if n := len(a.of(b).sessions); n != 2 {
+			t.Fatalf("%d sessions were begun with who asks in the contact's name", n-1)
+		}
+		w.restoreBackup(b)
+		if restored {
+			w.restoreBackup(a)
+		}
+		w.switchOff(b)
+		w.talkAgain(a, b)
 	}
 }

@@ -553,7 +553,8 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 		c.regained()
 		p.unseal(c)
 	}
-	if c.first() == ps && !c.state.Bereft { // else the old secret is all that leads to the contact, until this session is proved
+	known := n.invitee || n.recovery != [32]byte{}
+	if c.first() == ps && (known || c.state.Recovery == [32]byte{}) { // else the old secret is all that leads to the contact, until this session is proved
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
 	}
 	p.pushIntroduction(now, c, ps)

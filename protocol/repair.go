@@ -44,7 +44,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	}
 	ps := c.first()
 	recovery, generation := c.state.Recovery, c.state.Generation
-	if ps != nil && !c.state.Bereft {
+	if ps != nil && ps.confirmed {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
 	list := p.self.presented().list
