@@ -240,6 +240,9 @@ func (c *contact) nextDue(now time.Time) time.Time {
 	if c.recordDue {
 		add(now)
 	}
+	if c.partsSince.After(now) {
+		add(c.partsSince)
+	}
 	add(c.nextSignal(now))
 	add(c.pictureShown(now))
 	if c.state.PartingSince != 0 {
