@@ -27,8 +27,8 @@ type town struct {
 	rows map[*side]*rows
 	last ConnID
 
-	unread  int         // how many reads of parts are to fail for now
-	reading func(*side) // called before contents are read; nil = nothing
+	unread  int                        // how many reads of parts are to fail for now
+	reading func(*side, FetchContents) // called before contents are read; nil = nothing
 
 	relays
 }
@@ -206,7 +206,7 @@ func (w *town) work(s *side, job Job) {
 		s.step(w.now, in)
 	case FetchContents:
 		if w.reading != nil {
-			w.reading(s)
+			w.reading(s, j)
 		}
 		in := ContentsFetched{Contact: j.Contact, Contents: make(map[MessageID][]byte)}
 		for _, id := range j.Messages {
@@ -897,7 +897,7 @@ func TestPathWhileReadingForCouriers(t *testing.T) {
 	w.pass(20 * time.Second)
 	w.mute[b] = []wire.Type{wire.TypePush}
 	opened := false
-	w.reading = func(s *side) {
+	w.reading = func(s *side, _ FetchContents) {
 		if s != a || opened {
 			return
 		}
@@ -914,5 +914,43 @@ func TestPathWhileReadingForCouriers(t *testing.T) {
 	}
 	if !opened || n != 100 {
 		t.Errorf("%d are delivered in 2 s, opened %v", n, opened)
+	}
+}
+
+// TestManyReadsForAPath comes back from a restart with much to send again on a path: it is read
+// piece by piece, all of it at once and none of it twice.
+func TestManyReadsForAPath(t *testing.T) {
+	w, a, b, c := friends(t)
+	w.switchOff(c)
+	w.mute[b] = []wire.Type{wire.TypeEnvelope}
+	const n, size = 100, 30000
+	for i := range n {
+		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: fmt.Sprint(i) + strings.Repeat("x", size)})
+		w.run()
+	}
+	w.switchOff(b)
+	delete(w.mute, b)
+	w.restart(a)
+	reads := make(map[MessageID]int)
+	w.reading = func(s *side, job FetchContents) {
+		if s == a && len(job.Messages)*size > 2*outbox.FetchBytesMax {
+			t.Errorf("%d texts are read at once", len(job.Messages))
+		}
+		for _, id := range job.Messages {
+			reads[id]++
+		}
+	}
+	w.switchOn(b)
+	w.pass(2 * time.Second)
+	if got := a.of(b).conv.row.Delivered; len(got) != 1 || got[0] != (Range{1, n}) {
+		t.Errorf("%v are delivered in 2 s", got)
+	}
+	for _, times := range reads {
+		if times > 1 {
+			t.Fatalf("a text is read %d times", times)
+		}
+	}
+	if len(reads) < n/2 {
+		t.Errorf("only %d texts were read", len(reads))
 	}
 }

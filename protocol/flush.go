@@ -270,23 +270,22 @@ const (
 // fetch asks for contents that are needed and not in memory.
 func (p *Peer) fetch(c *contact, sealing bool, resend []*outbox.Entry, to aim) {
 	p.fetchParts(c, resend, nil, to)
-	if c.asked != nil && to == toPath {
-		for _, e := range resend {
-			if !slices.Contains(c.askNext, e) {
-				c.askNext = append(c.askNext, e)
-			}
+	if ids := c.queue.Fetch(sealing, resend); len(ids) > 0 {
+		c.asked, c.askedTo = ids, to
+		job := FetchContents{Contact: c.row.ID, Messages: make([]MessageID, len(ids))}
+		for i, id := range ids {
+			job.Messages[i] = id
 		}
+		p.out.Jobs = append(p.out.Jobs, job)
 	}
-	ids := c.queue.Fetch(sealing, resend)
-	if len(ids) == 0 {
+	if to != toPath {
 		return
 	}
-	c.asked, c.askedTo = ids, to
-	job := FetchContents{Contact: c.row.ID, Messages: make([]MessageID, len(ids))}
-	for i, id := range ids {
-		job.Messages[i] = id
+	for _, e := range resend { // what no fetch under way reads for the path has its turn behind that
+		if e.NeedsFetch() && !(c.askedTo == toPath && c.queue.Reads(e)) && !slices.Contains(c.askNext, e) {
+			c.askNext = append(c.askNext, e)
+		}
 	}
-	p.out.Jobs = append(p.out.Jobs, job)
 }
 
 func (p *Peer) contentsFetched(now time.Time, in ContentsFetched) {

@@ -9,6 +9,7 @@ import (
 
 	"pabal/protocol/mailbox"
 	"pabal/protocol/outbox"
+	"pabal/protocol/session"
 	"pabal/protocol/wire"
 )
 
@@ -152,6 +153,7 @@ func (p *Peer) loadOutbox(state State) error {
 			written = oc.Message.madeAt()
 			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence, About: oc.About})
 		}
+		shareSize(e)
 		c.queue.Restore(e, written)
 	}
 	for _, w := range state.Waiting {
@@ -169,6 +171,24 @@ func (p *Peer) loadOutbox(state State) error {
 		c.queue.PutBack(items)
 	}
 	return nil
+}
+
+// shareSize notes of each message in an envelope of an earlier run as many bytes as all of them can
+// have together, divided among them: its row does not tell, and nobody reads too much at once.
+func shareSize(e *outbox.Entry) {
+	left, messages := session.FrameSize(e.Envelope), 0
+	for _, it := range e.Items {
+		if it.Inline() {
+			left -= it.Size
+		} else {
+			messages++
+		}
+	}
+	for i := range e.Items {
+		if it := &e.Items[i]; !it.Inline() {
+			it.Size = max(left, 0)/messages + 1
+		}
+	}
 }
 
 // loadShelves puts back what we keep for others.

@@ -1,9 +1,11 @@
 package outbox
 
+import "slices"
+
 // Fetch returns the messages whose contents must be read from the history:
 // those at the front of what waits when sealing stands still for them, and
 // those of the given envelopes that have no frame. At most one fetch is under
-// way; Fetch returns nil until Fetched ends it.
+// way; Fetch returns nil until Fetched ends it. See Reads for what one fetch takes.
 func (q *Queue) Fetch(sealing bool, resend []*Entry) [][16]byte {
 	if q.fetching {
 		return nil
@@ -33,6 +35,15 @@ func (q *Queue) Fetch(sealing bool, resend []*Entry) [][16]byte {
 	}
 	q.fetching = len(ids) > 0
 	return ids
+}
+
+// Reads reports whether the fetch under way is for an envelope, among others.
+func (q *Queue) Reads(e *Entry) bool { return q.fetching && slices.Contains(q.rebuilding, e) }
+
+// NeedsFetch reports whether an envelope can be sent again only once its messages have been read
+// from the history.
+func (e *Entry) NeedsFetch() bool {
+	return e.Frame == nil && slices.ContainsFunc(e.Items, func(it Item) bool { return !it.Inline() })
 }
 
 // Fetched ends a fetch. contents holds what the history still has. It fills

@@ -10,7 +10,7 @@ import (
 type Item struct {
 	Message  [16]byte // the message in the history, or zero for an inline content
 	Sequence uint64   // of a message; of an inline content, its place among them, 0 = none
-	Size     int      // bytes of Content, also when Content is nil
+	Size     int      // bytes of Content; about so many if that is nil and was sealed in an earlier run
 	Content  []byte   // nil = in the history, must be fetched
 	// About is zero for a message and set for an operation: to the message without which
 	// it means nothing, or to itself if it outlives that.

@@ -84,8 +84,8 @@ func FuzzRebuild(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrParts) {
 			t.Fatal(err)
 		}
-		if err == nil && len(frame) < 512 {
-			t.Fatalf("%d bytes", len(frame))
+		if err == nil && (len(frame) < 512 || FrameSize(parts) != len(frame)) {
+			t.Fatalf("%d bytes, said to be %d", len(frame), FrameSize(parts))
 		}
 	})
 }

@@ -418,6 +418,9 @@ func TestSizeMin(t *testing.T) {
 	if err != nil || !bytes.Equal(again, m.Frame) {
 		t.Fatalf("not rebuilt: %v", err)
 	}
+	if got := FrameSize(m.Parts()[:20]); got != 0 {
+		t.Errorf("a damaged row is for %d bytes", got)
+	}
 	ack, err := p.invitee.Ack(p.now, p.random, nil, CourierSizeMin)
 	if err != nil || len(ack) != CourierSizeMin {
 		t.Fatalf("ack of %d bytes, %v", len(ack), err)

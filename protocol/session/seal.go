@@ -252,6 +252,15 @@ func (m *Sealed) Parts() []byte {
 	return m.prefix.Append(b)
 }
 
+// FrameSize returns the bytes of the envelope that an outbox row is for, by its parts; 0 if these
+// are damaged.
+func FrameSize(parts []byte) int {
+	if len(parts) < partsFixedSize {
+		return 0
+	}
+	return int(min(binary.BigEndian.Uint32(parts[64+wire.BodyTagSize:]), wire.EnvelopeBytesMax))
+}
+
 const partsFixedSize = 32 + 32 + wire.BodyTagSize + 4 + 1
 
 // beforeBody returns the number of bytes before an envelope's body.
