@@ -124,6 +124,8 @@ type contactState struct {
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
 
+	Links [][32]byte `cbor:"51,keyasint,omitempty"` // link hello keys of other links that turned out to lead to it, the newest last
+
 	Doubts []doubt `cbor:"35,keyasint,omitempty"` // what its receipts say against couriers that it names
 }
 

@@ -165,7 +165,7 @@ func (p *Peer) InspectLink(now time.Time, text string) (LinkInfo, error) {
 func (p *Peer) askedBy(link wire.Link) *contact {
 	hello := identity.LinkHelloKey(link.Secret)
 	for _, c := range p.contactsInOrder() {
-		if c.state.Hello == hello && c.row.Phase != ContactFailed {
+		if (c.state.Hello == hello || slices.Contains(c.state.Links, hello)) && c.row.Phase != ContactFailed {
 			return c
 		}
 	}
@@ -608,6 +608,9 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 			p.hangup(k)
 		}
 	}
+	for _, link := range slices.Concat(from.state.Links, [][32]byte{from.state.Hello, into.state.Hello}) {
+		into.addLink(link)
+	}
 	if into.state.Asking == nil {
 		into.state.Hello = from.state.Hello
 		if from.state.Asking != nil && from.state.Asking.Request != nil {
@@ -633,6 +636,16 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 		return
 	}
 	p.event(Event{Type: ContactRemoved, Contact: from.row.ID, Ref: into.row.ID})
+}
+
+// addLink notes that a link leads to a contact, unless that is known. The oldest go when there are
+// too many: who follows one again asks again.
+func (c *contact) addLink(hello [32]byte) {
+	if hello == [32]byte{} || slices.Contains(c.state.Links, hello) {
+		return
+	}
+	c.state.Links = append(c.state.Links, hello)
+	c.state.Links = slices.Delete(c.state.Links, 0, max(len(c.state.Links)-linksKept, 0))
 }
 
 // mergeConversations gives one contact the conversation of another, unless both

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -68,6 +69,38 @@ func TestAskedByTwoLinks(t *testing.T) {
 	w.pass(3 * time.Hour)
 	if x, y := a.only().row.Phase, b.only().row.Phase; x != ContactEstablished || y != ContactEstablished {
 		t.Errorf("%v, %v", x, y)
+	}
+}
+
+// TestLinksOfOneContact has somebody follow two links of one person and then each of them again:
+// both lead to the contact that there is.
+func TestLinksOfOneContact(t *testing.T) {
+	for _, first := range []int{0, 1} { // that is accepted
+		w, all := newTown(t, "Mina", "Jiwoo")
+		a, b := all[0], all[1]
+		var links []string
+		for range 2 {
+			links = append(links, a.step(w.now, CreateInvite{Kind: InviteOnce, Ask: true}).Replies[0].Result.(InviteCreated).Link)
+			b.step(w.now, AddContact{Link: links[len(links)-1]})
+			w.run()
+			w.pass(time.Second)
+		}
+		for i := range 2 {
+			if requests := a.p.requestsInOrder(); len(requests) > 0 {
+				a.step(w.now, AnswerRequest{ID: requests[(first+i)%len(requests)].row.ID, Answer: RequestAccepted})
+				w.run()
+			}
+		}
+		w.pass(time.Hour)
+		if got := b.of(a).row.Phase; len(b.p.contacts) != 1 || got != ContactEstablished {
+			t.Fatalf("%d contacts, %v", len(b.p.contacts), got)
+		}
+		for i, link := range links {
+			_, err := b.p.Step(w.now, AddContact{Link: link})
+			if p, ok := errors.AsType[*Problem](err); !ok || p.Code != CodeAlreadyContact || p.Contact != b.of(a).row.ID {
+				t.Errorf("link %d leads to %v", i, err)
+			}
+		}
 	}
 }
 
