@@ -171,3 +171,68 @@ func TestEachCourierHasAnAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkCrossesARenewal puts a disk back to before a renewal, and has the two, who are never on
+// together, find each other by a link while one of them has asked for another renewal: however
+// these cross, both hold a session in the end in which they talk.
+func TestLinkCrossesARenewal(t *testing.T) {
+	for _, byLink := range []string{"Mina", "Jiwoo"} {
+		for _, renews := range []string{"Mina", "Jiwoo"} {
+			for _, later := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s follows a link, %s asks for a renewal, that second: %v", byLink, renews, later), func(t *testing.T) {
+					w, a, b, _ := allFriends(t)
+					w.turns(2, a, b)
+					before, history := w.rows[b].clone(), slices.Clone(b.history)
+					for range 2 { // renewals
+						a.p.out = new(Output)
+						a.p.fork(w.now, a.of(b), a.of(b).first())
+						w.turns(4, a, b)
+						w.later(24 * time.Hour)
+					}
+					if x, y := a.of(b).first().generation, b.of(a).first().generation; x != 2 || y != 2 {
+						t.Fatalf("generations %d and %d", x, y)
+					}
+					w.putBack(b, before, history)
+					asks, inviter := a, b
+					if byLink == b.name {
+						asks, inviter = b, a
+					}
+					w.switchOn(inviter)
+					link := inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+					w.run()
+					w.pass(5 * time.Second)
+					w.switchOff(inviter)
+					fork := func() {
+						for _, s := range []*side{a, b} {
+							if s.name == renews {
+								other := map[*side]*side{a: b, b: a}[s]
+								s.p.out = new(Output)
+								s.p.fork(w.now, s.of(other), s.of(other).first())
+								w.turns(1, s, other)
+							}
+						}
+					}
+					if !later {
+						fork()
+					}
+					w.switchOn(asks)
+					asks.step(w.now, AddContact{Link: link})
+					w.run()
+					w.pass(5 * time.Second)
+					w.switchOff(asks)
+					if later {
+						fork()
+					}
+					w.turns(8, inviter, asks)
+					a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+					b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+					w.turns(8, b, a)
+					w.later(24 * time.Hour)
+					w.turns(8, b, a)
+					w.arrived(b, "since a")
+					w.arrived(a, "since b")
+				})
+			}
+		}
+	}
+}

@@ -56,7 +56,7 @@ func (p *Peer) forgetSessions(c *contact) {
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.state.Repair = nil
 	c.state.Accept, c.state.AcceptTo = nil, [32]byte{}
-	c.state.AcceptSlot, c.state.AcceptByCourier = [32]byte{}, false
+	c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = [32]byte{}, [32]byte{}, false
 	c.state.Exported = nil
 	c.state.Bereft = c.state.Recovery != [32]byte{}
 	c.state.Forked = c.state.Bereft

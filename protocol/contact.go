@@ -107,10 +107,11 @@ type contactState struct {
 	FoundMade    int64               `cbor:"38,keyasint,omitempty"` // Unix seconds: when it made the record of the DHT that was taken last
 	Closing      []wire.MailboxID    `cbor:"30,keyasint,omitempty"` // mailboxes there that it is to close
 	// Of the accept of a repair that we answered: the slot in which it is looked for, whether
-	// it was asked for by courier, and the boards on which it lies then.
+	// it was asked for by courier, the boards on which it lies then, and its session.
 	AcceptSlot      [32]byte `cbor:"40,keyasint"`
 	AcceptByCourier bool     `cbor:"41,keyasint,omitempty"`
 	AcceptBoxes     []box    `cbor:"42,keyasint,omitempty"`
+	AcceptSID       [32]byte `cbor:"52,keyasint"`
 	PleadedAt       int64    `cbor:"43,keyasint,omitempty"` // Unix seconds: when a renewal was asked for because of mail that did not open
 
 	Bereft bool `cbor:"44,keyasint,omitempty"` // it comes from a backup, and its sessions do not: Forked until there is one

@@ -174,7 +174,7 @@ func (p *Peer) acceptBoards(now time.Time, have []box, slot [32]byte, couriers [
 
 // dropAccept forgets the accept of a renewal: it has done its work, or never will.
 func (p *Peer) dropAccept(c *contact) {
-	c.state.Accept, c.state.AcceptSlot, c.state.AcceptByCourier = nil, [32]byte{}, false
+	c.state.Accept, c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = nil, [32]byte{}, [32]byte{}, false
 	c.state.AcceptBoxes = p.closeBoxes(c.state.AcceptBoxes, anyBox)
 	p.touchContact(c)
 }

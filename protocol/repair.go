@@ -190,7 +190,7 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 		return nil, false, errRandom
 	}
 	p.dropAccept(c) // of an earlier one
-	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot = done.Accept, print, in.Slot()
+	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot, c.state.AcceptSID = done.Accept, print, in.Slot(), done.Root.SID
 	p.renewed(now, c, newSession{
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
 		recovery: recovery,

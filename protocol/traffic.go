@@ -280,6 +280,8 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	p.unseal(c)
 	if c.first() == ps {
 		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+	}
+	if c.first() == ps || c.state.AcceptSID == ps.sid { // it may come behind the accept of a request by link
 		p.dropAccept(c)
 	}
 	p.moveQueue(now, c)
