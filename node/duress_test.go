@@ -1,6 +1,8 @@
 package node_test
 
 import (
+	"crypto/rand"
+	"errors"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -10,6 +12,8 @@ import (
 
 	"pabal/node"
 	"pabal/node/api"
+	"pabal/protocol"
+	"pabal/store"
 )
 
 // lines is a log that is read while it is written.
@@ -47,8 +51,33 @@ func sealedPerson(t *testing.T) (*person, *lines) {
 	p.end()
 	p.config.Log = slog.New(slog.NewTextHandler(log, nil))
 	p.config.Create = &node.NewProfile{Name: "Mina", Passphrase: []byte(trueWords)}
+	if testing.Short() { // the race detector follows all the memory of each guess
+		p.config.Create = nil
+		cheaplySealed(t, p.config.DataDir)
+	}
 	p.start()
+	if testing.Short() {
+		if err := p.Unlock(t.Context(), trueWords); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return p, log
+}
+
+// cheaplySealed makes a profile whose passphrase is tried in the least time that there is.
+func cheaplySealed(t *testing.T, dir string) {
+	_, out, err := protocol.Create(rand.Reader, protocol.Config{}, time.Now(), "Mina")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := must[*store.Profile](t)(store.Lock(dir, store.Self("")))
+	st := must[*store.Store](t)(profile.Create(store.Options{
+		Passphrase: []byte(trueWords), Argon: store.Argon{Time: 1, Threads: 1, MemoryKiB: store.ArgonMemoryMin},
+	}))
+	_, err = st.Commit(store.Batch{Now: time.Now(), Writes: out.Writes})
+	if err := errors.Join(err, st.Close(), profile.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestDuressOpensADecoy sets a decoy and enters it from both locks. It is a profile like any
