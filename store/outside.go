@@ -110,6 +110,7 @@ const (
 	examineOverlap = 256     // read again, for what lies across two reads
 	readableMin    = 40      // letters in a row: chance makes 5e-18 of them a byte
 	hangulMin      = 6       // syllables in a row: 1e-19
+	hangulFirst    = 0xe1    // no letter of Hangul begins with a lower byte in UTF-8
 	blockMin       = 512     // shorter blocks tell too little
 )
 
@@ -136,10 +137,12 @@ func (e *examiner) file(ctx context.Context, root *os.Root, f profileFile) (map[
 			return nil, err
 		}
 		b := e.buf[:n]
-		found[TraceText] += readable(b, min(n, examineBytes))
-		found[TraceWord] += e.words.in(b, min(n, examineBytes))
-		if f.kind.sealed() {
-			found[TraceStructure] += e.structure(f, b[:min(n, examineBytes)], off)
+		if notZero(b) > 0 { // else it is room that was never written, as most of the reserve
+			found[TraceText] += readable(b, min(n, examineBytes))
+			found[TraceWord] += e.words.in(b, min(n, examineBytes))
+			if f.kind.sealed() {
+				found[TraceStructure] += e.structure(f, b[:min(n, examineBytes)], off)
+			}
 		}
 		if n < len(e.buf) {
 			return found, nil
@@ -212,6 +215,10 @@ func readable(b []byte, limit int) (runs int) {
 			continue
 		}
 		letters = 0
+		if b[i] < hangulFirst {
+			hangul, i = 0, i+1
+			continue
+		}
 		r, n := utf8.DecodeRune(b[i:])
 		if !unicode.Is(unicode.Hangul, r) {
 			hangul, i = 0, i+1
