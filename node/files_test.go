@@ -20,6 +20,14 @@ func fileBytes(n int) []byte {
 	return b
 }
 
+// usually returns how much a test does: with -short little, which shows it once.
+func usually(much, little int) int {
+	if testing.Short() {
+		return little
+	}
+	return much
+}
+
 // sendFile brings a file and sends it to a contact.
 func (p *person) sendFile(ctx context.Context, contact string, name string, content []byte) api.Message {
 	p.t.Helper()
@@ -74,7 +82,7 @@ func TestLargeFileAsks(t *testing.T) {
 	defer cancel()
 	mina, jiwoo := newPerson(t, "Mina"), newPerson(t, "Jiwoo")
 	contact := befriend(ctx, mina, jiwoo)
-	content := fileBytes(60 << 20)
+	content := fileBytes(usually(60, 30) << 20)
 	jiwoo.sendFile(ctx, contact.ID, "large.bin", content)
 	f := mina.fileNamed(ctx, "large.bin", api.FileRemote)
 	if f.Received != 0 {
