@@ -411,14 +411,7 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 	if c.row.Blocked != in.Blocked {
 		c.row.Blocked = in.Blocked
 		if in.Blocked {
-			p.eraseShelves(c)
-			if c.state.Helping != nil {
-				c.state.Helping = nil
-				p.pushTerms(c) // once it is unblocked: it counts on us
-			}
-			p.leaveCourier(c)
-			p.closeMailboxes(c)
-			p.dropConns(c)
+			p.sever(c)
 		} else {
 			c.backoff.Clear()
 			c.wanted, p.furnishDue = true, true
@@ -428,6 +421,18 @@ func (p *Peer) setBlocked(in SetBlocked) error {
 	}
 	p.reply(in.Ref, nil)
 	return nil
+}
+
+// sever ends all that goes on with a contact who is blocked now.
+func (p *Peer) sever(c *contact) {
+	p.eraseShelves(c)
+	if c.state.Helping != nil {
+		c.state.Helping = nil
+		p.pushTerms(c) // once it is unblocked: it counts on us
+	}
+	p.leaveCourier(c)
+	p.closeMailboxes(c)
+	p.dropConns(c)
 }
 
 func (p *Peer) removeContact(in RemoveContact) error {

@@ -617,8 +617,12 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 			into.state.Asking = from.state.Asking // its answer may be on the way
 		}
 	}
-	if into.row.Blocked = into.row.Blocked || from.row.Blocked; into.row.Blocked {
-		p.dropConns(into)
+	if from.row.Blocked && !into.row.Blocked {
+		into.row.Blocked = true
+		p.contactEvent(ContactBlocked, into)
+	}
+	if into.row.Blocked {
+		p.sever(into)
 	}
 	p.touchContact(into)
 	if !p.mergeConversations(into, from) {

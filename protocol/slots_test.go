@@ -104,6 +104,41 @@ func TestLinksOfOneContact(t *testing.T) {
 	}
 }
 
+// TestBlockedRequestOfAContact has somebody ask a contact anew by a link and block the request: the
+// contact that it becomes is blocked, with all that belongs to that.
+func TestBlockedRequestOfAContact(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	b.step(w.now, OfferHelp{Contact: b.of(a).row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	w.pass(5 * time.Second)
+	link := a.step(w.now, CreateInvite{Kind: InviteOnce, Ask: true}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(a)
+	known := b.of(a)
+	asked := b.step(w.now, AddContact{Link: link}).Replies[0].Result.(Added).Contact
+	w.run()
+	w.pass(5 * time.Second) // by courier
+	b.step(w.now, SetBlocked{Contact: asked, Blocked: true})
+	w.switchOn(a)
+	w.pass(15 * time.Minute)
+	b.out.Events = nil
+	for _, r := range a.p.requestsInOrder() {
+		a.step(w.now, AnswerRequest{ID: r.row.ID, Answer: RequestAccepted})
+	}
+	w.run()
+	w.pass(15 * time.Minute)
+	if c := b.p.contacts[asked]; c != nil || !known.row.Blocked {
+		t.Fatalf("the request is still there: %v, the contact is blocked: %v", c != nil, known.row.Blocked)
+	}
+	if !slices.ContainsFunc(b.out.Events, func(e Event) bool { return e.Type == ContactBlocked && e.Contact == known.row.ID }) {
+		t.Error("nobody is told")
+	}
+	if len(known.conns) > 0 || len(known.state.Boxes) > 0 || known.state.Helping != nil {
+		t.Errorf("%d paths, %d mailboxes, helping %v", len(known.conns), len(known.state.Boxes), known.state.Helping != nil)
+	}
+}
+
 // TestFirstContactNeverOnTogether has two become contacts and talk who are never on at
 // the same time: bundle, request and accept lie at the inviter's courier, and each has
 // a courier of its own.
