@@ -184,8 +184,7 @@ func TestLinkCrossesARenewal(t *testing.T) {
 					w.turns(2, a, b)
 					before, history := w.rows[b].clone(), slices.Clone(b.history)
 					for range 2 { // renewals
-						a.p.out = new(Output)
-						a.p.fork(w.now, a.of(b), a.of(b).first())
+						w.forks(a, b)
 						w.turns(4, a, b)
 						w.later(24 * time.Hour)
 					}
@@ -206,8 +205,7 @@ func TestLinkCrossesARenewal(t *testing.T) {
 						for _, s := range []*side{a, b} {
 							if s.name == renews {
 								other := map[*side]*side{a: b, b: a}[s]
-								s.p.out = new(Output)
-								s.p.fork(w.now, s.of(other), s.of(other).first())
+								w.forks(s, other)
 								w.turns(1, s, other)
 							}
 						}
@@ -235,4 +233,172 @@ func TestLinkCrossesARenewal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOldStateFromBeforeALink restores a backup, or puts a disk back, from before the two went on in
+// a session by a link: of secrets for renewals one side knows the old one only, and the other goes by
+// the new one.
+func TestOldStateFromBeforeALink(t *testing.T) {
+	for _, made := range []string{"a backup from before the link", "a backup from before its first frame", "a disk from before the link"} {
+		for _, live := range []bool{false, true} {
+			for _, restored := range []string{"inviter", "asker"} {
+				t.Run(fmt.Sprintf("%s, of the %s, live %v", made, restored, live), func(t *testing.T) {
+					w, a, b, _ := allFriends(t)
+					w.turns(4, a, b)
+					who := map[string]*side{"inviter": b, "asker": a}[restored]
+					backup, disk, history := w.backup(who), w.rows[who].clone(), slices.Clone(who.history)
+					w.switchOn(b)
+					link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+					w.run()
+					w.pass(5 * time.Second)
+					w.switchOff(b)
+					w.switchOn(a)
+					a.step(w.now, AddContact{Link: link})
+					w.run()
+					w.pass(5 * time.Second)
+					w.switchOff(a)
+					w.turns(1, b, a)
+					switch made {
+					case "a backup from before its first frame":
+						backup, history = w.backup(who), slices.Clone(who.history)
+					case "a disk from before the link":
+						backup = disk
+					}
+					w.turns(5, a, b)
+					if x, y := a.of(b), b.of(a); x.first().sid != y.first().sid || x.first().generation == 0 || x.state.Recovery != y.state.Recovery {
+						t.Fatal("they do not go on in the session by the link")
+					}
+					w.later(24 * time.Hour)
+					who.history = history
+					w.off[who] = true
+					w.restore(who, backup)
+					a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+					b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+					if live {
+						w.switchOn(a)
+						w.switchOn(b)
+						w.pass(2 * time.Hour)
+					} else {
+						for range 16 {
+							w.turns(1, b, a)
+							w.putBack(b, w.rows[b].clone(), b.history) // each turn is another start
+							w.turns(1, a, b)
+							w.putBack(a, w.rows[a].clone(), a.history)
+						}
+					}
+					w.arrived(b, "since a")
+					w.arrived(a, "since b")
+				})
+			}
+		}
+	}
+}
+
+// followsLink has one follow a link of another with no path between, and some of what it answers be
+// lost.
+func (w *town) followsLink(asks, inviter *side, lost ...wire.Type) {
+	w.t.Helper()
+	w.switchOff(asks)
+	link := inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.mute[inviter] = lost
+	delete(w.off, asks)
+	asks.step(w.now, AddContact{Link: link})
+	w.run()
+	w.pass(3 * time.Second)
+	w.switchOff(asks)
+	delete(w.mute, inviter)
+}
+
+// forks has a side find out that its session with another is over.
+func (w *town) forks(s, other *side) {
+	s.p.out = new(Output)
+	s.p.fork(w.now, s.of(other), s.of(other).first())
+}
+
+// TestGrantBesideForgedRequests loses the accept of a renewal that was asked for with the secret of a
+// session by link, which nothing had proved, while others have asked in the asker's name.
+func TestGrantBesideForgedRequests(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.run()
+	w.pass(5 * time.Second)
+	w.followsLink(b, a, wire.TypeEnvelope)
+	for range 2 {
+		w.pass(time.Second) // invites are in the order of their times
+		w.asksAs(b, a)
+	}
+	w.forks(b, a)
+	w.mute[a], w.mute[b] = []wire.Type{wire.TypeEnvelope}, []wire.Type{wire.TypeAccept, wire.TypeEnvelope}
+	delete(w.off, b)
+	b.step(w.now, Reconnect{})
+	w.run()
+	w.pass(3 * time.Second)
+	w.switchOff(b)
+	clear(w.mute)
+	if len(a.of(b).state.Accept) == 0 {
+		t.Fatal("nothing was granted")
+	}
+	w.talkAgain(a, b)
+}
+
+// TestForkBesideALink has who granted a renewal fork before the first frame of a session by link of
+// the same generation comes, which the other took in place of the renewal.
+func TestForkBesideALink(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.meet(a, b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	w.forks(b, a)
+	late := wire.DepositedRequest{Request: [wire.RequestSize]byte(b.of(a).state.Repair.Request.Request)}
+	w.followsLink(b, a, wire.TypeEnvelope)
+	a.p.out = new(Output)
+	if _, _, err := a.p.repairRequested(w.now, a.of(b), late.Request[:]); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.of(b).sessions); n != 2 {
+		t.Fatalf("%d sessions", n)
+	}
+	w.pass(11 * time.Minute)
+	w.forks(a, b)
+	w.run()
+	w.talkAgain(a, b)
+}
+
+// TestGrantBehindALinkOfOnesOwn has somebody grant a renewal by courier, of which the asker, whose disk
+// is put back, knows nothing any more, and follow a link of the asker's: nobody waits for that accept.
+func TestGrantBehindALinkOfOnesOwn(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(2, a, b)
+	w.switchOff(a)
+	w.switchOff(b)
+	before, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.forks(b, a)
+	w.turns(2, b, a)
+	if !a.of(b).state.AcceptByCourier {
+		t.Fatal("nothing was granted")
+	}
+	w.putBack(b, before, history)
+	w.mute[b] = []wire.Type{wire.TypeEnvelope}
+	w.switchOn(b)
+	link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	w.switchOn(a)
+	a.step(w.now, AddContact{Link: link})
+	w.run()
+	w.pass(5 * time.Second)
+	clear(w.mute)
+	w.turns(9, b, a)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	w.turns(8, a, b)
+	w.later(24 * time.Hour)
+	w.turns(8, b, a)
+	w.arrived(b, "since a")
 }

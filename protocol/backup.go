@@ -47,7 +47,7 @@ func Backup(state State, history bool) (State, error) {
 // a new one.
 func (p *Peer) forgetSessions(c *contact) {
 	if first := c.first(); first != nil && first.confirmed {
-		c.state.Recovery = first.recovery
+		c.goBy(first)
 	}
 	for _, ps := range slices.Clone(c.sessions) {
 		c.state.Generation = max(c.state.Generation, ps.generation)

@@ -313,7 +313,7 @@ func (p *Peer) filedEnvelope(now time.Time, c *contact, frame []byte) error {
 				return err
 			}
 			if opened.Kind != session.KindDuplicate && opened.Kind != session.KindStale {
-				c.notOpenedAt = time.Time{}
+				p.hasOpened(c)
 			}
 			p.acknowledgeLater(now, c, ps)
 			return nil
@@ -362,6 +362,9 @@ func (c *contact) secrets() (all [][identity.KeySize]byte) {
 		add(ps.recovery)
 	}
 	add(c.state.Recovery)
+	for _, s := range c.state.Former {
+		add(s)
+	}
 	return all
 }
 

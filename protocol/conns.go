@@ -145,14 +145,18 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 			return identity.HelloKey{Key: v.state.Hello}, byLink
 		}
 	}
-	recovery := c.state.Recovery != [32]byte{}
+	secret := c.state.Recovery
+	if c.state.Repair != nil {
+		secret = c.state.Repair.Recovery
+	}
+	recovery := secret != [32]byte{}
 	if ps := c.spoken(); ps != nil && !(recovery && turn == 2) {
 		if key, ok := ps.chain.Speak(dayOf(now)); ok {
 			return key, byPair
 		}
 	}
 	if recovery {
-		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(c.state.Recovery, dayOf(now))}, byRecovery
+		return identity.HelloKey{Day: dayOf(now), Key: identity.RepairHelloKey(secret, dayOf(now))}, byRecovery
 	}
 	return key, 0
 }

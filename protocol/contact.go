@@ -61,13 +61,13 @@ type contact struct {
 	syncedAt    time.Time // last sync frame because of an unopenable envelope
 	tellAt      time.Time // when a sync frame goes by courier; zero = none does
 	toldAt      time.Time // the last that did
-	notOpenedAt time.Time // since when nothing by courier opens, and something came
 	strayAt     time.Time // since when it speaks, but not in the session we send in
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair
 	repairAt    time.Time // not before
 	repairSent  time.Time // over a path
+	former      former    // by what it has asked for a renewal
 }
 
 // contactState is what PutContact.State holds.
@@ -114,6 +114,8 @@ type contactState struct {
 	AcceptSID       [32]byte `cbor:"52,keyasint"`
 	PleadedAt       int64    `cbor:"43,keyasint,omitempty"` // Unix seconds: when a renewal was asked for because of mail that did not open
 
+	NotOpenedAt int64 `cbor:"54,keyasint,omitempty"` // Unix seconds: since when nothing by courier opens, and something came
+
 	Bereft bool `cbor:"44,keyasint,omitempty"` // it comes from a backup, and its sessions do not: Forked until there is one
 
 	PictureDue   bool   `cbor:"45,keyasint,omitempty"` // it has not been told our picture
@@ -124,6 +126,8 @@ type contactState struct {
 	PicturesTold  []int64 `cbor:"49,keyasint,omitempty"` // Unix seconds: when the user was told of one, the last day's
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
+
+	Former [][32]byte `cbor:"53,keyasint,omitempty"` // the recovery secrets before Recovery, the newest first
 
 	Links [][32]byte `cbor:"51,keyasint,omitempty"` // link hello keys of other links that turned out to lead to it, the newest last
 
@@ -149,10 +153,10 @@ type pairSession struct {
 // hearing keeps the keys that a contact's hello may be made under: to find them walks
 // the days of a chain, and anybody who connects has them looked through.
 type hearing struct {
-	day      uint32
-	chain    identity.PairChain
-	recovery [32]byte
-	keys     []identity.HelloKey
+	day     uint32
+	chain   identity.PairChain
+	secrets [][32]byte
+	keys    []identity.HelloKey
 }
 
 // listen returns the keys of the session's pair chain on a day.
@@ -163,18 +167,36 @@ func (ps *pairSession) listen(day uint32) []identity.HelloKey {
 	return ps.heard.keys
 }
 
-// listen returns the keys of a contact's repair hellos on a day and the days beside it.
+// listen returns the keys of a contact's repair hellos on a day and the days beside it, also by the
+// secrets that were.
 func (c *contact) listen(day uint32) []identity.HelloKey {
 	if c.state.Recovery == [32]byte{} {
 		return nil
 	}
-	if c.heard.keys == nil || c.heard.day != day || c.heard.recovery != c.state.Recovery {
-		c.heard = hearing{day: day, recovery: c.state.Recovery}
+	h := &c.heard
+	if h.keys != nil && h.day == day && h.secrets[0] == c.state.Recovery && slices.Equal(h.secrets[1:], c.state.Former) {
+		return h.keys
+	}
+	*h = hearing{day: day, secrets: append([][32]byte{c.state.Recovery}, c.state.Former...)}
+	for _, secret := range h.secrets {
 		for _, d := range [3]uint32{day - 1, day, day + 1} {
-			c.heard.keys = append(c.heard.keys, identity.HelloKey{Day: d, Key: identity.RepairHelloKey(c.state.Recovery, d)})
+			h.keys = append(h.keys, identity.HelloKey{Day: d, Key: identity.RepairHelloKey(secret, d)})
 		}
 	}
-	return c.heard.keys
+	return h.keys
+}
+
+// goBy makes the recovery secret of a session that of the contact. The ones before stay known: an
+// old disk of the contact, or a backup, has no other.
+func (c *contact) goBy(ps *pairSession) {
+	old := c.state.Recovery
+	c.state.Recovery = ps.recovery
+	if old == ps.recovery || old == [32]byte{} {
+		return
+	}
+	all := slices.DeleteFunc(c.state.Former, func(s [32]byte) bool { return s == old || s == ps.recovery })
+	all = slices.Insert(all, 0, old)
+	c.state.Former = all[:min(len(all), formerMax)]
 }
 
 // live returns the connection to send on, or nil: the newest, but a relayed one only if

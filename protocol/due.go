@@ -62,7 +62,8 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
 		c.syncedAt, c.repairAt, c.repairSent, c.strayAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-		c.tellAt, c.toldAt, c.notOpenedAt = time.Time{}, earlier(c.toldAt, now), time.Time{}
+		c.tellAt, c.toldAt = time.Time{}, earlier(c.toldAt, now)
+		p.hasOpened(c)
 		if pleaded := &c.state.PleadedAt; *pleaded > now.Unix() {
 			*pleaded = now.Unix()
 			p.touchContact(c)

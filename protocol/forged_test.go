@@ -155,19 +155,37 @@ func TestRequestInSomebodysName(t *testing.T) {
 	}
 }
 
-// restoreBackup makes a backup of a side and restores it.
-func (w *town) restoreBackup(s *side) {
+// backup makes a backup of a side.
+func (w *town) backup(s *side) *rows {
 	w.t.Helper()
 	backup, err := Backup(w.rows[s].state(s), true)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	clear(w.rows[s].sessions)
-	clear(w.rows[s].outbox)
-	s.reload(w.now, backup)
+	r := newRows()
+	r.own = slices.Clone(w.rows[s].own)
+	for _, row := range backup.Contacts {
+		r.keep(row)
+	}
+	for _, row := range backup.Conversations {
+		r.keep(row)
+	}
+	return r
+}
+
+// restore restores a backup.
+func (w *town) restore(s *side, backup *rows) {
+	w.rows[s] = backup.clone()
+	s.reload(w.now, backup.state(s))
 	own := uint16(1001 + slices.Index(w.all, s))
 	s.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: own}}})
 	w.run()
+}
+
+// restoreBackup makes a backup of a side and restores it.
+func (w *town) restoreBackup(s *side) {
+	w.t.Helper()
+	w.restore(s, w.backup(s))
 }
 
 // asksAs has the holder of a link ask in somebody's name, with that person's signed entry and none

@@ -358,6 +358,9 @@ func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err
 		c.startAnew()
 	}
 	p.endEarlier(c, ps)
+	if c.first() == ps {
+		p.dropAccept(c) // of a renewal that nobody waits for any more
+	}
 	p.pairedAnew(c)
 	c.state.Record = &answered.Payload.Record
 	ps.ackDue = true // the first frame, sent at once, proves us
@@ -555,7 +558,8 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 	}
 	known := n.invitee || n.recovery != [32]byte{}
 	if c.first() == ps && (known || c.state.Recovery == [32]byte{}) { // else the old secret is all that leads to the contact, until this session is proved
-		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+		c.goBy(ps)
+		c.state.Generation = ps.generation
 	}
 	p.pushIntroduction(now, c, ps)
 	p.touchContact(c)

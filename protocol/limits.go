@@ -53,6 +53,7 @@ const (
 	rowElementsMax  = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceMax     = 1 << 62
 	sequenceJumpMax = 1 << 20  // a larger gap is absurd
+	formerMax       = 4        // recovery secrets of one contact, beside the one in use
 	linksKept       = 16       // that turned out to lead to one contact, beside the one that it was asked by
 	wrongBundlesMax = 4        // that the user is told of, for one request
 	seenMax         = 256      // hashes of requests remembered an invite

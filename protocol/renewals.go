@@ -79,12 +79,21 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 	}
 	p.tellState(now, c)
 	switch {
-	case c.notOpenedAt.IsZero():
-		c.notOpenedAt = now
-	case now.Sub(c.notOpenedAt) >= strayAfter && now.Sub(time.Unix(c.state.PleadedAt, 0)) >= pleadEvery:
-		c.notOpenedAt, c.state.PleadedAt = time.Time{}, now.Unix()
+	case c.state.NotOpenedAt == 0:
+		c.state.NotOpenedAt = now.Unix() // also over restarts: who is on for minutes each day gets one such a day
+		p.touchContact(c)
+	case now.Sub(time.Unix(c.state.NotOpenedAt, 0)) >= strayAfter && now.Sub(time.Unix(c.state.PleadedAt, 0)) >= pleadEvery:
+		c.state.NotOpenedAt, c.state.PleadedAt = 0, now.Unix()
 		p.touchContact(c)
 		p.fork(now, c, c.first())
+	}
+}
+
+// hasOpened notes that what came in a session with a contact opened.
+func (p *Peer) hasOpened(c *contact) {
+	if c.state.NotOpenedAt != 0 {
+		c.state.NotOpenedAt = 0
+		p.touchContact(c)
 	}
 }
 

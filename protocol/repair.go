@@ -47,6 +47,9 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if ps != nil && ps.confirmed {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
+	if c.former.secret != [32]byte{} {
+		recovery, generation = c.former.secret, max(generation, c.former.generation)
+	}
 	list := p.self.presented().list
 	day, keys := p.transportKeys(now, wire.ReplyPathKeysMax)
 	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
@@ -60,7 +63,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if err != nil {
 		return // the next scan tries again
 	}
-	c.state.Repair = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}
+	c.state.Repair, c.former = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}, former{}
 	c.asks.Clear()
 	p.touchContact(c)
 	if k := c.live(); k != nil {
@@ -180,6 +183,9 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 	switch {
 	case in == nil:
 		return nil, false, nil
+	case p.isFormer(c, recovery):
+		p.askedFormerly(now, c, former{recovery, in.Payload.Generation})
+		return nil, true, nil
 	case in.Payload.Generation <= c.state.Generation:
 		return nil, true, nil
 	case p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c):
@@ -210,21 +216,42 @@ func (p *Peer) oursGoesOn(c *contact, theirs uint32, secret [32]byte) bool {
 	return r.Generation > theirs || slices.Compare(own[:], c.row.Account[:]) < 0
 }
 
-// openRepair opens a renewal with the contact's recovery secret, or with that of a
-// session of ours, and returns that too.
+// openRepair opens a renewal with a recovery secret that we share with the contact, and returns
+// that, too.
 func (p *Peer) openRepair(c *contact, bytes []byte) (*invite.Incoming, [32]byte) {
-	secrets := [][32]byte{c.state.Recovery}
-	for _, ps := range c.sessions {
-		if ps.recovery != c.state.Recovery {
-			secrets = append(secrets, ps.recovery)
-		}
-	}
-	for _, s := range secrets {
+	for _, s := range c.secrets() {
 		if in, err := invite.OpenRepair(p.ourself(), c.row.Account, s, bytes); err == nil {
 			return in, s
 		}
 	}
 	return nil, [32]byte{}
+}
+
+// former is what a renewal was asked for by whose maker does not know the secret that we go by.
+type former struct {
+	secret     [32]byte
+	generation uint32
+}
+
+// isFormer reports whether no session of ours, and no renewal that we ask for, is of a secret: we
+// have gone on by another one since.
+func (p *Peer) isFormer(c *contact, secret [32]byte) bool {
+	ofSecret := func(ps *pairSession) bool { return ps.recovery == secret }
+	return slices.Contains(c.state.Former, secret) && !slices.ContainsFunc(c.sessions, ofSecret) &&
+		(c.state.Repair == nil || c.state.Repair.Recovery != secret)
+}
+
+// askedFormerly notes by which secret a contact has asked who does not know the one that we go by:
+// its disk is an old one, or a backup was restored. It may also be a late copy, so nothing is granted.
+// If we ask, then by that secret: by ours nothing would come.
+func (p *Peer) askedFormerly(now time.Time, c *contact, by former) {
+	c.former = by
+	if r := c.state.Repair; r != nil {
+		c.former.generation = max(by.generation, r.Generation) // it may have been granted
+		c.state.Repair = nil
+		p.touchContact(c)
+		p.repairIfForked(now, c)
+	}
 }
 
 // knownDevice reports whether a renewal comes from the device that we know, or
@@ -290,6 +317,7 @@ func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.queue.RemoveInline(ofSession)
 	ps := p.begin(now, c, n)
+	c.goBy(ps) // the asker has shown that it knows this one, whatever came by links meanwhile
 	c.state.Generation = max(c.state.Generation, n.generation)
 	if c.row.Phase == ContactEstablished { // else the first frame does
 		p.settleRequests(c)
@@ -367,7 +395,8 @@ func (p *Peer) startOver(now time.Time, c *contact, ps *pairSession) {
 		}
 	}
 	c.forked, c.state.Forked, c.state.Repair, c.state.Reasked = false, false, nil, [32]byte{}
-	c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+	c.goBy(ps)
+	c.state.Generation = ps.generation
 	p.dropAccept(c)
 	c.startAnew()
 	if c.state.TheirPicture > 0 { // like a stranger's: the session begins with it, if there is one

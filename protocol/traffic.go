@@ -192,7 +192,7 @@ func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
 		c.state.Apart = 0
 		p.touchContact(c)
 	}
-	c.notOpenedAt = time.Time{}
+	p.hasOpened(c)
 	if ps == c.first() {
 		c.strayAt = time.Time{}
 	}
@@ -255,7 +255,8 @@ func (p *Peer) endOthers(c *contact, ps *pairSession) {
 	for c.first() != ps {
 		p.endSession(c, c.first())
 	}
-	c.state.Recovery, c.state.Repair = ps.recovery, nil
+	c.goBy(ps)
+	c.state.Repair = nil
 }
 
 // confirmSession takes note of the first frame of a session that we accepted:
@@ -274,12 +275,13 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 			}
 		}
 	}
-	if r := c.state.Repair; r != nil && r.Generation <= ps.generation {
-		c.state.Repair = nil
+	if r := c.state.Repair; r != nil && (r.Generation <= ps.generation || c.first() == ps && r.Recovery != ps.recovery) {
+		c.state.Repair = nil // with another secret: the peer may not know that any more
 	}
 	p.unseal(c)
 	if c.first() == ps {
-		c.state.Recovery, c.state.Generation = ps.recovery, ps.generation
+		c.goBy(ps)
+		c.state.Generation = ps.generation
 	}
 	if c.first() == ps || c.state.AcceptSID == ps.sid { // it may come behind the accept of a request by link
 		p.dropAccept(c)
