@@ -423,6 +423,7 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	if c.conv == nil {
 		return
 	}
+	c.state.Former = nil // what an old disk of its has to say is of another conversation: it asks anew
 	c.state.Parts = slices.DeleteFunc(c.state.Parts, func(f fileParts) bool { return inRanges(c.conv.row.Delivered, f.Sequence) })
 	p.touchContact(c)
 	next := uint64(1)
