@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
@@ -15,7 +16,7 @@ import (
 	"pabal/node/api"
 )
 
-// uiGzipMax bounds the whole of the web UI in both languages, each file compressed as it is sent.
+// uiGzipMax bounds what a browser gets of the web UI in one language, each file compressed.
 const uiGzipMax = 60 << 10
 
 // uiSources returns the files of the web UI by name.
@@ -55,25 +56,63 @@ func TestUIHoldsNothingForeign(t *testing.T) {
 }
 
 func TestUISize(t *testing.T) {
-	files := uiSources(t)
-	total, packed := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		var b bytes.Buffer
-		z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	names := slices.Sorted(maps.Keys(uiSources(t)))
+	for _, language := range webLanguages {
+		packed := 0
+		for _, name := range names {
+			if name == webWords {
+				name = "i18n/" + language + ".json"
+			}
+			text, err := readWeb(UI(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b bytes.Buffer
+			z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := z.Write(text); err != nil {
+				t.Fatal(err)
+			}
+			if err := z.Close(); err != nil {
+				t.Fatal(err)
+			}
+			packed += b.Len()
+		}
+		t.Logf("the web UI has %d files, %d bytes compressed in language %s, of at most %d", len(names), packed, language, uiGzipMax)
+		if packed > uiGzipMax {
+			t.Errorf("the web UI has %d bytes compressed in language %s, more than %d", packed, language, uiGzipMax)
+		}
+	}
+}
+
+// TestUIGivesOneLanguage: a browser gets the sentences of the language that it asks for.
+func TestUIGivesOneLanguage(t *testing.T) {
+	for i, language := range webLanguages {
+		text, err := readWeb(UI(), "i18n/"+language+".json")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := z.Write(plain(name, []byte(files[name]))); err != nil {
+		var one map[string]map[string]string
+		if err := json.Unmarshal(text, &one); err != nil {
 			t.Fatal(err)
 		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
+		all := uiCatalog(t)
+		for kind, sentences := range one {
+			for rest, sentence := range sentences {
+				if both := all[kind+"."+rest]; both[i] != sentence {
+					t.Errorf("%s in %s is %q, want %q", kind+"."+rest, language, sentence, both[i])
+				}
+				delete(all, kind+"."+rest)
+			}
 		}
-		total, packed = total+len(files[name]), packed+b.Len()
+		if len(all) > 0 {
+			t.Errorf("%s lacks %d sentences", language, len(all))
+		}
 	}
-	t.Logf("the web UI has %d files, %d bytes, %d compressed, of at most %d", len(files), total, packed, uiGzipMax)
-	if packed > uiGzipMax {
-		t.Errorf("the web UI has %d bytes compressed, more than %d", packed, uiGzipMax)
+	if _, err := readWeb(UI(), "i18n/fr.json"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a language that there is not: %v", err)
 	}
 }
 
@@ -107,7 +146,7 @@ func TestUIIsPlain(t *testing.T) {
 // TestUIFindsItsFiles follows every import and link of the web UI.
 func TestUIFindsItsFiles(t *testing.T) {
 	files := uiSources(t)
-	used := map[string]bool{"index.html": true, "i18n/words.json": true}
+	used := map[string]bool{"index.html": true, webWords: true}
 	reference := regexp.MustCompile(`(?:from|import) '(\./[^']+)'|(?:src|href)="([^"#]+)"`)
 	for name, text := range files {
 		for _, m := range reference.FindAllStringSubmatch(text, -1) {
@@ -129,7 +168,7 @@ func TestUIFindsItsFiles(t *testing.T) {
 func uiCatalog(t *testing.T) map[string][]string {
 	t.Helper()
 	var kinds map[string]map[string][]string
-	if err := json.Unmarshal([]byte(uiSources(t)["i18n/words.json"]), &kinds); err != nil {
+	if err := json.Unmarshal([]byte(uiSources(t)[webWords]), &kinds); err != nil {
 		t.Fatal(err)
 	}
 	catalog := make(map[string][]string)

@@ -54,7 +54,7 @@ func (s *Server) serveWeb(w *response, r *http.Request, foreign bool) {
 	if name == "" {
 		name = "index.html"
 	}
-	text, err := fs.ReadFile(s.config.Web, name)
+	text, err := readWeb(s.config.Web, name)
 	if err != nil {
 		w.empty(http.StatusNotFound)
 		return
@@ -68,5 +68,5 @@ func (s *Server) serveWeb(w *response, r *http.Request, foreign bool) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Permissions-Policy", "camera=(self), microphone=(self), geolocation=()")
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(plain(name, text)))
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
 }

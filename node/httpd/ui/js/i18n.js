@@ -1,25 +1,24 @@
-// Sentences in the user's language. The catalog has, by kind and then by the rest of the key,
-// the sentence in each of the languages. What a code of the daemon means is said as the program says it, if that names
-// no command.
+// Sentences in the user's language. A catalog has, by kind and then by the rest of the key, the
+// sentence. What a code of the daemon means is said as the program says it, if that names no command.
 
 export const languages = ['en', 'ko'];
-let catalog = null;
+const catalogs = {};
 let language = 'en';
 
 /** Uses a language from then on. An unknown wish means the browser's. */
 export async function speak(wish) {
-  catalog ??= await (await fetch('i18n/words.json')).json();
-  language = languages.includes(wish) ? wish : (navigator.languages.find((l) => languages.includes(l.slice(0, 2))) ?? 'en').slice(0, 2);
+  const wanted = languages.includes(wish) ? wish : (navigator.languages.find((l) => languages.includes(l.slice(0, 2))) ?? 'en').slice(0, 2);
+  catalogs[wanted] ??= await (await fetch(`i18n/${wanted}.json`)).json();
+  language = wanted;
   document.documentElement.lang = language;
 }
 
 export const spoken = () => language;
-export const has = (key) => both(key) !== undefined;
+export const has = (key) => sentence(key) !== undefined;
 
-// both is a sentence in every language.
-function both(key) {
+function sentence(key) {
   const [kind, rest] = key.split('.');
-  return catalog[kind]?.[rest];
+  return catalogs[language][kind]?.[rest];
 }
 
 /** A sentence, as text. */
@@ -27,8 +26,7 @@ export const t = (key, params) => parts(key, params).join('');
 
 /** A sentence whose parameters may be nodes, as what h takes. */
 export function parts(key, params = {}) {
-  const sentence = both(key)?.[languages.indexOf(language)] ?? key;
-  return sentence.split(/(\{\w+(?:\|[^}]*)?\})/).flatMap((piece) => {
+  return (sentence(key) ?? key).split(/(\{\w+(?:\|[^}]*)?\})/).flatMap((piece) => {
     const hole = /^\{(\w+)(?:\|([^}]*))?\}$/.exec(piece);
     if (!hole) return piece === '' ? [] : [piece];
     const value = params[hole[1]] ?? '';
