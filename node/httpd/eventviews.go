@@ -43,11 +43,21 @@ func eventScopes(t string) []api.Scope {
 	}
 }
 
+// ofAccess reports whether an event is of who may come in: the owner's page reads what it refers to
+// once the owner has confirmed to sit there.
+func ofAccess(t string) bool {
+	switch t {
+	case api.EventTokenCreated, api.EventTokenRevoked, api.EventPairingRequested, api.EventPairingResolved:
+		return true
+	}
+	return false
+}
+
 // sees reports whether the actor may know of an event at all.
 func (r *reader) sees(e *protocol.Event) (bool, error) {
 	needed := eventScopes(string(e.Type))
 	if len(needed) > 0 && !slices.ContainsFunc(needed, r.actor.has) {
-		return false, nil
+		return r.actor.kind == api.ActorSession && ofAccess(string(e.Type)), nil
 	}
 	if !r.actor.narrowed() {
 		return true, nil

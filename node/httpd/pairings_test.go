@@ -365,3 +365,28 @@ func TestTokenIsOfItsProfile(t *testing.T) {
 		t.Errorf("a token of another profile: %v", err)
 	}
 }
+
+// TestPagesHearWhoAsks: the owner's page hears that a program asks and has got a token, by reference
+// only; a program does not.
+func TestPagesHearWhoAsks(t *testing.T) {
+	w := newWorld(t)
+	page := w.session(t)
+	program := w.d.token(api.TokenRequest{Preset: api.PresetFrontend})
+	p := w.pairing(`{"client_name":"desk","preset":"bot"}`)
+	w.d.must(204, call{method: "POST", path: "/v1/pairings/" + p.ID + "/approve", body: `{"user_code":"` + p.UserCode + `"}`})
+	got := w.collect(p)
+	for _, c := range []struct {
+		token string
+		want  bool
+	}{{page, true}, {program, false}} {
+		events := w.d.must(200, call{method: "GET", path: "/v1/events?types=pairing.*,token.*", token: c.token}).body
+		for _, what := range []string{api.EventPairingRequested, api.EventPairingResolved, api.EventTokenCreated, p.ID, *got.TokenID} {
+			if strings.Contains(events, what) != c.want {
+				t.Errorf("%s is in %s: want %v", what, events, c.want)
+			}
+		}
+		if strings.Contains(events, "desk") || strings.Contains(events, p.UserCode) || strings.Contains(events, *got.Secret) {
+			t.Errorf("more is told than a reference: %s", events)
+		}
+	}
+}

@@ -221,6 +221,7 @@ class App extends EventTarget {
     else if (type === 'request.received') this.requests.set(data.id, data);
     else if (type === 'request.resolved') this.requests.delete(data.id);
     else if (family === 'approval') this.#approve();
+    else if (family === 'token' || family === 'pairing') this.dispatchEvent(new Event('access'));
     else if (type === 'settings.changed') this.#settingsChanged(data);
     else if (type === 'peer.state') this.live[data.state === 'live' ? 'add' : 'delete'](data.contact_id);
     else if (type === 'self.updated') Object.assign(this.self, data);

@@ -568,12 +568,47 @@ class Profile extends Owned {
   }
 }
 
+// Who has a token, and who asks for one.
 class Tokens extends Owned {
+  #tokens = h('ul', { class: 'cards' });
+  #none = h('p', null, t('tokens.none'));
+  #asks = h('ul', { class: 'cards' });
+  #asking = h('section', null, h('h2', null, t('tokens.asks')), h('p', null, t('tokens.asks_hint')), this.#asks);
+
+  open() {
+    this.listen(app, 'access', () => { if (app.api.confirmed) this.#look().catch(() => {}); });
+    super.open();
+  }
+
   async parts() {
-    const { items } = await this.read('/v1/tokens');
-    return [h('p', null, t('tokens.hint')), items.length === 0 && h('p', null, t('tokens.none')),
-      h('ul', { class: 'cards' }, items.map((token) => h('li', null, h('h2', null, name(token.name)), h('p', null, token.scopes.join(', ')), h('small', null, this.#facts(token)),
-        this.does(() => app.api.delete(`/v1/tokens/${token.id}`), t('tokens.revoke'), 'danger')))), this.#mint()];
+    await this.#look();
+    return [h('p', null, t('tokens.hint')), this.#asking, this.#none, this.#tokens, this.#mint()];
+  }
+
+  // look shows what there is now, and leaves what is being typed.
+  async #look() {
+    const [{ items: tokens }, { items: asks }] = await Promise.all(['/v1/tokens', '/v1/pairings'].map((path) => this.read(path)));
+    reconcile(this.#tokens, tokens, (x) => x.id + x.last_used_at, (x) => h('li', null, h('h2', null, name(x.name)), h('p', null, x.scopes.join(', ')), h('small', null, this.#facts(x)),
+      this.does(() => app.api.delete(`/v1/tokens/${x.id}`), t('tokens.revoke'), 'danger')));
+    reconcile(this.#asks, asks, (x) => x.id, (x) => this.#ask(x));
+    this.#none.hidden = tokens.length > 0;
+    this.#asking.hidden = asks.length === 0;
+  }
+
+  #ask(x) {
+    const life = lifetime();
+    return h('li', null, h('h3', null, name(x.client_name), x.origin && [' · ', name(x.origin)]), form(async (data, verb) => {
+      const request = verb === 'approve' ? { user_code: data.get('code'), scopes: data.getAll('scopes'), constraints: ending(life) } : undefined;
+      await app.api.post(`/v1/pairings/${x.id}/${verb}`, request).catch((error) => {
+        throw error.errors?.[0]?.pointer === '/user_code' ? reason({ code: 'code_wrong' }) : error;
+      });
+      if (request) announce(t('tokens.approved'));
+      await this.#look();
+      this.querySelector('h1').focus();
+    }, rights(x.scopes, true), field(t('tokens.ends'), life),
+    field(t('tokens.code'), h('input', { name: 'code', required: true, inputmode: 'numeric', minlength: 6, maxlength: 16, autocomplete: 'off' })),
+    h('menu', null, h('button', { class: 'main', value: 'approve' }, t('tokens.approve')), h('button', { value: 'deny', formnovalidate: true }, t('tokens.deny')))),
+    h('small', null, t('approvals.until', { at: moment(new Date(x.expires_at)) })));
   }
 
   #facts(token) {
@@ -583,26 +618,31 @@ class Tokens extends Owned {
   }
 
   #mint() {
-    const one = h('fieldset', { hidden: true }, h('legend', null, t('tokens.scopes')), scopes.map((s) => h('label', null, h('input', { type: 'checkbox', name: 'scopes', value: s }), s)));
+    const one = rights(scopes, false);
+    one.hidden = true;
     const preset = h('select', { name: 'preset', onchange: () => { one.hidden = preset.value !== ''; } }, [...presets, ''].map((p) => h('option', { value: p }, p === '' ? t('tokens.choose') : t(`preset.${p}`))));
     const where = h('select', { name: 'where' }, h('option', { value: '' }, t('tokens.everywhere')), [...app.conversations.values()].map((c) => h('option', { value: c.id }, title(c))));
-    const life = h('select', { name: 'life' }, lives.map((s) => h('option', { value: s }, s === 0 ? t('settings.never') : span(s))));
+    const life = lifetime();
     return h('section', null, h('h2', null, t('tokens.new')), form(async (data) => {
-      const request = { name: data.get('name').trim(), constraints: {} };
+      const request = { name: data.get('name').trim(), constraints: ending(life) };
       if (preset.value) request.preset = preset.value;
       else request.scopes = data.getAll('scopes');
       if (where.value) request.constraints.conversations = [where.value];
-      if (life.value > 0) request.constraints.expires_at = new Date(Date.now() + life.value * 1000).toISOString();
       const { token } = await app.api.post('/v1/tokens', request);
       await this.load();
       const secret = h('input', { readonly: true, value: token });
-      this.querySelector('section').append(h('p', { role: 'status' }, t('tokens.once')), field(t('tokens.secret'), secret),
+      this.lastElementChild.lastElementChild.append(h('p', { role: 'status' }, t('tokens.once')), field(t('tokens.secret'), secret),
         h('button', { onclick: (e) => navigator.clipboard.writeText(token).then(() => { e.target.textContent = t('add.copied'); }, () => secret.select()) }, t('add.copy')));
       secret.focus();
     }, field(t('tokens.name'), h('input', { name: 'name', required: true, maxlength: 64, autocomplete: 'off' })), field(t('tokens.may'), preset), one,
     field(t('tokens.where'), where), field(t('tokens.ends'), life), h('button', { class: 'main' }, t('tokens.make'))));
   }
 }
+
+// lifetime offers how long a token lives, and ending is that as the API takes it.
+const lifetime = () => h('select', { name: 'life' }, lives.map((s) => h('option', { value: s }, s === 0 ? t('settings.never') : span(s))));
+const ending = ({ value }) => (value > 0 ? { expires_at: new Date(Date.now() + value * 1000).toISOString() } : {});
+const rights = (all, checked) => h('fieldset', null, h('legend', null, t('tokens.scopes')), all.map((s) => h('label', null, h('input', { type: 'checkbox', name: 'scopes', value: s, checked }), s)));
 
 customElements.define('pabal-warrant', Warrant);
 customElements.define('pabal-drill', Drill);

@@ -130,6 +130,42 @@ test('a token has the rights that were chosen, in one conversation', async () =>
   assert.deepEqual([made.scopes, made.constraints.conversations.length], [['conversations:read', 'events'], 1]);
 });
 
+test('a program that asks gets a token by the code that it shows, with no more rights than are left', async () => {
+  const ask = (client) => w.call('mina', 'POST', '/v1/pairings', { client_name: client, scopes: ['contacts:read', 'search'] });
+  const collect = ({ id, device_code: code }) => w.call('mina', 'POST', `/v1/pairings/${id}/collect`, { device_code: code });
+  await open('Programs with a token');
+  assert.equal(await page.getByText('Programs that ask').isVisible(), false);
+  const draft = page.getByLabel('For which program');
+  await draft.fill('being typed');
+  const asked = await ask('<b>a helper</b>');
+  const card = page.locator('pabal-tokens section li').filter({ has: page.getByRole('heading', { name: '<b>a helper</b>' }) });
+  await card.waitFor();
+  assert.equal(await draft.inputValue(), 'being typed', 'what was typed is gone');
+  await passable(page, 'pairing');
+  page.expected.push(/status of 422/);
+  const code = card.getByLabel('The code that it shows');
+  await code.fill(asked.user_code === '0000-0000' ? '1111-1111' : '0000-0000');
+  await card.getByRole('button', { name: 'Approve' }).click();
+  await card.getByText('These digits are wrong').waitFor();
+  assert.equal((await collect(asked)).state, 'waiting');
+  await card.getByLabel('search').uncheck();
+  await code.fill(asked.user_code);
+  await code.press('Enter');
+  await card.waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'H1', 'the focus is lost');
+  const { state, token } = await collect(asked);
+  assert.equal(state, 'approved');
+  assert.equal(await status(token, '/v1/contacts'), 200);
+  assert.equal(await status(token, '/v1/search?q=one'), 403);
+  await page.locator('pabal-tokens > div > .cards > li', { hasText: '<b>a helper</b>' }).waitFor();
+
+  const other = await ask('a stranger');
+  await page.getByRole('heading', { name: 'a stranger' }).waitFor();
+  await page.getByRole('button', { name: 'Refuse' }).click();
+  await page.getByRole('heading', { name: 'a stranger' }).waitFor({ state: 'detached' });
+  assert.equal((await collect(other)).state, 'denied');
+});
+
 test('a name and a picture, which contacts see', async () => {
   const red = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mM4oaGBFTEMLQkAgl1GARdiiXUAAAAASUVORK5CYII=', 'base64');
   await open('Name and picture');
