@@ -186,19 +186,6 @@ func (c *contact) listen(day uint32) []identity.HelloKey {
 	return h.keys
 }
 
-// goBy makes the recovery secret of a session that of the contact. The ones before stay known: an
-// old disk of the contact, or a backup, has no other.
-func (c *contact) goBy(ps *pairSession) {
-	old := c.state.Recovery
-	c.state.Recovery = ps.recovery
-	if old == ps.recovery || old == [32]byte{} {
-		return
-	}
-	all := slices.DeleteFunc(c.state.Former, func(s [32]byte) bool { return s == old || s == ps.recovery })
-	all = slices.Insert(all, 0, old)
-	c.state.Former = all[:min(len(all), formerMax)]
-}
-
 // live returns the connection to send on, or nil: the newest, but a relayed one only if
 // there is no other.
 func (c *contact) live() *conn {

@@ -215,14 +215,16 @@ func (w *town) asksAs(as, inviter *side) {
 // talkAgain has two meet and write to each other, and checks that it arrives.
 func (w *town) talkAgain(a, b *side) {
 	w.t.Helper()
+	w.switchOn(a)
 	w.switchOn(b)
 	w.pass(6 * time.Hour)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "from " + a.name})
-	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "from " + b.name})
+	at := w.now.String() // it may not be the first time
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: a.name + at})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: b.name + at})
 	w.run()
 	w.pass(10 * time.Minute)
-	w.arrived(a, "from "+b.name)
-	w.arrived(b, "from "+a.name)
+	w.arrived(a, b.name+at)
+	w.arrived(b, a.name+at)
 }
 
 // TestForgedRequestBehindABackup has the holder of a link ask in the name of a contact with whom a

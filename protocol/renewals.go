@@ -82,9 +82,8 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 	case c.state.NotOpenedAt == 0:
 		c.state.NotOpenedAt = now.Unix() // also over restarts: who is on for minutes each day gets one such a day
 		p.touchContact(c)
-	case now.Sub(time.Unix(c.state.NotOpenedAt, 0)) >= strayAfter && now.Sub(time.Unix(c.state.PleadedAt, 0)) >= pleadEvery:
-		c.state.NotOpenedAt, c.state.PleadedAt = 0, now.Unix()
-		p.touchContact(c)
+	case now.Sub(time.Unix(c.state.NotOpenedAt, 0)) >= strayAfter && p.pleads(now, c):
+		c.state.NotOpenedAt = 0
 		p.fork(now, c, c.first())
 	}
 }

@@ -205,11 +205,11 @@ func TestRenewalGrantedTwice(t *testing.T) {
 	}
 	again := func() bool {
 		courier.p.out = new(Output)
-		accept, behind, err := courier.p.repairRequested(w.now, courier.of(b), asked.Request[:])
+		accept, lag, err := courier.p.repairRequested(w.now, courier.of(b), asked.Request[:])
 		if accept != nil || err != nil {
 			t.Errorf("granted again: %v, %v", accept != nil, err)
 		}
-		return behind
+		return lag == lagging
 	}
 	if again() {
 		t.Error("a late copy counts as a loss")

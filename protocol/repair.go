@@ -151,13 +151,21 @@ func (v *conversation) lastDelivered() uint64 {
 // by the recovery secret and is behind holds no session of ours: we ask in its place.
 func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	c := k.contact
-	accept, behind, err := p.repairRequested(now, c, bytes)
-	switch {
-	case err != nil:
-		return err
-	case accept != nil:
+	accept, lag, err := p.repairRequested(now, c, bytes)
+	if accept != nil {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
-	case behind && k.proof == byRecovery && c.first() != nil:
+	}
+	if accept != nil || err != nil || c.first() == nil {
+		return err
+	}
+	var asks bool
+	switch lag {
+	case lagging:
+		asks = k.proof == byRecovery
+	case outdated: // who only stole the secret gets one renewal a day out of us, and none while the contact is here
+		asks = k.path() || k.proof == byRecovery && c.live() == nil && p.pleads(now, c)
+	}
+	if asks {
 		p.fork(now, c, c.first())
 		if !k.path() {
 			p.sendRepair(c, k)
@@ -168,32 +176,36 @@ func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 
 // repairRequested accepts a contact's renewal. A device that we know is taken at
 // once; a new one needs a device list that follows the one we know.
-// It returns the bytes of the accept, nil if there is none. A contact that is behind asks
-// for a generation that we have had: it has forgotten that.
-func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept []byte, behind bool, err error) {
+// It returns the bytes of the accept, nil if there is none.
+func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept []byte, lags lag, err error) {
 	if c == nil || c.row.Account == (identity.AccountPublic{}) {
-		return nil, false, nil
+		return nil, abreast, nil
 	}
 	print := identity.Hash(bytes)
 	if print == c.state.AcceptTo { // who asks for it again when the session has long begun has lost it
-		ps := c.first()
-		return c.state.Accept, len(c.state.Accept) == 0 && ps != nil && now.Sub(time.Unix(ps.since, 0)) >= strayAfter, nil
+		if ps := c.first(); len(c.state.Accept) == 0 && ps != nil && now.Sub(time.Unix(ps.since, 0)) >= strayAfter {
+			return nil, lagging, nil
+		}
+		return c.state.Accept, abreast, nil
 	}
 	in, recovery := p.openRepair(c, bytes)
 	switch {
 	case in == nil:
-		return nil, false, nil
+		p.askByNext(now, c)
+		return nil, abreast, nil
+	case in.Payload.Generation > c.highestGeneration()+generationJumpMax:
+		return nil, abreast, nil
 	case p.isFormer(c, recovery):
 		p.askedFormerly(now, c, former{recovery, in.Payload.Generation})
-		return nil, true, nil
+		return nil, outdated, nil
 	case in.Payload.Generation <= c.state.Generation:
-		return nil, true, nil
+		return nil, lagging, nil
 	case p.oursGoesOn(c, in.Payload.Generation, recovery) || !p.knownDevice(c, in.Payload) || !p.mayRenew(now, c):
-		return nil, false, nil
+		return nil, abreast, nil
 	}
 	done, err := in.Accept(p.random, wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.haves()})
 	if err != nil {
-		return nil, false, errRandom
+		return nil, abreast, errRandom
 	}
 	p.dropAccept(c) // of an earlier one
 	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot, c.state.AcceptSID = done.Accept, print, in.Slot(), done.Root.SID
@@ -201,7 +213,7 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
 		recovery: recovery,
 	}, in.Payload.Have)
-	return done.Accept, false, nil
+	return done.Accept, abreast, nil
 }
 
 // oursGoesOn reports whether a renewal that we asked for comes before one that the
@@ -225,33 +237,6 @@ func (p *Peer) openRepair(c *contact, bytes []byte) (*invite.Incoming, [32]byte)
 		}
 	}
 	return nil, [32]byte{}
-}
-
-// former is what a renewal was asked for by whose maker does not know the secret that we go by.
-type former struct {
-	secret     [32]byte
-	generation uint32
-}
-
-// isFormer reports whether no session of ours, and no renewal that we ask for, is of a secret: we
-// have gone on by another one since.
-func (p *Peer) isFormer(c *contact, secret [32]byte) bool {
-	ofSecret := func(ps *pairSession) bool { return ps.recovery == secret }
-	return slices.Contains(c.state.Former, secret) && !slices.ContainsFunc(c.sessions, ofSecret) &&
-		(c.state.Repair == nil || c.state.Repair.Recovery != secret)
-}
-
-// askedFormerly notes by which secret a contact has asked who does not know the one that we go by:
-// its disk is an old one, or a backup was restored. It may also be a late copy, so nothing is granted.
-// If we ask, then by that secret: by ours nothing would come.
-func (p *Peer) askedFormerly(now time.Time, c *contact, by former) {
-	c.former = by
-	if r := c.state.Repair; r != nil {
-		c.former.generation = max(by.generation, r.Generation) // it may have been granted
-		c.state.Repair = nil
-		p.touchContact(c)
-		p.repairIfForked(now, c)
-	}
 }
 
 // knownDevice reports whether a renewal comes from the device that we know, or
@@ -420,10 +405,11 @@ func (p *Peer) startOver(now time.Time, c *contact, ps *pairSession) {
 // new. Of what we wrote only what still waits will come, the rest is no gap, and no renewal
 // brings it back.
 func (p *Peer) forgotten(now time.Time, c *contact) {
+	c.state.Former, c.former = nil, former{} // what an old disk of its has to say is of another conversation: it asks anew
+	p.touchContact(c)
 	if c.conv == nil {
 		return
 	}
-	c.state.Former = nil // what an old disk of its has to say is of another conversation: it asks anew
 	c.state.Parts = slices.DeleteFunc(c.state.Parts, func(f fileParts) bool { return inRanges(c.conv.row.Delivered, f.Sequence) })
 	p.touchContact(c)
 	next := uint64(1)

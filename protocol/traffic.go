@@ -127,11 +127,12 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 		}
 	}
 	switch {
-	case k.proof == byRecovery: // they do not speak by our session, nor we by theirs
+	case k.proof == byRecovery && k.key.Key == identity.RepairHelloKey(c.state.Recovery, k.key.Day): // they do not speak by our session, nor we by theirs
 		p.fork(now, c, c.first())
 		if !k.path() {
 			p.sendRepair(c, k)
 		}
+	case k.proof == byRecovery: // by an earlier secret: our sync frame has it ask
 	case c.strayAt.IsZero():
 		c.strayAt = now
 	case now.Sub(c.strayAt) >= strayAfter: // nor have they heard what ours is
@@ -194,7 +195,7 @@ func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
 	}
 	p.hasOpened(c)
 	if ps == c.first() {
-		c.strayAt = time.Time{}
+		c.strayAt, c.former = time.Time{}, former{}
 	}
 }
 

@@ -1,0 +1,177 @@
+package protocol
+
+import (
+	"crypto/rand"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pabal/protocol/identity"
+	"pabal/protocol/invite"
+	"pabal/protocol/wire"
+)
+
+// relinked returns two who have gone on by a link, and the recovery secret of before.
+func relinked(t *testing.T) (w *town, a, b *side, old [32]byte) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b = all[0], all[1]
+	w.meet(a, b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.run()
+	w.pass(5 * time.Second)
+	old = a.of(b).state.Recovery
+	w.followsLink(b, a)
+	w.talkAgain(a, b)
+	if a.of(b).state.Recovery == old || b.of(a).state.Recovery == old || a.of(b).state.Former[0] != old {
+		t.Fatal("they go by the old secret")
+	}
+	return w, a, b, old
+}
+
+// formerRequest is a request for a renewal of b to a under a secret, as whoever has only that can make
+// it: it is not signed.
+func formerRequest(t *testing.T, a, b *side, secret [32]byte, generation uint32) []byte {
+	c := b.of(a)
+	asking, err := invite.AskRepair(rand.Reader, invite.Self{Entry: b.p.ourself().Entry}, invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, secret,
+		wire.RequestPayload{Generation: generation, Have: c.conv.haves()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := wire.DepositedRequest{Request: [wire.RequestSize]byte(asking.Request)}
+	return d.Append(nil)
+}
+
+// steals has a thief of an old recovery secret say hello and send something.
+func (w *town) steals(a *side, old [32]byte, kind wire.Type, body []byte) {
+	stranger(a, w.now, 6001, identity.RepairHelloKey(old, dayOf(w.now)))
+	a.step(w.now, FrameReceived{Conn: 6001, Type: kind, Body: body})
+	a.step(w.now, ConnClosed{Conn: 6001})
+	w.run()
+}
+
+// TestThiefOfAFormerSecret has a thief of a recovery secret that two do not go by any more ask for
+// renewals, and send what does not open: while the two are together nothing comes of it. While they are
+// apart there is a renewal, behind which they go by that secret again, and some more each day, but the
+// two hear each other every day.
+func TestThiefOfAFormerSecret(t *testing.T) {
+	for _, generation := range []uint32{1, 5, math.MaxUint32 - 1, math.MaxUint32} {
+		w, a, b, old := relinked(t)
+		renewals := a.of(b).state.Generation
+		w.steals(a, old, wire.TypeRequest, formerRequest(t, a, b, old, generation))
+		body := make([]byte, 512)
+		body[0] = wire.Suite
+		w.steals(a, old, wire.TypeEnvelope, body)
+		if a.of(b).forked || a.of(b).state.Generation != renewals {
+			t.Errorf("generation %d: the session is over", generation)
+		}
+		if c := a.of(b); c.former.secret != [32]byte{} && c.former.generation > c.highestGeneration()+generationJumpMax {
+			t.Errorf("generation %d is kept: there would be none above it", generation)
+		}
+		w.switchOff(b)
+		for range 3 {
+			for range 6 {
+				w.later(time.Hour)
+				w.steals(a, old, wire.TypeRequest, formerRequest(t, a, b, old, generation))
+				w.steals(a, old, wire.TypeEnvelope, body)
+			}
+			w.talkAgain(a, b)
+			w.switchOff(b)
+		}
+		for _, code := range slices.Concat(a.alerts(), b.alerts()) {
+			t.Errorf("generation %d: alert %s", generation, code)
+		}
+	}
+}
+
+// TestLateFormerRequest has a courier hand over a request of before a link, and, long after, one side
+// fork: it does not ask by the secret of that request, or is granted it all the same.
+func TestLateFormerRequest(t *testing.T) {
+	w, a, b, old := relinked(t)
+	a.p.out = new(Output)
+	if err := a.p.repairLeft(w.now, a.of(b), formerRequest(t, a, b, old, 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.later(30 * 24 * time.Hour)
+	w.forks(a, b)
+	w.run()
+	w.talkAgain(a, b)
+}
+
+// TestOldDiskInShortRuns puts a disk back to before a link with two who are each on for five minutes a
+// day, never together.
+func TestOldDiskInShortRuns(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(4, a, b)
+	disk, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.switchOff(a)
+	w.switchOn(b)
+	link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(b)
+	w.switchOn(a)
+	a.step(w.now, AddContact{Link: link})
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(a)
+	w.turns(6, b, a)
+	if a.of(b).state.Recovery != b.of(a).state.Recovery || len(a.of(b).state.Former) == 0 {
+		t.Fatal("no link")
+	}
+	w.switchOff(a)
+	w.switchOff(b)
+	w.later(24 * time.Hour)
+	w.putBack(b, disk, history)
+	w.forks(b, a)
+	w.run()
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	w.run()
+	for day := range 8 {
+		for _, s := range []*side{b, a} {
+			w.putBack(s, w.rows[s].clone(), s.history) // another start
+			if s == a && day == 0 {
+				w.forks(a, b) // of what was in the mailbox before the request
+				w.run()
+			}
+			w.switchOn(s)
+			w.pass(5 * time.Minute)
+			w.switchOff(s)
+		}
+		w.later(24 * time.Hour)
+	}
+	w.arrived(b, "since a")
+}
+
+// TestOnlyAFormerSecretInCommon has old disks of both, and links between, leave two of whom neither
+// knows the secret that the other goes by.
+func TestOnlyAFormerSecretInCommon(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(4, a, b)
+	first, hers := w.rows[b].clone(), slices.Clone(b.history)
+	link := func() {
+		w.followsLink(b, a)
+		w.turns(6, a, b)
+		w.switchOff(a)
+		w.switchOff(b)
+		w.later(24 * time.Hour)
+	}
+	link()
+	second, his := w.rows[a].clone(), slices.Clone(a.history)
+	w.putBack(b, first, hers)
+	link()
+	w.putBack(a, second, his)
+	if x, y := a.of(b).state, b.of(a).state; x.Recovery == y.Recovery || slices.Contains(x.Former, y.Recovery) || slices.Contains(y.Former, x.Recovery) || !slices.Contains(y.Former, x.Former[0]) {
+		t.Fatal("they have more in common")
+	}
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	w.run()
+	for range 6 {
+		w.turns(6, a, b)
+		w.later(24 * time.Hour)
+	}
+	w.talkAgain(a, b)
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}
