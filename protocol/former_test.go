@@ -175,3 +175,16 @@ func TestOnlyAFormerSecretInCommon(t *testing.T) {
 	w.arrived(b, "since a")
 	w.arrived(a, "since b")
 }
+
+// TestRequestOfNobody has somebody whom no hello has named send a request for a renewal.
+func TestRequestOfNobody(t *testing.T) {
+	w, a, b, old := relinked(t)
+	link, err := wire.ParseLink(a.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger(a, w.now, 6001, identity.LinkHelloKey(link.Secret))
+	a.step(w.now, FrameReceived{Conn: 6001, Type: wire.TypeRequest, Body: formerRequest(t, a, b, old, 5)})
+	w.run()
+	w.talkAgain(a, b)
+}

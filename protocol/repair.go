@@ -155,7 +155,7 @@ func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	if accept != nil {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
 	}
-	if accept != nil || err != nil || c.first() == nil {
+	if lag == abreast || err != nil || c.first() == nil {
 		return err
 	}
 	var asks bool
