@@ -590,7 +590,9 @@ class Tokens extends Owned {
     const [{ items: tokens }, { items: asks }] = await Promise.all(['/v1/tokens', '/v1/pairings'].map((path) => this.read(path)));
     reconcile(this.#tokens, tokens, (x) => x.id + x.last_used_at, (x) => h('li', null, h('h2', null, name(x.name)), h('p', null, x.scopes.join(', ')), h('small', null, this.#facts(x)),
       this.does(() => app.api.delete(`/v1/tokens/${x.id}`), t('tokens.revoke'), 'danger')));
+    const used = [...this.#asks.children].find((li) => li.contains(document.activeElement) || li.querySelector('form').inert);
     reconcile(this.#asks, asks, (x) => x.id, (x) => this.#ask(x));
+    if (used?.isConnected === false) this.querySelector('h1').focus();
     this.#none.hidden = tokens.length > 0;
     this.#asking.hidden = asks.length === 0;
   }
@@ -604,7 +606,6 @@ class Tokens extends Owned {
       });
       if (request) announce(t('tokens.approved'));
       await this.#look();
-      this.querySelector('h1').focus();
     }, rights(x.scopes, true), field(t('tokens.ends'), life),
     field(t('tokens.code'), h('input', { name: 'code', required: true, inputmode: 'numeric', minlength: 6, maxlength: 16, autocomplete: 'off' })),
     h('menu', null, h('button', { class: 'main', value: 'approve' }, t('tokens.approve')), h('button', { value: 'deny', formnovalidate: true }, t('tokens.deny')))),

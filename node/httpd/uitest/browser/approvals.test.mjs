@@ -92,7 +92,9 @@ test('a reading that fails says nothing of what waits, and is made again', async
   await fail('scope_missing', 403);
   await page.reload();
   await page.getByText('No message waits for you.').waitFor(); // none that this session may see
-  assert.equal(failed, 1, 'what is not allowed is asked again');
+  const asked = failed; // an event that was still on its way has it asked, too
+  await page.waitForTimeout(2500); // another try comes after a second
+  assert.equal(failed, asked, 'what is not allowed is asked again');
   await page.unroute('**/v1/approvals');
 });
 
