@@ -116,6 +116,34 @@ func TestMailAfterAWrongClock(t *testing.T) {
 	}
 }
 
+// TestOrdersAfterAWrongClock orders a mailbox on a path while the clock is ahead, and gets no answer: it
+// is ordered again on that path when the clock is right.
+func TestOrdersAfterAWrongClock(t *testing.T) {
+	w, all := newTown(t, "Jiwoo", "Courier", "Noa")
+	b, c, other := all[0], all[1], all[2]
+	w.meet(b, other)
+	w.meet(b, c)
+	w.now = w.now.Add(3 * time.Hour)
+	w.pass(2 * time.Second)
+	w.mute[c] = []wire.Type{wire.TypeMailbox}
+	c.step(w.now, OfferHelp{Contact: c.only().row.ID, QuotaBytes: 32 << 20, LifetimeDays: 14})
+	w.run()
+	w.pass(5 * time.Second)
+	path := b.of(c).live()
+	clear(w.mute)
+	if n := len(b.of(other).state.Boxes); n == 0 || b.of(other).state.Boxes[0].Standing {
+		t.Fatalf("%d mailboxes, or one that stands", n)
+	}
+	w.now = w.now.Add(-3 * time.Hour)
+	w.pass(5 * time.Minute)
+	if b.of(c).live() != path {
+		t.Fatal("the path is another one")
+	}
+	if !b.of(other).state.Boxes[0].Standing {
+		t.Error("it is not ordered again")
+	}
+}
+
 // TestCourierNamedFalsely has a contact say that the courier of another one is nowhere, or
 // elsewhere: that one's mail goes there all the same.
 func TestCourierNamedFalsely(t *testing.T) {

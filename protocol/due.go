@@ -47,6 +47,10 @@ func (p *Peer) clockWentBack(now time.Time) {
 	}
 	for _, k := range p.conns {
 		k.opened, k.used = earlier(k.opened, now), earlier(k.used, now)
+		clear(k.ordered)
+		for id, at := range k.reaching {
+			k.reaching[id] = earlier(at, now)
+		}
 	}
 	for _, c := range p.contactsInOrder() {
 		c.backoff.Clear()
