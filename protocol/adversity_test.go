@@ -224,11 +224,7 @@ func TestLinkCrossesARenewal(t *testing.T) {
 					if byLink == b.name {
 						asks, inviter = b, a
 					}
-					w.switchOn(inviter)
-					link := inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
-					w.run()
-					w.pass(5 * time.Second)
-					w.switchOff(inviter)
+					link := w.leavesLink(inviter)
 					fork := func() {
 						for _, s := range []*side{a, b} {
 							if s.name == renews {
@@ -241,11 +237,7 @@ func TestLinkCrossesARenewal(t *testing.T) {
 					if !later {
 						fork()
 					}
-					w.switchOn(asks)
-					asks.step(w.now, AddContact{Link: link})
-					w.run()
-					w.pass(5 * time.Second)
-					w.switchOff(asks)
+					w.takesLink(asks, link)
 					if later {
 						fork()
 					}
@@ -275,16 +267,7 @@ func TestOldStateFromBeforeALink(t *testing.T) {
 					w.turns(4, a, b)
 					who := map[string]*side{"inviter": b, "asker": a}[restored]
 					backup, disk, history := w.backup(who), w.rows[who].clone(), slices.Clone(who.history)
-					w.switchOn(b)
-					link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
-					w.run()
-					w.pass(5 * time.Second)
-					w.switchOff(b)
-					w.switchOn(a)
-					a.step(w.now, AddContact{Link: link})
-					w.run()
-					w.pass(5 * time.Second)
-					w.switchOff(a)
+					w.takesLink(a, w.leavesLink(b))
 					w.turns(1, b, a)
 					switch made {
 					case "a backup from before its first frame":
@@ -322,6 +305,25 @@ func TestOldStateFromBeforeALink(t *testing.T) {
 	}
 }
 
+// leavesLink has somebody who is off before and after make a link that leads to their couriers.
+func (w *town) leavesLink(inviter *side) (link string) {
+	w.switchOn(inviter)
+	link = inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(inviter)
+	return link
+}
+
+// takesLink has somebody who is off before and after follow such a link.
+func (w *town) takesLink(asks *side, link string) {
+	w.switchOn(asks)
+	asks.step(w.now, AddContact{Link: link})
+	w.run()
+	w.pass(5 * time.Second)
+	w.switchOff(asks)
+}
+
 // followsLink has one follow a link of another with no path between, and some of what it answers be
 // lost.
 func (w *town) followsLink(asks, inviter *side, lost ...wire.Type) {
@@ -347,12 +349,7 @@ func (w *town) forks(s, other *side) {
 // TestGrantBesideForgedRequests loses the accept of a renewal that was asked for with the secret of a
 // session by link, which nothing had proved, while others have asked in the asker's name.
 func TestGrantBesideForgedRequests(t *testing.T) {
-	w, all := newTown(t, "Mina", "Jiwoo")
-	a, b := all[0], all[1]
-	w.meet(a, b)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
-	w.run()
-	w.pass(5 * time.Second)
+	w, a, b := talking(t)
 	w.followsLink(b, a, wire.TypeEnvelope)
 	for range 2 {
 		w.pass(time.Second) // invites are in the order of their times
@@ -375,12 +372,7 @@ func TestGrantBesideForgedRequests(t *testing.T) {
 // TestForkBesideALink has who granted a renewal fork before the first frame of a session by link of
 // the same generation comes, which the other took in place of the renewal.
 func TestForkBesideALink(t *testing.T) {
-	w, all := newTown(t, "Mina", "Jiwoo")
-	a, b := all[0], all[1]
-	w.meet(a, b)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
-	w.run()
-	w.pass(5 * time.Second)
+	w, a, b := talking(t)
 	w.switchOff(b)
 	w.forks(b, a)
 	late := wire.DepositedRequest{Request: [wire.RequestSize]byte(b.of(a).state.Repair.Request.Request)}
@@ -413,15 +405,7 @@ func TestGrantBehindALinkOfOnesOwn(t *testing.T) {
 	}
 	w.putBack(b, before, history)
 	w.mute[b] = []wire.Type{wire.TypeEnvelope}
-	w.switchOn(b)
-	link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
-	w.run()
-	w.pass(5 * time.Second)
-	w.switchOff(b)
-	w.switchOn(a)
-	a.step(w.now, AddContact{Link: link})
-	w.run()
-	w.pass(5 * time.Second)
+	w.takesLink(a, w.leavesLink(b))
 	clear(w.mute)
 	w.turns(9, b, a)
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})

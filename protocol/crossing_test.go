@@ -97,8 +97,8 @@ func (x *crossing) happens(s, o *side) {
 	}{
 		{"forks", func() { x.renews(s, o) }},
 		{"forks", func() { x.renews(s, o) }},
-		{"follows a link", func() { x.asks(s, o) }},
-		{"follows a link", func() { x.asks(s, o) }},
+		{"follows a link", func() { x.takesLink(s, x.leavesLink(o)) }},
+		{"follows a link", func() { x.takesLink(s, x.leavesLink(o)) }},
 		{"gets an old disk", func() { x.getsOldDisk(s) }},
 		{"gets an old disk", func() { x.getsOldDisk(s) }},
 		{"and the other are on by turns", func() { x.turns(1+x.r.IntN(4), s, o) }},
@@ -127,20 +127,6 @@ func (x *crossing) renews(s, o *side) {
 	}
 	x.forks(s, o)
 	x.turns(1+x.r.IntN(2), s, o)
-}
-
-// asks has a side follow a link of the other, by courier.
-func (x *crossing) asks(s, o *side) {
-	x.switchOn(o)
-	link := o.step(x.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
-	x.run()
-	x.pass(5 * time.Second)
-	x.switchOff(o)
-	x.switchOn(s)
-	s.step(x.now, AddContact{Link: link})
-	x.run()
-	x.pass(5 * time.Second)
-	x.switchOff(s)
 }
 
 func (x *crossing) getsOldDisk(s *side) {

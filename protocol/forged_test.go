@@ -212,6 +212,18 @@ func (w *town) asksAs(as, inviter *side) {
 	w.run()
 }
 
+// talking returns two who are on, and of whom one has written.
+func talking(t *testing.T) (w *town, a, b *side) {
+	t.Helper()
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b = all[0], all[1]
+	w.meet(a, b)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
+	w.run()
+	w.pass(5 * time.Second)
+	return w, a, b
+}
+
 // talkAgain has two meet and write to each other, and checks that it arrives.
 func (w *town) talkAgain(a, b *side) {
 	w.t.Helper()
@@ -230,12 +242,7 @@ func (w *town) talkAgain(a, b *side) {
 // TestForgedRequestBehindABackup has the holder of a link ask in the name of a contact with whom a
 // restored backup has no session: what has proved nothing is not gone by.
 func TestForgedRequestBehindABackup(t *testing.T) {
-	w, all := newTown(t, "Mina", "Jiwoo")
-	a, b := all[0], all[1]
-	w.meet(a, b)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
-	w.run()
-	w.pass(5 * time.Second)
+	w, a, b := talking(t)
 	w.switchOff(b)
 	w.restoreBackup(a)
 	w.asksAs(b, a)
@@ -249,12 +256,7 @@ func TestForgedRequestBehindABackup(t *testing.T) {
 // has been granted a renewal and lost the accept: what leads to the contact stays.
 func TestForgedRequestBehindAGrantedRenewal(t *testing.T) {
 	for _, restored := range []bool{false, true} { // from a backup, both of them
-		w, all := newTown(t, "Mina", "Jiwoo")
-		a, b := all[0], all[1]
-		w.meet(a, b)
-		a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
-		w.run()
-		w.pass(5 * time.Second)
+		w, a, b := talking(t)
 		c := b.of(a)
 		asking, err := invite.AskRepair(rand.Reader, b.p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, c.state.Recovery,
 			wire.RequestPayload{Generation: 1, Have: c.conv.haves()})

@@ -14,12 +14,7 @@ import (
 
 // relinked returns two who have gone on by a link, and the recovery secret of before.
 func relinked(t *testing.T) (w *town, a, b *side, old [32]byte) {
-	w, all := newTown(t, "Mina", "Jiwoo")
-	a, b = all[0], all[1]
-	w.meet(a, b)
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "one"})
-	w.run()
-	w.pass(5 * time.Second)
+	w, a, b = talking(t)
 	old = a.of(b).state.Recovery
 	w.followsLink(b, a)
 	w.talkAgain(a, b)
@@ -105,16 +100,7 @@ func TestOldDiskInShortRuns(t *testing.T) {
 	w.turns(4, a, b)
 	disk, history := w.rows[b].clone(), slices.Clone(b.history)
 	w.switchOff(a)
-	w.switchOn(b)
-	link := b.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link
-	w.run()
-	w.pass(5 * time.Second)
-	w.switchOff(b)
-	w.switchOn(a)
-	a.step(w.now, AddContact{Link: link})
-	w.run()
-	w.pass(5 * time.Second)
-	w.switchOff(a)
+	w.takesLink(a, w.leavesLink(b))
 	w.turns(6, b, a)
 	if a.of(b).state.Recovery != b.of(a).state.Recovery || len(a.of(b).state.Former) == 0 {
 		t.Fatal("no link")
