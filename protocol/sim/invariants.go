@@ -305,15 +305,13 @@ func (d *disk) holdsOutbox(r protocol.PutOutbox) bool {
 // its author wrote it.
 func (w *World) checkOrder(m *machine, msg *message) {
 	t := m.disk.threads[msg.Conversation]
-	i, _ := t.find(msg.Position)
 	mine := w.truth.letters[msg.wire]
-	if mine.author.epoch > 0 && slices.ContainsFunc(t[:i], func(o *message) bool {
-		return o.Direction == protocol.In && o.Sequence >= msg.Sequence
-	}) {
-		return // its author has lost its state and used a number again: it goes behind everything
+	if mine.author.epoch > 0 && t.usedAgain(msg) {
+		return // it goes behind everything
 	}
+	i, _ := t.find(msg.Position)
 	comparable := func(o *message) bool {
-		if o.Direction != protocol.In || mine.author.epoch > 0 && t.usedBefore(o) {
+		if o.Direction != protocol.In || mine.author.epoch > 0 && t.usedAgain(o) {
 			return false
 		}
 		// One that its author has lost it has not written before the others. Who removes a contact and
@@ -341,11 +339,13 @@ func (w *World) checkOrder(m *machine, msg *message) {
 	}
 }
 
-// usedBefore reports whether a message has the number of another that lay there before: its author
-// has lost its state, and it went behind everything.
-func (t thread) usedBefore(msg *message) bool {
-	return slices.ContainsFunc(t, func(o *message) bool {
-		return o.Direction == protocol.In && o.Sequence == msg.Sequence && o.Position < msg.Position
+// usedAgain reports whether a message lies behind one whose number is not below its own: its author
+// has lost its state and used a number again, perhaps that of an edit, which lies nowhere; so it went
+// behind everything.
+func (t thread) usedAgain(msg *message) bool {
+	i, _ := t.find(msg.Position)
+	return slices.ContainsFunc(t[:i], func(o *message) bool {
+		return o.Direction == protocol.In && o.Sequence >= msg.Sequence
 	})
 }
 
