@@ -414,3 +414,21 @@ func TestGrantBehindALinkOfOnesOwn(t *testing.T) {
 	w.turns(8, b, a)
 	w.arrived(b, "since a")
 }
+
+// TestFirstMessagesWithdrawn has somebody who follows a link of a contact say that its first messages
+// are withdrawn. Only for one that takes back all that was seen of it, and so has forgotten everything,
+// is what was written before over (seed 8021808).
+func TestFirstMessagesWithdrawn(t *testing.T) {
+	for last, forgot := range map[uint64]bool{2: false, 3: true, 4: true} {
+		a, b := meet(t)
+		b.sayAll(3)
+		a.sayAll(5)
+		pump(t, testNow, a, b)
+		c := a.only()
+		c.state.Reasked, c.state.ReaskedSeen = c.first().sid, c.conv.have.next()-1
+		a.take(wire.Content{Type: wire.ContentVoidMessages, First: 1, Last: last})
+		if held := c.conv.heldByPeer(); (len(held) == 0) != forgot {
+			t.Errorf("1 to %d of 3 withdrawn: held by the contact are %v", last, held)
+		}
+	}
+}

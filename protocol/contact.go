@@ -93,6 +93,7 @@ type contactState struct {
 	RenumberTo   uint64              `cbor:"26,keyasint,omitempty"` // unless they lie up to here, where the peer remembers no tags
 	Apart        uint64              `cbor:"23,keyasint,omitempty"` // 1 + our newest sequence at the start since which no frame has shown that both sides agree
 	Reasked      [32]byte            `cbor:"24,keyasint"`           // the session of somebody who asked anew, until it says whether it has forgotten us
+	ReaskedSeen  uint64              `cbor:"55,keyasint,omitempty"` // what the accept said that we have seen of it: whoever has forgotten us takes all of that back
 	ReseededAt   int64               `cbor:"18,keyasint,omitempty"` // Unix seconds
 	Hello        [32]byte            `cbor:"17,keyasint"`           // link hello key of the link we asked by
 	Voids        []Range             `cbor:"25,keyasint,omitempty"` // our sequences that will not come, which no envelope says yet

@@ -476,6 +476,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	})
 	r.row.Phase, r.row.Contact = RequestAccepted, c.row.ID
 	r.state.Incoming, r.state.Accept, r.state.SID = nil, done.Accept, done.Root.SID
+	r.state.Seen = progressOf(payload.Have).seen
 	p.touchRequest(r)
 	p.event(Event{Type: RequestResolved, Ref: r.row.ID})
 	switch k := r.conn; {

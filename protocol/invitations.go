@@ -302,6 +302,7 @@ type requestState struct {
 	Accept   []byte           `cbor:"3,keyasint,omitempty"` // until the first frame
 	Reply    wire.ReplyPath   `cbor:"4,keyasint"`
 	SID      [32]byte         `cbor:"5,keyasint"` // of the session that Accept begins
+	Seen     uint64           `cbor:"9,keyasint"` // sequence of the asker that Accept names as seen
 
 	ByCourier bool     `cbor:"6,keyasint,omitempty"` // its accept is left with couriers, too
 	Slot      [32]byte `cbor:"7,keyasint"`           // that its boards are derived from

@@ -271,7 +271,7 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 			p.eraseRequest(r)
 			asked = true
 			if ps.generation > 0 {
-				c.state.Reasked = ps.sid
+				c.state.Reasked, c.state.ReaskedSeen = ps.sid, r.state.Seen
 				p.touchContact(c)
 			}
 		}
@@ -492,7 +492,10 @@ func (p *Peer) voided(now time.Time, c *contact, ps *pairSession, content *wire.
 	}
 	if content.First == 1 && c.state.Reasked == ps.sid {
 		c.state.Reasked = [32]byte{}
-		p.forgotten(now, c)
+		if content.Last >= c.state.ReaskedSeen { // else it has only withdrawn its first messages
+			p.forgotten(now, c)
+		}
+		p.touchContact(c)
 	}
 	if !p.closeGap(v, content.First, content.Last) {
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
