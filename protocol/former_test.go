@@ -174,3 +174,29 @@ func TestRequestOfNobody(t *testing.T) {
 	w.run()
 	w.talkAgain(a, b)
 }
+
+// TestBackupBesideAGrant restores a backup of somebody whose renewal the contact has granted, from before
+// that one's secret: the contact, who waits for a sign of a session that is lost, asks for another at
+// once, also when it has asked because of mail that does not open a short while ago (seed 2216 of
+// TestSetbacks).
+func TestBackupBesideAGrant(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(2, a, b)
+	backup := w.backup(b)
+	w.followsLink(b, a)
+	w.turns(6, a, b)
+	w.forks(b, a)
+	w.turns(2, b, a)
+	c := a.of(b)
+	if c.confirmed() || len(c.state.Accept) == 0 {
+		t.Fatal("nothing was granted")
+	}
+	c.state.PleadedAt = w.now.Unix()
+	w.switchOff(a)
+	w.restore(b, backup)
+	a.step(w.now, SendText{Contact: c.row.ID, Text: "since a"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	w.turns(10, b, a)
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}

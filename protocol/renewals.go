@@ -133,8 +133,12 @@ func (p *Peer) repairLeft(now time.Time, c *contact, body []byte) error {
 	if err != nil {
 		return nil
 	}
-	accept, _, err := p.repairRequested(now, c, d.Request[:])
+	accept, lag, err := p.repairRequested(now, c, d.Request[:])
 	if err != nil || accept == nil {
+		if lag == outdated && !c.confirmed() {
+			p.fork(now, c, c.first()) // it has not got what we granted, and may never: a late copy of its request costs nothing
+			return err
+		}
 		p.notOpened(now, c) // it may know of no session as new as ours
 		return err
 	}
