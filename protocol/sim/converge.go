@@ -17,6 +17,7 @@ import (
 // converge waits until everything has arrived, or fails.
 func (w *World) converge() {
 	deadline := w.now.Add(convergeWithin)
+	w.breakSilence()
 	for w.failure == nil {
 		for _, m := range w.machines {
 			if m.present() {
@@ -34,6 +35,22 @@ func (w *World) converge() {
 		}
 	}
 	w.checkAll()
+}
+
+// breakSilence has people write to those whose old disk or backup knows no transport key any more that
+// they have: these can reach nobody, and hear of their new record within weeks otherwise.
+func (w *World) breakSilence() {
+	for _, m := range w.machines {
+		for _, c := range inOrder(m.disk.contacts) {
+			other := w.truth.accounts[c.Account]
+			if !m.present() || c.Role != protocol.RolePerson || c.Phase != protocol.ContactEstablished || other == nil || other.epoch == 0 || !knowsWay(c, other) {
+				continue
+			}
+			if theirs := other.contactWith(m); theirs != nil && theirs.Phase == protocol.ContactEstablished && !knowsWay(*theirs, m) {
+				w.sendTo(m, c.ID)
+			}
+		}
+	}
 }
 
 // unsettled says what is not yet as it must become, or nothing.
@@ -84,9 +101,9 @@ func (w *World) unsettledContact(m *machine, c protocol.PutContact) string {
 	if (m.epoch+other.epoch > 0 || m.removed[other] || other.removed[m]) && !sameSecret(c, *theirs) && !sameSession(m, c, other, *theirs) {
 		return "" // one has forgotten what the other's old disk knows: they need a new link
 	}
-	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other] || m.epoch > 0 && other.epoch > 0
+	stale := w.plan.Life > rendezvous.RecordRefresh || w.truth.skewed[m] && w.truth.skewed[other] || m.epoch+other.epoch > 0
 	if stale && !knowsWay(c, other) && !knowsWay(*theirs, m) {
-		return "" // too long ago, by wrong clocks, or before both were put back, they told each other where they are
+		return "" // too long ago, by wrong clocks, or before a disk was put back, they told each other where they are
 	}
 	if c.Phase != protocol.ContactEstablished {
 		return fmt.Sprintf("%v is %s", other, c.Phase)
