@@ -1,12 +1,16 @@
 // Command conversation has two daemons become contacts and talk, by a client that was generated from
 // openapi.json: what it does not need to know about Pabal, no author of a frontend does.
 //
-//	conversation BASE TOKEN BASE TOKEN
+//	conversation BASE TOKEN BASE SOCKET
+//
+// For the second daemon it has no token: it asks the owner for one on the daemon's unix socket, and
+// prints what the owner needs to approve: "pairing", an id and a code.
 package main
 
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -27,13 +31,17 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 4 {
-		return fmt.Errorf("%d arguments, want BASE TOKEN BASE TOKEN", len(args))
+		return fmt.Errorf("%d arguments, want BASE TOKEN BASE SOCKET", len(args))
 	}
 	mina, err := client(args[0], args[1])
 	if err != nil {
 		return err
 	}
-	jiwoo, err := client(args[2], args[3])
+	granted, err := ask(ctx, args[3])
+	if err != nil {
+		return err
+	}
+	jiwoo, err := client(args[2], granted)
 	if err != nil {
 		return err
 	}
@@ -93,6 +101,45 @@ func read(ctx context.Context, c *pabalapi.ClientWithResponses) error {
 	}
 	fmt.Println("a client generated in Go: sent, delivered, read once")
 	return nil
+}
+
+// ask asks an owner for a token, and waits until it is approved.
+func ask(ctx context.Context, socket string) (token string, err error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	local := &http.Client{Transport: &http.Transport{DialContext: dial}}
+	c, err := pabalapi.NewClientWithResponses("http://pabal.sock", pabalapi.WithHTTPClient(local))
+	if err != nil {
+		return "", err
+	}
+	preset := pabalapi.PairingRequestPresetFrontend
+	asked, err := c.PostPairingsWithResponse(ctx, pabalapi.PairingRequest{ClientName: "generated", Preset: &preset})
+	if err != nil {
+		return "", err
+	}
+	if asked.JSON200 == nil {
+		return "", refused("ask for a token", asked.ApplicationproblemJSONDefault)
+	}
+	fmt.Println("pairing", asked.JSON200.Id, asked.JSON200.UserCode)
+	for {
+		look, err := c.PostPairingsIdCollectWithResponse(ctx, asked.JSON200.Id, pabalapi.PairingLook{DeviceCode: asked.JSON200.DeviceCode})
+		switch {
+		case err != nil:
+			return "", err
+		case look.JSON200 == nil:
+			return "", refused("collect the token", look.ApplicationproblemJSONDefault)
+		case look.JSON200.State == pabalapi.PairingResultStateApproved && look.JSON200.Token != nil:
+			return *look.JSON200.Token, nil
+		case look.JSON200.State != pabalapi.PairingResultStateWaiting:
+			return "", fmt.Errorf("collect the token: %s", look.JSON200.State)
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(time.Duration(asked.JSON200.PollSeconds) * time.Second):
+		}
+	}
 }
 
 func client(base, token string) (*pabalapi.ClientWithResponses, error) {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"pabal/node/api"
 )
@@ -21,7 +24,7 @@ var clientTools = []string{"openapi-typescript@7.13.0", "openapi-fetch@0.17.0", 
 var errNoNode = errors.New("no node or npm for a client in TypeScript")
 
 // clients generates clients from openapi.json, as authors of frontends do, in Go and in TypeScript, and
-// has each of them make two daemons contacts and talk.
+// has each of them make two daemons contacts and talk. The one in Go asks an owner for its token.
 func clients(ctx context.Context, t tree, args []string) error {
 	var binary, dir string
 	var optional bool
@@ -77,7 +80,12 @@ func (t tree) goClient(ctx context.Context, c *cast) error {
 	if err != nil {
 		return err
 	}
-	return there.run(ctx, program, arguments...)
+	jiwoo := c.all[len(c.all)-1]
+	d, err := jiwoo.discovery()
+	if err != nil {
+		return err
+	}
+	return there.pairs(ctx, c, jiwoo, program, arguments[0], arguments[1], arguments[2], d.Unix)
 }
 
 // typescriptClient generates types, has the compiler check the program that uses them, and runs that.
@@ -150,4 +158,38 @@ func (c *cast) couple(ctx context.Context, name string) (arguments []string, err
 		arguments = append(arguments, d.TCP, token.Secret)
 	}
 	return arguments, nil
+}
+
+// pairs runs a program that asks a daemon for its token, "pairing ID CODE" in its first line, and has
+// the owner approve that.
+func (t tree) pairs(ctx context.Context, c *cast, owner *side, program string, args ...string) error {
+	cmd := t.command(ctx, program, args...)
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	approve := func() error {
+		lines := bufio.NewReader(said)
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return fmt.Errorf("it does not ask: %w", err)
+		}
+		words := strings.Fields(line)
+		if len(words) != 3 || words[0] != "pairing" {
+			return fmt.Errorf("it says %q", line)
+		}
+		if _, err := t.output(ctx, c.binary, "--home", owner.Home, "--profile", owner.Name, "pairing", "approve", words[1], words[2]); err != nil {
+			return err
+		}
+		_, err = io.Copy(t.stdout, lines)
+		return err
+	}
+	if err := approve(); err != nil {
+		_ = cmd.Process.Kill()
+		return errors.Join(err, cmd.Wait())
+	}
+	return cmd.Wait()
 }
