@@ -432,3 +432,27 @@ func TestFirstMessagesWithdrawn(t *testing.T) {
 		}
 	}
 }
+
+// TestPathByAUsedLink has somebody whose disk was put back follow a link a second time, of which the
+// inviter, a contact, has answered the first: what is written meanwhile arrives all the same (seed
+// 9000246).
+func TestPathByAUsedLink(t *testing.T) {
+	w, a, b := talking(t)
+	w.mute[b] = []wire.Type{wire.TypeAccept}
+	w.followsLink(b, a)
+	clear(w.mute)
+	for _, c := range b.p.contactsInOrder() {
+		if c.state.Asking != nil {
+			c.state.Asking.Request = nil // as before it had asked
+		}
+	}
+	if len(a.p.unanswered(a.of(b))) == 0 {
+		t.Fatal("nothing waits to be answered")
+	}
+	w.switchOff(a)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since"})
+	delete(w.off, b)
+	w.switchOn(a)
+	w.pass(10 * time.Minute)
+	w.arrived(b, "since")
+}

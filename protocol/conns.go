@@ -136,12 +136,18 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 	if c.byLink() {
 		return identity.HelloKey{Key: c.state.Hello}, byLink
 	}
-	turn := c.backoff.Tries() % 3
-	// Whom we have asked, too, and who will not answer that, waits for our accept.
-	crossed := c.state.Asking != nil && turn == 1 && c.backoff.Tries()%2 == 1
-	waits := c.row.Phase != ContactRequested && turn == 0 // also if it is a contact and has forgotten us
+	tries := c.backoff.Tries()
+	turn := tries % 3
+	// Whom we have asked, too, and who will not answer that, waits for our accept; so does a contact
+	// that has forgotten us. Who has not gets the accept on a path of the pair.
+	crossed := turn == 1 && tries%2 == 1 && (c.state.Asking != nil || c.confirmed())
+	waits := turn == 0 && c.row.Phase != ContactRequested && !c.confirmed()
 	if all := p.unanswered(c); len(all) > 0 && (waits || crossed) {
-		if v := p.invites[all[c.backoff.Tries()/3%len(all)].row.Invite]; v != nil {
+		turns := tries / 3
+		if crossed {
+			turns = tries / 6
+		}
+		if v := p.invites[all[turns%len(all)].row.Invite]; v != nil {
 			return identity.HelloKey{Key: v.state.Hello}, byLink
 		}
 	}
