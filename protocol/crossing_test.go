@@ -18,7 +18,8 @@ type crossing struct {
 	written map[*side][]string
 	disks   map[*side][]*rows
 	history map[*rows][]PutMessage
-	lost    bool // somebody's disk was an old one
+	asked   map[*side][][]byte // requests for renewals that were made, by whom they were for
+	lost    bool               // somebody's disk was an old one
 	did     []string
 }
 
@@ -32,10 +33,7 @@ func TestCrossings(t *testing.T) {
 	for seed := range count {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w, a, b, _ := allFriends(t)
-			x := &crossing{
-				town: w, r: rand.New(rand.NewPCG(seed, 7)), written: make(map[*side][]string),
-				disks: make(map[*side][]*rows), history: make(map[*rows][]PutMessage),
-			}
+			x := newCrossing(w, rand.NewPCG(seed, 7))
 			w.turns(2, a, b)
 			x.writes(a, b)
 			x.writes(b, a)
@@ -75,6 +73,109 @@ func TestCrossings(t *testing.T) {
 	}
 }
 
+// TestCrossingsOnPaths is the same of two who have no courier. Late copies of requests come, too.
+func TestCrossingsOnPaths(t *testing.T) {
+	count := uint64(24)
+	if testing.Short() {
+		count = 3
+	}
+	for seed := range count {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w, a, b := talking(t)
+			x := newCrossing(w, rand.NewPCG(seed, 11))
+			x.keepDisk(a)
+			x.keepDisk(b)
+			w.switchOff(a)
+			w.switchOff(b)
+			for range 4 + x.r.IntN(6) {
+				s, o := a, b
+				if x.r.IntN(2) == 0 {
+					s, o = b, a
+				}
+				x.happensOnPaths(s, o)
+				x.keepRequest(a, b)
+				x.keepRequest(b, a)
+				if x.r.IntN(2) == 0 {
+					x.writes(s, o)
+				}
+				if x.r.IntN(8) == 0 {
+					w.later(24 * time.Hour)
+				}
+				w.switchOff(a)
+				w.switchOff(b)
+			}
+			for range 4 {
+				x.writes(a, b)
+				x.writes(b, a)
+				x.together(a, b, 3*time.Hour)
+				w.later(25 * time.Hour)
+			}
+			x.writes(a, b)
+			x.writes(b, a)
+			x.together(a, b, time.Hour)
+			x.check(a, b)
+			x.check(b, a)
+			if t.Failed() {
+				t.Log(x.did)
+			}
+		})
+	}
+}
+
+func newCrossing(w *town, source *rand.PCG) *crossing {
+	return &crossing{
+		town: w, r: rand.New(source), written: make(map[*side][]string), asked: make(map[*side][][]byte),
+		disks: make(map[*side][]*rows), history: make(map[*rows][]PutMessage),
+	}
+}
+
+// keepRequest keeps a copy of the request for a renewal that a side has open, for the other.
+func (x *crossing) keepRequest(s, o *side) {
+	if r := s.of(o).state.Repair; r != nil {
+		d := wire.DepositedRequest{Request: [wire.RequestSize]byte(r.Request.Request)}
+		x.asked[o] = append(x.asked[o], d.Append(nil))
+	}
+}
+
+// together has two be on together for a while.
+func (x *crossing) together(s, o *side, d time.Duration) {
+	x.switchOn(s)
+	x.switchOn(o)
+	x.pass(d)
+	x.switchOff(s)
+	x.switchOff(o)
+}
+
+// happensOnPaths lets one thing happen to a side that has no courier.
+func (x *crossing) happensOnPaths(s, o *side) {
+	forks := func() {
+		if s.of(o).first() != nil {
+			x.forks(s, o)
+		}
+	}
+	link := func(lost ...wire.Type) {
+		delete(x.off, o)
+		x.followsLink(s, o, lost...)
+	}
+	x.one(s, []happening{
+		{"forks", forks},
+		{"forks and meets the other", func() { forks(); x.together(s, o, 20*time.Minute) }},
+		{"follows a link", func() { link() }},
+		{"follows a link, and much is lost", func() { link(wire.TypeEnvelope) }},
+		{"gets an old disk", func() { x.getsOldDisk(s); x.home(s) }},
+		{"gets an old disk", func() { x.getsOldDisk(s); x.home(s) }},
+		{"keeps a copy of the disk", func() { x.keepDisk(s) }},
+		{"restores a backup of just now", func() { x.restoresBackup(s); x.home(s) }},
+		{"meets the other on a path on which much is lost", func() { x.meetsInVain(s, o) }},
+		{"meets the other", func() { x.together(s, o, 20*time.Minute) }},
+		{"gets a late copy of a request", func() {
+			if all := x.asked[s]; len(all) > 0 {
+				x.leaves(s, o, all[x.r.IntN(len(all))])
+			}
+		}},
+	})
+}
+
 func (x *crossing) writes(s, o *side) {
 	text := fmt.Sprint(s.name, len(x.written[s]))
 	x.written[s] = append(x.written[s], text)
@@ -91,10 +192,7 @@ func (x *crossing) keepDisk(s *side) {
 
 // happens lets one thing happen to a side.
 func (x *crossing) happens(s, o *side) {
-	things := []struct {
-		name string
-		do   func()
-	}{
+	x.one(s, []happening{
 		{"forks", func() { x.renews(s, o) }},
 		{"forks", func() { x.renews(s, o) }},
 		{"follows a link", func() { x.takesLink(s, x.leavesLink(o)) }},
@@ -103,11 +201,7 @@ func (x *crossing) happens(s, o *side) {
 		{"gets an old disk", func() { x.getsOldDisk(s) }},
 		{"and the other are on by turns", func() { x.turns(1+x.r.IntN(4), s, o) }},
 		{"keeps a copy of the disk", func() { x.keepDisk(s) }},
-		{"restores a backup of just now", func() {
-			x.off[s] = true
-			backup := x.backup(s)
-			x.putBack(s, backup, s.history)
-		}},
+		{"restores a backup of just now", func() { x.restoresBackup(s) }},
 		{"meets the other on a path on which much is lost", func() { x.meetsInVain(s, o) }},
 		{"is named by a stranger", func() {
 			x.pass(2 * time.Second) // invites are in the order of their times
@@ -115,7 +209,16 @@ func (x *crossing) happens(s, o *side) {
 			x.asksAs(s, o)
 			x.switchOff(o)
 		}},
-	}
+	})
+}
+
+type happening struct {
+	name string
+	do   func()
+}
+
+// one lets one of many things happen to a side.
+func (x *crossing) one(s *side, things []happening) {
 	thing := things[x.r.IntN(len(things))]
 	x.did = append(x.did, s.name+" "+thing.name)
 	thing.do()
@@ -127,6 +230,11 @@ func (x *crossing) renews(s, o *side) {
 	}
 	x.forks(s, o)
 	x.turns(1+x.r.IntN(2), s, o)
+}
+
+func (x *crossing) restoresBackup(s *side) {
+	x.off[s] = true
+	x.putBack(s, x.backup(s), s.history)
 }
 
 func (x *crossing) getsOldDisk(s *side) {

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"crypto/rand"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -177,9 +176,7 @@ func (w *town) backup(s *side) *rows {
 func (w *town) restore(s *side, backup *rows) {
 	w.rows[s] = backup.clone()
 	s.reload(w.now, backup.state(s))
-	own := uint16(1001 + slices.Index(w.all, s))
-	s.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: own}}})
-	w.run()
+	w.home(s)
 }
 
 // restoreBackup makes a backup of a side and restores it.
@@ -189,8 +186,8 @@ func (w *town) restoreBackup(s *side) {
 }
 
 // asksAs has the holder of a link ask in somebody's name, with that person's signed entry and none
-// of their keys, and go.
-func (w *town) asksAs(as, inviter *side) {
+// of their keys, send more requests, and go.
+func (w *town) asksAs(as, inviter *side, more ...[]byte) {
 	w.t.Helper()
 	link, err := wire.ParseLink(inviter.step(w.now, CreateInvite{Kind: InviteOnce}).Replies[0].Result.(InviteCreated).Link)
 	if err != nil {
@@ -207,7 +204,10 @@ func (w *town) asksAs(as, inviter *side) {
 		w.t.Fatal(err)
 	}
 	d := wire.DepositedRequest{Capability: invite.DepositCapability(link.Secret, own), Request: [wire.RequestSize]byte(asking.Request)}
-	inviter.step(w.now, FrameReceived{Conn: 6000, Type: wire.TypeRequest, Body: d.Append(nil)})
+	for _, body := range append([][]byte{d.Append(nil)}, more...) {
+		inviter.step(w.now, FrameReceived{Conn: 6000, Type: wire.TypeRequest, Body: body})
+		w.run()
+	}
 	inviter.step(w.now, ConnClosed{Conn: 6000})
 	w.run()
 }

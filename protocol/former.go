@@ -27,7 +27,7 @@ type lag uint8
 const (
 	abreast  lag = iota
 	lagging      // it asks for a generation that we have had: it has forgotten that
-	outdated     // it asks by a secret that we do not go by any more
+	outdated     // it asks by a secret that we do not go by any more, or do not know
 )
 
 // former is what a renewal was asked for by whose maker does not know the secret that we go by.
@@ -48,6 +48,7 @@ func (p *Peer) isFormer(c *contact, secret [32]byte) bool {
 // its disk is an old one, or a backup was restored. It may also be a late copy, so nothing is granted.
 // If we ask, then by that secret: by ours nothing would come.
 func (p *Peer) askedFormerly(now time.Time, c *contact, by former) {
+	by.generation = min(by.generation, c.highestGeneration()+formerJumpMax) // nothing is granted for it: the contact must be able to take ours
 	if by.secret == c.former.secret {
 		by.generation = max(by.generation, c.former.generation)
 	}
@@ -79,7 +80,7 @@ func (p *Peer) askByNext(now time.Time, c *contact) {
 // pleads counts a renewal that is asked for because of what somebody else may have made: it reports
 // false if there was one in the last day.
 func (p *Peer) pleads(now time.Time, c *contact) bool {
-	if now.Sub(time.Unix(c.state.PleadedAt, 0)) < pleadEvery {
+	if since := now.Sub(time.Unix(c.state.PleadedAt, 0)); since >= 0 && since < pleadEvery {
 		return false
 	}
 	c.state.PleadedAt = now.Unix()

@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/rand"
 	"math"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -197,6 +198,186 @@ func TestBackupBesideAGrant(t *testing.T) {
 	a.step(w.now, SendText{Contact: c.row.ID, Text: "since a"})
 	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
 	w.turns(10, b, a)
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}
+
+// oldDisk leaves a with a former secret that b's disk does not know.
+func oldDisk(t *testing.T) (w *town, a, b *side, later [32]byte) {
+	w, a, b = talking(t)
+	disk, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.followsLink(b, a)
+	w.talkAgain(a, b)
+	later = a.of(b).state.Recovery
+	w.switchOff(b)
+	w.putBack(b, disk, history)
+	w.home(b)
+	w.talkAgain(a, b)
+	w.pass(time.Hour)
+	if x, y := a.of(b).state, b.of(a).state; len(x.Former) != 1 || x.Former[0] != later || len(y.Former) != 0 || x.Recovery != y.Recovery {
+		t.Fatal("they remember other secrets")
+	}
+	return w, a, b, later
+}
+
+// home tells a side that has been put back where it is.
+func (w *town) home(s *side) {
+	own := uint16(1001 + slices.Index(w.all, s))
+	s.step(w.now, NetworkChanged{Own: []wire.Address{{Network: wire.QUIC, IP: netip.MustParseAddr("127.0.0.1"), Port: own}}})
+	w.run()
+}
+
+// leaves has a courier hand over a request for a renewal that lay there.
+func (w *town) leaves(s, o *side, body []byte) {
+	s.p.out = new(Output)
+	if err := s.p.repairLeft(w.now, s.of(o), body); err != nil {
+		w.t.Fatal(err)
+	}
+	s.step(w.now, Woke{})
+	w.run()
+}
+
+// talkDaily has two be on together for some hours of some days, and hear each other each time.
+func (w *town) talkDaily(a, b *side, days int) {
+	w.t.Helper()
+	for range days {
+		w.talkAgain(a, b)
+		w.later(24 * time.Hour)
+	}
+}
+
+// TestFarthestFormerRequest has a thief of a former secret ask once, as far ahead as is not absurd: the
+// contact can still take what is asked for then.
+func TestFarthestFormerRequest(t *testing.T) {
+	for _, less := range []uint32{0, 1, 2, 100} {
+		w, a, b, old := relinked(t)
+		w.switchOff(b)
+		w.steals(a, old, wire.TypeRequest, formerRequest(t, a, b, old, a.of(b).highestGeneration()+generationJumpMax-less))
+		w.later(time.Hour)
+		w.talkDaily(a, b, 3)
+	}
+}
+
+// TestRequestByAForgottenSecret has requests for a renewal come by a secret that only one of two
+// remembers, of a late copy or of a thief: it does not go on asking by that for ever.
+func TestRequestByAForgottenSecret(t *testing.T) {
+	for _, how := range []string{"a late copy beside a fork", "a late copy behind a backup", "a thief"} {
+		t.Run(how, func(t *testing.T) {
+			w, a, b, later := oldDisk(t)
+			w.later(25 * time.Hour)
+			late := formerRequest(t, a, b, later, 1)
+			w.switchOff(b)
+			switch how {
+			case "a thief":
+				w.steals(a, later, wire.TypeRequest, late)
+			case "a late copy behind a backup":
+				w.restoreBackup(a)
+				w.pass(time.Minute)
+				w.leaves(a, b, late)
+			default:
+				w.forks(a, b)
+				w.leaves(a, b, late)
+			}
+			w.later(time.Hour)
+			w.talkDaily(a, b, 3)
+		})
+	}
+}
+
+// TestGarbageBesideARenewal has a request come that opens by no secret, from a courier, or from a stranger
+// who has asked by link in the contact's name, while a renewal is asked for.
+func TestGarbageBesideARenewal(t *testing.T) {
+	for _, how := range []string{"a courier's, beside a fork", "a courier's, behind a backup", "a stranger's"} {
+		t.Run(how, func(t *testing.T) {
+			w, a, b, _ := oldDisk(t)
+			w.later(25 * time.Hour)
+			w.switchOff(b)
+			if how == "a courier's, behind a backup" {
+				w.restoreBackup(a)
+				w.pass(time.Minute)
+			} else {
+				w.forks(a, b)
+			}
+			var garbage wire.DepositedRequest
+			_, _ = rand.Read(garbage.Request[:])
+			if how == "a stranger's" {
+				w.asksAs(b, a, garbage.Append(nil))
+			} else {
+				w.leaves(a, b, garbage.Append(nil))
+			}
+			w.later(time.Hour)
+			w.talkDaily(a, b, 3)
+		})
+	}
+}
+
+// TestOnlyAFormerSecretWithoutCouriers has two meet of whom neither knows the secret that the other goes
+// by, and who have no courier.
+func TestOnlyAFormerSecretWithoutCouriers(t *testing.T) {
+	w, a, b := talking(t)
+	first, hers := w.rows[b].clone(), slices.Clone(b.history)
+	w.followsLink(b, a)
+	w.talkAgain(a, b)
+	second, his := w.rows[a].clone(), slices.Clone(a.history)
+	w.switchOff(b)
+	w.putBack(b, first, hers)
+	w.home(b)
+	w.followsLink(b, a)
+	w.talkAgain(a, b)
+	w.switchOff(a)
+	w.putBack(a, second, his)
+	w.home(a)
+	if x, y := a.of(b).state, b.of(a).state; x.Recovery == y.Recovery || slices.Contains(x.Former, y.Recovery) || slices.Contains(y.Former, x.Recovery) || !slices.Contains(y.Former, x.Former[0]) {
+		t.Fatal("they have more in common")
+	}
+	w.talkDaily(a, b, 3)
+}
+
+// TestBackupMeetsOldDisk restores a backup of one and has the other's disk be one of before the link
+// that they went on by.
+func TestBackupMeetsOldDisk(t *testing.T) {
+	w, a, b := talking(t)
+	disk, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.followsLink(b, a)
+	w.talkAgain(a, b)
+	w.switchOff(b)
+	w.putBack(b, disk, history)
+	w.home(b)
+	w.restoreBackup(a)
+	w.talkDaily(a, b, 3)
+}
+
+// TestOldDiskAfterAWrongClock has somebody ask for a renewal, because of mail that does not open, while
+// the clock is a year ahead: started anew with a right one it does not wait until then to do so again.
+func TestOldDiskAfterAWrongClock(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(4, a, b)
+	disk, history := w.rows[b].clone(), slices.Clone(b.history)
+	w.switchOff(a)
+	w.takesLink(a, w.leavesLink(b))
+	w.turns(6, b, a)
+	w.switchOff(a)
+	w.switchOff(b)
+	w.later(24 * time.Hour)
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	a.of(b).state.PleadedAt = w.now.Add(300 * 24 * time.Hour).Unix()
+	a.of(b).state.NotOpenedAt = a.of(b).state.PleadedAt
+	a.p.touchContact(a.of(b))
+	a.step(w.now, Woke{})
+	w.run()
+	w.putBack(a, w.rows[a].clone(), a.history) // a restart
+	w.home(a)
+	if a.of(b).state.PleadedAt < w.now.Unix() {
+		t.Fatal("it has forgotten when it asked")
+	}
+	w.putBack(b, disk, history)
+	w.home(b)
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	w.run()
+	for range 6 {
+		w.turns(6, b, a)
+		w.later(24 * time.Hour)
+	}
 	w.arrived(b, "since a")
 	w.arrived(a, "since b")
 }

@@ -78,11 +78,12 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 		return
 	}
 	p.tellState(now, c)
+	since := now.Sub(time.Unix(c.state.NotOpenedAt, 0))
 	switch {
-	case c.state.NotOpenedAt == 0:
+	case c.state.NotOpenedAt == 0 || since < 0: // or by a clock that was ahead
 		c.state.NotOpenedAt = now.Unix() // also over restarts: who is on for minutes each day gets one such a day
 		p.touchContact(c)
-	case now.Sub(time.Unix(c.state.NotOpenedAt, 0)) >= strayAfter && p.pleads(now, c):
+	case since >= strayAfter && p.pleads(now, c):
 		c.state.NotOpenedAt = 0
 		p.fork(now, c, c.first())
 	}

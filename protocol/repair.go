@@ -163,7 +163,7 @@ func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	case lagging:
 		asks = k.proof == byRecovery
 	case outdated: // who only stole the secret gets one renewal a day out of us, and none while the contact is here
-		asks = k.path() || k.proof == byRecovery && c.live() == nil && p.pleads(now, c)
+		asks = k.path() || k.proof == byRecovery && c.live() == nil && (c.state.Repair != nil || p.pleads(now, c))
 	}
 	if asks {
 		p.fork(now, c, c.first())
@@ -190,9 +190,9 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 	}
 	in, recovery := p.openRepair(c, bytes)
 	switch {
-	case in == nil:
+	case in == nil: // its maker may know a secret that we do not
 		p.askByNext(now, c)
-		return nil, abreast, nil
+		return nil, outdated, nil
 	case in.Payload.Generation > c.highestGeneration()+generationJumpMax:
 		return nil, abreast, nil
 	case p.isFormer(c, recovery):

@@ -127,7 +127,7 @@ func (p *Peer) envelopeReceived(now time.Time, k *conn, frame []byte) error {
 		}
 	}
 	switch {
-	case k.proof == byRecovery && k.key.Key == identity.RepairHelloKey(c.state.Recovery, k.key.Day): // they do not speak by our session, nor we by theirs
+	case k.proof == byRecovery && (!k.inbound || k.key.Key == identity.RepairHelloKey(c.state.Recovery, k.key.Day)): // they do not speak by our session, nor we by theirs
 		p.fork(now, c, c.first())
 		if !k.path() {
 			p.sendRepair(c, k)

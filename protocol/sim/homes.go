@@ -192,6 +192,14 @@ func (w *World) leads(d *disk, to *machine, boxes map[wire.MailboxID]bool) bool 
 	return false
 }
 
+// waitsADay reports whether a contact's next renewal may have to wait for the end of a day: there were
+// three, or one because of mail that did not open.
+func (w *World) waitsADay(c *protocol.PutContact) bool {
+	var st contactState
+	return c != nil && cbor.Unmarshal(c.State, &st) == nil &&
+		(len(st.Renewals) >= renewalsMax || w.now.Sub(time.Unix(st.Pleaded, 0)) < 24*time.Hour)
+}
+
 // shiftsPatience is in how many turns what goes by courier must have come to something:
 // a request, its accept and the first letter take one each, and a courier may be asked
 // in vain at the end of one.
@@ -223,6 +231,9 @@ func (w *World) checkShifts() {
 		}
 		if w.plan.Setback && !(w.leads(m.disk, other, other.boxes()) && w.leads(other.disk, m, m.boxes())) {
 			continue // so it is if mailboxes changed before the other could be told by a session that both hold
+		}
+		if w.plan.Setback && (w.waitsADay(c) || w.waitsADay(other.contactWith(m))) {
+			continue
 		}
 		for _, msg := range m.disk.threads[c.Conversation] {
 			l := w.truth.letters[msg.wire]

@@ -373,6 +373,8 @@ func (h *have) missing(sequence uint64) bool {
 type contactState struct {
 	Recovery [32]byte            `cbor:"4,keyasint"`
 	Record   *wire.AddressRecord `cbor:"6,keyasint"`
+	Renewals []int64             `cbor:"10,keyasint"` // Unix seconds of the last day's
+	Pleaded  int64               `cbor:"43,keyasint"` // Unix seconds: when a renewal was asked for because of mail that did not open
 	Inline   [][]byte            `cbor:"7,keyasint"`
 	Repair   cbor.RawMessage     `cbor:"9,keyasint"`
 	Forked   bool                `cbor:"20,keyasint"`

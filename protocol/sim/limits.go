@@ -24,6 +24,8 @@ const (
 	// answeredWithin is how much longer than until healing a link must be open for its
 	// request to be answered.
 	answeredWithin = 6 * time.Hour
+	// renewalsMax is how many renewals two make in a day.
+	renewalsMax = 3
 	// tagsRemembered is of how many messages a peer knows that it has had them, should
 	// their author send them again under other numbers.
 	tagsRemembered = 256
