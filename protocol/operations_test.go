@@ -365,3 +365,42 @@ func TestEditsAreRefused(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestRenumberedBeforeItsReaction has the last of three texts get a new number, since a disk was an old
+// one, and not the reaction to it, which was written since: the reaction still comes behind it and names
+// the number that it has (seed 2016 of TestSetbacks).
+func TestRenumberedBeforeItsReaction(t *testing.T) {
+	a, b := meet(t)
+	part(a, b)
+	b.sayAll(3)
+	var last PutMessage
+	for _, w := range b.out.Writes {
+		if m, ok := w.(PutMessage); ok {
+			last = m
+		}
+	}
+	b.step(testNow, React{ID: last.ID, Conversation: last.Conversation, About: wire.Reference{Own: true, Sequence: 3, ID: last.ID}, Emojis: []string{"👍"}})
+	b.only().state.Renumber, b.only().state.RenumberFrom = 3, 2
+	pump(t, testNow, a, b)
+	if n := a.received(); n != 3 {
+		t.Fatalf("%d texts arrived", n)
+	}
+	reactions := 0
+	for _, w := range a.out.Writes {
+		switch w := w.(type) {
+		case PutMessage:
+			if w.Wire == last.ID && reactions > 0 {
+				t.Error("the text comes behind the reaction to it")
+			}
+		case PutOperation:
+			reactions++
+			content, _, err := wire.DecodeContent(w.Content)
+			if err != nil || w.Waits != 0 || content.About.Sequence != 5 || content.Sequence != 6 {
+				t.Errorf("%v: it waits for %d, is of %d and about %d", err, w.Waits, content.Sequence, content.About.Sequence)
+			}
+		}
+	}
+	if reactions != 1 {
+		t.Errorf("%d reactions", reactions)
+	}
+}

@@ -683,8 +683,9 @@ func (p *Peer) pushVoid(c *contact, first, last uint64) {
 	p.touchContact(c)
 }
 
-// renumber gives every waiting message whose number the peer has seen used the
-// next free one; the old number is void, should the peer not have seen it after all.
+// renumber gives every waiting message whose number the peer has seen used the next free one, and
+// with it what is about it: that comes behind it. The old number is void, should the peer not have
+// seen it after all.
 // It returns false until their contents are at hand.
 func (p *Peer) renumber(now time.Time, c *contact) bool {
 	v := c.conv
@@ -697,9 +698,14 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	}
 	items := c.queue.TakeWaiting()
 	var left []Range
+	moved := make(map[[16]byte]uint64)
 	for i := range items {
 		it := &items[i]
-		if it.Inline() || it.Sequence > c.state.Renumber || it.Sequence <= c.state.RenumberFrom && it.Sequence > c.state.RenumberTo {
+		if it.Inline() {
+			continue
+		}
+		used := it.Sequence <= c.state.Renumber && (it.Sequence > c.state.RenumberFrom || it.Sequence <= c.state.RenumberTo)
+		if !used && (it.About == [16]byte{} || moved[it.About] == 0) {
 			continue
 		}
 		content, _, err := wire.DecodeContent(it.Content)
@@ -709,6 +715,10 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 		v.row.OwnSequence++
 		left = addRange(left, it.Sequence, it.Sequence)
 		content.Sequence, it.Sequence = v.row.OwnSequence, v.row.OwnSequence
+		moved[content.ID] = it.Sequence
+		if about := content.About; about != nil && about.Own && moved[about.ID] != 0 {
+			about.Sequence = moved[about.ID]
+		}
 		encoded, err := wire.AppendContent(nil, content)
 		if err != nil {
 			continue
