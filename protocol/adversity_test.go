@@ -207,6 +207,9 @@ func TestLinkCrossesARenewal(t *testing.T) {
 	for _, byLink := range []string{"Mina", "Jiwoo"} {
 		for _, renews := range []string{"Mina", "Jiwoo"} {
 			for _, later := range []bool{false, true} {
+				if !later && testing.Short() {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s follows a link, %s asks for a renewal, that second: %v", byLink, renews, later), func(t *testing.T) {
 					w, a, b, _ := allFriends(t)
 					w.turns(2, a, b)
@@ -259,9 +262,16 @@ func TestLinkCrossesARenewal(t *testing.T) {
 // a session by a link: of secrets for renewals one side knows the old one only, and the other goes by
 // the new one.
 func TestOldStateFromBeforeALink(t *testing.T) {
+	rounds := 16
+	if testing.Short() {
+		rounds = 8
+	}
 	for _, made := range []string{"a backup from before the link", "a backup from before its first frame", "a disk from before the link"} {
 		for _, live := range []bool{false, true} {
 			for _, restored := range []string{"inviter", "asker"} {
+				if live && testing.Short() {
+					continue // by turns is harder
+				}
 				t.Run(fmt.Sprintf("%s, of the %s, live %v", made, restored, live), func(t *testing.T) {
 					w, a, b, _ := allFriends(t)
 					w.turns(4, a, b)
@@ -290,7 +300,7 @@ func TestOldStateFromBeforeALink(t *testing.T) {
 						w.switchOn(b)
 						w.pass(2 * time.Hour)
 					} else {
-						for range 16 {
+						for range rounds {
 							w.turns(1, b, a)
 							w.putBack(b, w.rows[b].clone(), b.history) // each turn is another start
 							w.turns(1, a, b)
