@@ -233,10 +233,15 @@ func (w *town) home(s *side) {
 
 // leaves has a courier hand over a request for a renewal that lay there.
 func (w *town) leaves(s, o *side, body []byte) {
-	s.p.out = new(Output)
+	var out Output
+	s.p.out = &out
 	if err := s.p.repairLeft(w.now, s.of(o), body); err != nil {
 		w.t.Fatal(err)
 	}
+	s.p.out = nil
+	s.out.Sends, s.out.Writes, s.out.Events = append(s.out.Sends, out.Sends...), append(s.out.Writes, out.Writes...), append(s.out.Events, out.Events...)
+	s.jobs = append(s.jobs, out.Jobs...)
+	w.run()
 	s.step(w.now, Woke{})
 	w.run()
 }
