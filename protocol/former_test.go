@@ -394,3 +394,22 @@ func TestOldDiskAfterAWrongClock(t *testing.T) {
 	w.arrived(b, "since a")
 	w.arrived(a, "since b")
 }
+
+// TestRequestsDoNotGoOnAndOn has somebody send requests that open by no secret, on a connection that a
+// recovery secret has proved: ours, which it has got in the greeting, does not go with each of them.
+func TestRequestsDoNotGoOnAndOn(t *testing.T) {
+	w, a, b := talking(t)
+	w.switchOff(b)
+	w.forks(a, b)
+	w.run()
+	stranger(a, w.now, 6001, identity.RepairHelloKey(a.of(b).state.Recovery, dayOf(w.now)))
+	var garbage wire.DepositedRequest
+	_, _ = rand.Read(garbage.Request[:])
+	for range 3 {
+		for _, s := range a.step(w.now, FrameReceived{Conn: 6001, Type: wire.TypeRequest, Body: garbage.Append(nil)}).Sends {
+			if f, ok := s.(SendFrame); ok && f.Conn == 6001 && f.Type == wire.TypeRequest {
+				t.Error("the request is sent again")
+			}
+		}
+	}
+}

@@ -151,6 +151,10 @@ func (v *conversation) lastDelivered() uint64 {
 // by the recovery secret and is behind holds no session of ours: we ask in its place.
 func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	c := k.contact
+	var sent *repair // in the greeting
+	if c != nil {
+		sent = c.state.Repair
+	}
 	accept, lag, err := p.repairRequested(now, c, bytes)
 	if accept != nil {
 		p.send(SendFrame{Conn: k.id, Type: wire.TypeAccept, Body: accept})
@@ -167,7 +171,7 @@ func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	}
 	if asks {
 		p.fork(now, c, c.first())
-		if !k.path() {
+		if c.state.Repair != sent && !k.path() { // else two who open nothing of each other would go on so
 			p.sendRepair(c, k)
 		}
 	}
