@@ -391,7 +391,7 @@ func TestForkBesideALink(t *testing.T) {
 	if _, _, err := a.p.repairRequested(w.now, a.of(b), late.Request[:]); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(a.of(b).sessions); n != 2 {
+	if n := len(a.of(b).sessions); n != 3 {
 		t.Fatalf("%d sessions", n)
 	}
 	w.pass(11 * time.Minute)

@@ -49,14 +49,14 @@ func (p *Peer) forgetSessions(c *contact) {
 	if first := c.first(); first != nil && first.confirmed {
 		c.goBy(first)
 	}
+	c.state.Generation = c.askedUpTo()
+	c.state.Accept, c.state.AcceptTo = nil, [32]byte{}
+	c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = [32]byte{}, [32]byte{}, false
 	for _, ps := range slices.Clone(c.sessions) {
-		c.state.Generation = max(c.state.Generation, ps.generation)
 		p.endSession(c, ps)
 	}
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.state.Repair = nil
-	c.state.Accept, c.state.AcceptTo = nil, [32]byte{}
-	c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = [32]byte{}, [32]byte{}, false
 	c.state.Exported = nil
 	c.state.Bereft = c.state.Recovery != [32]byte{}
 	c.state.Forked = c.state.Bereft

@@ -108,8 +108,8 @@ func (p *Peer) carry(now time.Time, c *contact) error {
 	}
 	c.carryDue = time.Time{} // a connection, or the next try to dial, has it looked at again
 	open := p.openPlaces(now, c, places)
-	if err := p.tellByCourier(now, c, open); err != nil || len(open) == 0 || c.state.AcceptByCourier {
-		return err // what the contact collects before the accept of its renewal opens with no session
+	if err := p.tellByCourier(now, c, open); err != nil || len(open) == 0 || c.awaited() {
+		return err
 	}
 	if err := p.sealForCouriers(now, c); err != nil {
 		return err
@@ -161,8 +161,8 @@ func (c *contact) withdraws(id wire.MailboxID) bool {
 
 // leaveRebuilt leaves an envelope that was not at hand.
 func (p *Peer) leaveRebuilt(now time.Time, c *contact, e *outbox.Entry, frame []byte) {
-	if c.state.AcceptByCourier {
-		return // it would open with no session: see carry
+	if c.awaited() {
+		return
 	}
 	places := p.mailboxesOf(now, c)
 	for _, at := range p.openPlaces(now, c, places) {

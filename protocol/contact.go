@@ -128,6 +128,8 @@ type contactState struct {
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
 
+	Granted []grant `cbor:"56,keyasint,omitempty"` // renewals of which no frame has come, beside a session that is good
+
 	Former [][32]byte `cbor:"53,keyasint,omitempty"` // the recovery secrets before Recovery, the newest first
 
 	Links [][32]byte `cbor:"51,keyasint,omitempty"` // link hello keys of other links that turned out to lead to it, the newest last

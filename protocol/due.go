@@ -168,7 +168,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 		c.state.Asking = nil
 		p.touchContact(c)
 	}
-	if len(c.state.Accept) > 0 && len(c.sessions) > 0 && now.Sub(time.Unix(c.sessions[0].since, 0)) > acceptKept {
+	if ps := c.session(c.state.AcceptSID); ps != nil && len(c.state.Accept) > 0 && now.Sub(time.Unix(ps.since, 0)) > acceptKept {
 		p.dropAccept(c)
 	}
 	p.dropDrained(now, c)
@@ -201,7 +201,8 @@ func (p *Peer) closeIdle(now time.Time, c *contact) {
 func (p *Peer) dropDrained(now time.Time, c *contact) {
 	first := c.first()
 	for _, ps := range slices.Clone(c.sessions) {
-		if ps == first || c.queue.HasSession(ps.sid) || now.Sub(time.Unix(max(first.since, ps.since), 0)) < keepOldSession {
+		offered := len(c.state.Accept) > 0 && ps.sid == c.state.AcceptSID
+		if ps == first || offered || c.queue.HasSession(ps.sid) || now.Sub(time.Unix(max(first.since, ps.since), 0)) < keepOldSession {
 			continue
 		}
 		p.dropSession(c, ps)
@@ -209,6 +210,12 @@ func (p *Peer) dropDrained(now time.Time, c *contact) {
 }
 
 func (p *Peer) dropSession(c *contact, ps *pairSession) {
+	if _, granted := c.takeGrant(ps.sid); granted {
+		p.touchContact(c)
+	}
+	if ps.sid == c.state.AcceptSID { // nobody can go on by it any more
+		p.dropAccept(c)
+	}
 	c.sessions = slices.DeleteFunc(c.sessions, func(o *pairSession) bool { return o == ps })
 	p.write(EraseSession{Contact: c.row.ID, SID: ps.sid})
 	p.stir(c)

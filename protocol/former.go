@@ -48,7 +48,7 @@ func (p *Peer) isFormer(c *contact, secret [32]byte) bool {
 // its disk is an old one, or a backup was restored. It may also be a late copy, so nothing is granted.
 // If we ask, then by that secret: by ours nothing would come.
 func (p *Peer) askedFormerly(now time.Time, c *contact, by former) {
-	by.generation = min(by.generation, c.highestGeneration()+formerJumpMax) // nothing is granted for it: the contact must be able to take ours
+	by.generation = min(by.generation, c.knownGeneration()+formerJumpMax) // nothing is granted for it: the contact must be able to take ours
 	if by.secret == c.former.secret {
 		by.generation = max(by.generation, c.former.generation)
 	}

@@ -562,7 +562,9 @@ func (p *Peer) begin(now time.Time, c *contact, n newSession) *pairSession {
 		c.goBy(ps)
 		c.state.Generation = ps.generation
 	}
-	p.pushIntroduction(now, c, ps)
+	if n.recovery == [32]byte{} { // else when the renewal is one
+		p.pushIntroduction(now, c, ps)
+	}
 	p.touchContact(c)
 	return ps
 }

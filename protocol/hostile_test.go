@@ -142,9 +142,11 @@ func TestAbsurdHaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.state.Repair = &repair{Request: asking, Generation: c.state.Generation + 1, Recovery: c.state.Recovery}
 		d := wire.DepositedRequest{Request: [wire.RequestSize]byte(asking.Request)}
-		b.out = Output{}
+		a.out, b.out = Output{}, Output{}
 		b.step(testNow, FrameReceived{Conn: b.only().live().id, Type: wire.TypeRequest, Body: d.Append(nil)})
+		pump(t, testNow, a, b)
 		absurd := sequence > sequenceMax
 		if got := b.alerts(); (len(got) == 1 && got[0] == "absurd_sequence") != absurd {
 			t.Errorf("%d: alerts %v", sequence, got)

@@ -54,7 +54,7 @@ const (
 	sequenceMax       = 1 << 62
 	sequenceJumpMax   = 1 << 20  // a larger gap is absurd
 	generationJumpMax = 1 << 16  // a request for a renewal that is further ahead is absurd
-	formerJumpMax     = 1 << 10  // of the generation that a request by an earlier secret has us ask for
+	formerJumpMax     = 1 << 10  // of the generation that we ask for because of what somebody else may have asked for
 	formerMax         = 4        // recovery secrets of one contact, beside the one in use
 	linksKept         = 16       // that turned out to lead to one contact, beside the one that it was asked by
 	wrongBundlesMax   = 4        // that the user is told of, for one request

@@ -43,7 +43,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 		return
 	}
 	ps := c.first()
-	recovery, generation := c.state.Recovery, c.state.Generation
+	recovery, generation := c.state.Recovery, c.askedUpTo()
 	if ps != nil && ps.confirmed {
 		recovery, generation = ps.recovery, max(generation, ps.generation)
 	}
@@ -197,7 +197,7 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 	case in == nil: // its maker may know a secret that we do not
 		p.askByNext(now, c)
 		return nil, outdated, nil
-	case in.Payload.Generation > c.highestGeneration()+generationJumpMax:
+	case in.Payload.Generation > c.knownGeneration()+generationJumpMax:
 		return nil, abreast, nil
 	case p.isFormer(c, recovery):
 		p.askedFormerly(now, c, former{recovery, in.Payload.Generation})
@@ -213,10 +213,15 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 	}
 	p.dropAccept(c) // of an earlier one
 	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot, c.state.AcceptSID = done.Accept, print, in.Slot(), done.Root.SID
-	p.renewed(now, c, newSession{
+	n := newSession{
 		root: done.Root, ratchet: done.Ratchet, peer: done.PeerRatchet, day: dayOf(now), generation: in.Payload.Generation,
 		recovery: recovery,
-	}, in.Payload.Have)
+	}
+	if c.confirmed() {
+		p.grantUnproved(now, c, n, in.Payload.Have)
+	} else {
+		p.renewed(now, c, p.begin(now, c, n), in.Payload.Have)
+	}
 	return done.Accept, abreast, nil
 }
 
@@ -277,43 +282,43 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 	if len(c.state.Accept) > 0 {
 		p.dropAccept(c) // of a session that this one replaces
 	}
-	ps := p.renewed(now, c, newSession{
+	ps := p.begin(now, c, newSession{
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: r.Generation, recovery: r.Recovery,
-	}, answered.Payload.Have)
+	})
+	p.renewed(now, c, ps, answered.Payload.Have)
 	p.recordReceived(c, &answered.Payload.Record)
 	ps.ackDue = true // the first frame, sent at once
 	return true
 }
 
-// renewed replaces the sessions of earlier generations by a new one. What was not
+// renewed has the session of a renewal replace those of earlier generations. What was not
 // acknowledged in them is sealed anew.
 //
 // A session by a link that is not proved yet is kept: whoever asked for both may have taken that one,
 // and then its first frame comes.
-func (p *Peer) renewed(now time.Time, c *contact, n newSession, have []wire.Have) *pairSession {
+func (p *Peer) renewed(now time.Time, c *contact, ps *pairSession, have []wire.Have) {
 	for _, old := range slices.Clone(c.sessions) {
-		if old.generation < n.generation && (old.confirmed || old.recovery == n.recovery) {
+		if old.generation < ps.generation && (old.confirmed || old.recovery == ps.recovery) {
 			p.endSession(c, old)
 		}
 	}
 	c.forked, c.state.Forked, c.state.Bereft = false, false, false
 	c.startAnew()
-	if r := c.state.Repair; r != nil && r.Recovery == n.recovery {
+	if r := c.state.Repair; r != nil && r.Recovery == ps.recovery {
 		c.state.Repair = nil // else it may have been granted: the first frame tells
 	}
 	c.state.Renewals = append(c.state.Renewals, now.Unix())
 	c.state.Inline = slices.DeleteFunc(c.state.Inline, ofSession)
 	c.queue.RemoveInline(ofSession)
-	ps := p.begin(now, c, n)
+	p.pushIntroduction(now, c, ps)
 	c.goBy(ps) // the asker has shown that it knows this one, whatever came by links meanwhile
-	c.state.Generation = max(c.state.Generation, n.generation)
+	c.state.Generation = max(c.state.Generation, ps.generation)
 	if c.row.Phase == ContactEstablished { // else the first frame does
 		p.settleRequests(c)
 	}
 	p.contactEvent(ContactRenewed, c)
 	p.reconcileAll(c, have)
-	return ps
 }
 
 // settleRequests erases the contact's requests that we accepted with sessions of which nothing is

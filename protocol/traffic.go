@@ -263,6 +263,7 @@ func (p *Peer) endOthers(c *contact, ps *pairSession) {
 // confirmSession takes note of the first frame of a session that we accepted:
 // the accept's bytes have done their work.
 func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
+	have, granted := c.takeGrant(ps.sid)
 	p.endEarlier(c, ps)
 	c.regained()
 	asked := false
@@ -286,6 +287,12 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	}
 	if c.first() == ps || c.state.AcceptSID == ps.sid { // it may come behind the accept of a request by link
 		p.dropAccept(c)
+	}
+	if granted {
+		p.touchContact(c)
+	}
+	if granted && c.first() == ps {
+		p.renewed(now, c, ps, have)
 	}
 	p.moveQueue(now, c)
 	if asked {
