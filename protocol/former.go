@@ -37,9 +37,11 @@ type former struct {
 }
 
 // isFormer reports whether no session of ours, and no renewal that we ask for, is of a secret: we
-// have gone on by another one since.
+// have gone on by another one since. A grant whose accept is on offer no more counts for none.
 func (p *Peer) isFormer(c *contact, secret [32]byte) bool {
-	ofSecret := func(ps *pairSession) bool { return ps.recovery == secret }
+	ofSecret := func(ps *pairSession) bool {
+		return ps.recovery == secret && (c.granted(ps.sid) < 0 || ps.sid == c.state.AcceptSID)
+	}
 	return slices.Contains(c.state.Former, secret) && !slices.ContainsFunc(c.sessions, ofSecret) &&
 		(c.state.Repair == nil || c.state.Repair.Recovery != secret)
 }

@@ -185,9 +185,10 @@ func (p *Peer) acceptBoards(now time.Time, have []box, slot [32]byte, couriers [
 	return boards, nil
 }
 
-// dropAccept forgets the accept of a renewal: it has done its work, or never will.
+// dropAccept forgets the accept of a renewal: it has done its work, or never will. Then the same request
+// is another one.
 func (p *Peer) dropAccept(c *contact) {
-	c.state.Accept, c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = nil, [32]byte{}, [32]byte{}, false
+	c.state.Accept, c.state.AcceptTo, c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = nil, [32]byte{}, [32]byte{}, [32]byte{}, false
 	c.state.AcceptBoxes = p.closeBoxes(c.state.AcceptBoxes, anyBox)
 	p.touchContact(c)
 }

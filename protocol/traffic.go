@@ -286,7 +286,11 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 		c.state.Generation = ps.generation
 	}
 	if c.first() == ps || c.state.AcceptSID == ps.sid { // it may come behind the accept of a request by link
+		print, taken := c.state.AcceptTo, c.state.AcceptSID == ps.sid
 		p.dropAccept(c)
+		if taken { // who asks so again has lost this session
+			c.state.AcceptTo = print
+		}
 	}
 	if granted {
 		p.touchContact(c)
