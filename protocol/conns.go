@@ -155,8 +155,9 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 	if c.state.Repair != nil {
 		secret = c.state.Repair.Recovery
 	}
-	if all := c.secrets(); turn == 2 && len(all) > 1 && tries/3%2 == 1 { // it may know an earlier one only
-		secret = all[1+tries/6%(len(all)-1)]
+	others := slices.DeleteFunc(c.secrets(), func(s [32]byte) bool { return s == secret })
+	if turn == 2 && len(others) > 0 && tries/3%2 == 1 { // it may know another one only
+		secret = others[tries/6%len(others)]
 	}
 	recovery := secret != [32]byte{}
 	if ps := c.spoken(); ps != nil && !(recovery && turn == 2) {
@@ -174,7 +175,7 @@ func (p *Peer) helloKey(now time.Time, c *contact) (key identity.HelloKey, by pr
 // tries fail, the others by turns. The contact may have lost the one that sends.
 func (c *contact) spoken() *pairSession {
 	if tries := c.backoff.Tries(); tries%3 == 1 && len(c.sessions) > 1 {
-		return c.sessions[tries/3%len(c.sessions)]
+		return c.sessions[tries/6%len(c.sessions)] // every other time it is a link's turn
 	}
 	return c.first()
 }

@@ -27,7 +27,8 @@ type lag uint8
 const (
 	abreast  lag = iota
 	lagging      // it asks for a generation that we have had: it has forgotten that
-	outdated     // it asks by a secret that we do not go by any more, or do not know
+	outdated     // it asks by a secret that we do not go by any more
+	unknown      // it asks by one that we do not know, if by any
 )
 
 // former is what a renewal was asked for by whose maker does not know the secret that we go by.

@@ -414,3 +414,74 @@ func TestRequestsDoNotGoOnAndOn(t *testing.T) {
 		}
 	}
 }
+
+// TestLateCopyBehindABackup has a late copy of a request under a secret that the other has forgotten
+// come to somebody who has restored a backup, and whom nobody can dial: it says hello by the secret that
+// both know all the same.
+func TestLateCopyBehindABackup(t *testing.T) {
+	w, a, b, later := oldDisk(t)
+	w.later(25 * time.Hour)
+	late := formerRequest(t, a, b, later, 1)
+	w.switchOff(b)
+	w.restoreBackup(a)
+	w.pass(time.Minute)
+	w.leaves(a, b, late)
+	w.walled[a] = true
+	w.later(time.Hour)
+	w.talkDaily(a, b, 3)
+}
+
+// TestForgottenAndWalled has a contact that has removed somebody follow their link, and lose its first
+// frame, while nobody can dial them: they try the session of the link, too.
+func TestForgottenAndWalled(t *testing.T) {
+	w, a, b := talking(t)
+	w.switchOff(b)
+	b.step(w.now, RemoveContact{Contact: b.of(a).row.ID})
+	w.run()
+	w.followsLink(b, a, wire.TypeEnvelope)
+	w.walled[a] = true
+	w.talkAgain(a, b)
+}
+
+// TestEveryKeyAtEveryAddress dials somebody who is off time and again: each key by which a hello may be
+// said has its turn in a try of all addresses.
+func TestEveryKeyAtEveryAddress(t *testing.T) {
+	w, a, b := talking(t)
+	w.switchOff(b)
+	c := a.of(b)
+	for i := range byte(formerMax) {
+		c.state.Former = append(c.state.Former, [32]byte{1, i})
+	}
+	addresses := []wire.Address{{Network: wire.QUIC}, {Network: wire.TCP}}
+	tried, everywhere := make(map[identity.HelloKey]bool), make(map[identity.HelloKey]bool)
+	c.backoff.Clear()
+	for tries := range 500 {
+		key, _ := a.p.helloKey(w.now, c)
+		tried[key] = true
+		if _, at := sparing(make([]identity.TransportKey, 3), 1, addresses, tries); len(at) == len(addresses) {
+			everywhere[key] = true
+		}
+		c.backoff.Failed(w.now, 0)
+	}
+	if len(tried) != 2+formerMax || len(everywhere) != len(tried) {
+		t.Errorf("of %d keys %d were tried, %d of them at all addresses", 2+formerMax, len(tried), len(everywhere))
+	}
+}
+
+// TestGarbageBesideAGrant has garbage come by courier to somebody with whom no session has shown itself:
+// unlike a request under an earlier secret it does not make one ask at once.
+func TestGarbageBesideAGrant(t *testing.T) {
+	w, a, b, old := relinked(t)
+	w.switchOff(b)
+	a.of(b).first().confirmed = false
+	var garbage wire.DepositedRequest
+	_, _ = rand.Read(garbage.Request[:])
+	w.leaves(a, b, garbage.Append(nil))
+	if a.of(b).forked {
+		t.Error("garbage makes it ask")
+	}
+	w.leaves(a, b, formerRequest(t, a, b, old, 1))
+	if !a.of(b).forked {
+		t.Error("an earlier secret does not")
+	}
+}

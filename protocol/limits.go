@@ -64,7 +64,7 @@ const (
 	wantedTriesMax    = 5        // to reach a contact for whom nothing waits, at the start
 	newCouriersMax    = 4        // couriers that one contact has us dial for the first time in rendezvous.HastenEvery
 	offAfter          = 6        // tries in vain, one after the other, of a contact that then counts as off
-	offAllEvery       = 8        // of so many tries of a contact that is off one is of all its addresses
+	offAllEvery       = 7        // prime to the turns in which keys are tried. Of so many tries of a contact that is off one is of all its addresses
 	gapsMax           = 1024     // gaps remembered a conversation: twice the window
 	revisionMax       = 1 << 30  // of a timer; there the greater id counts (protocol)
 	answersMax        = 4096     // contents that wait for a contact: beyond, it gets no answers to deletions

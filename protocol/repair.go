@@ -166,7 +166,7 @@ func (p *Peer) repairAsked(now time.Time, k *conn, bytes []byte) error {
 	switch lag {
 	case lagging:
 		asks = k.proof == byRecovery
-	case outdated: // who only stole the secret gets one renewal a day out of us, and none while the contact is here
+	case outdated, unknown: // who only stole the secret gets one renewal a day out of us, and none while the contact is here
 		asks = k.path() || k.proof == byRecovery && c.live() == nil && (c.state.Repair != nil || p.pleads(now, c))
 	}
 	if asks {
@@ -194,9 +194,9 @@ func (p *Peer) repairRequested(now time.Time, c *contact, bytes []byte) (accept 
 	}
 	in, recovery := p.openRepair(c, bytes)
 	switch {
-	case in == nil: // its maker may know a secret that we do not
+	case in == nil:
 		p.askByNext(now, c)
-		return nil, outdated, nil
+		return nil, unknown, nil
 	case in.Payload.Generation > c.knownGeneration()+generationJumpMax:
 		return nil, abreast, nil
 	case p.isFormer(c, recovery):

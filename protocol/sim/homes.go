@@ -196,8 +196,15 @@ func (w *World) leads(d *disk, to *machine, boxes map[wire.MailboxID]bool) bool 
 // three, or one because of mail that did not open.
 func (w *World) waitsADay(c *protocol.PutContact) bool {
 	var st contactState
-	return c != nil && cbor.Unmarshal(c.State, &st) == nil &&
-		(len(st.Renewals) >= renewalsMax || w.now.Sub(time.Unix(st.Pleaded, 0)) < 24*time.Hour)
+	if c == nil || cbor.Unmarshal(c.State, &st) != nil {
+		return false
+	}
+	today := func(at int64) bool {
+		since := w.now.Sub(time.Unix(at, 0))
+		return since >= 0 && since < 24*time.Hour
+	}
+	st.Renewals = slices.DeleteFunc(st.Renewals, func(at int64) bool { return !today(at) })
+	return st.Forked && len(st.Renewals) >= renewalsMax || st.NotOpened != 0 && today(st.Pleaded)
 }
 
 // shiftsPatience is in how many turns what goes by courier must have come to something:

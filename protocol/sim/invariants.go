@@ -371,14 +371,15 @@ func (h *have) missing(sequence uint64) bool {
 
 // contactState mirrors what of a contact's state says that something is unfinished.
 type contactState struct {
-	Recovery [32]byte            `cbor:"4,keyasint"`
-	Record   *wire.AddressRecord `cbor:"6,keyasint"`
-	Renewals []int64             `cbor:"10,keyasint"` // Unix seconds of the last day's
-	Pleaded  int64               `cbor:"43,keyasint"` // Unix seconds: when a renewal was asked for because of mail that did not open
-	Inline   [][]byte            `cbor:"7,keyasint"`
-	Repair   cbor.RawMessage     `cbor:"9,keyasint"`
-	Forked   bool                `cbor:"20,keyasint"`
-	Renumber uint64              `cbor:"21,keyasint"`
+	Recovery  [32]byte            `cbor:"4,keyasint"`
+	Record    *wire.AddressRecord `cbor:"6,keyasint"`
+	Renewals  []int64             `cbor:"10,keyasint"` // Unix seconds of the last day's
+	Pleaded   int64               `cbor:"43,keyasint"` // Unix seconds: when a renewal was asked for because of mail that did not open
+	NotOpened int64               `cbor:"54,keyasint"` // Unix seconds: since when some does not
+	Inline    [][]byte            `cbor:"7,keyasint"`
+	Repair    cbor.RawMessage     `cbor:"9,keyasint"`
+	Forked    bool                `cbor:"20,keyasint"`
+	Renumber  uint64              `cbor:"21,keyasint"`
 }
 
 // checkAll checks all letters, and everything on each disk on which anything was committed

@@ -160,7 +160,7 @@ func (w *World) unsettledShelves(m *machine) string {
 		if owner == nil || owner.gone || m.epoch+owner.epoch > 0 || m.removed[owner] || owner.removed[m] {
 			continue
 		}
-		if owner.contactWith(m) == nil {
+		if c.Role != protocol.RolePerson && owner.contactWith(m) == nil {
 			continue // a pairing that has ended, of which a home node that has moved was not told in time
 		}
 		if !owner.boxes()[id] {
