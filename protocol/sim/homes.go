@@ -147,6 +147,9 @@ func (w *World) shift(turn int) {
 		return
 	}
 	on, off := w.machines[turn], w.machines[1-turn]
+	if !w.lead(on, off) {
+		w.strayedAt = w.now
+	}
 	off.crash()
 	off.away, on.away = true, false
 	w.log("%v's turn", on)
@@ -207,6 +210,11 @@ func (w *World) waitsADay(c *protocol.PutContact) bool {
 	return st.Forked && len(st.Renewals) >= renewalsMax || st.NotOpened != 0 && today(st.Pleaded)
 }
 
+// lead reports whether what two disks say of each other's mailboxes is true.
+func (w *World) lead(a, b *machine) bool {
+	return w.leads(a.disk, b, b.boxes()) && w.leads(b.disk, a, a.boxes())
+}
+
 // shiftsPatience is in how many turns what goes by courier must have come to something:
 // a request, its accept and the first letter take one each, and a courier may be asked
 // in vain at the end of one.
@@ -222,7 +230,7 @@ func (w *World) checkShifts() {
 	if w.plan.Setback {
 		patience *= 2 // who has lost what must be found out first, and how to go on
 	}
-	if w.plan.Setback && (w.setbackAt.IsZero() || w.now.Sub(w.setbackAt) < patience) {
+	if w.plan.Setback && (w.setbackAt.IsZero() || w.now.Sub(w.setbackAt) < patience || w.now.Sub(w.strayedAt) < patience) {
 		return
 	}
 	long := w.now.Add(-patience).UnixMilli()
@@ -236,7 +244,7 @@ func (w *World) checkShifts() {
 		if !m.pairedBy(long) || !other.pairedBy(long) {
 			continue // mail for one lies at nobody's, or the other cannot hear where
 		}
-		if w.plan.Setback && !(w.leads(m.disk, other, other.boxes()) && w.leads(other.disk, m, m.boxes())) {
+		if w.plan.Setback && !w.lead(m, other) {
 			continue // so it is if mailboxes changed before the other could be told by a session that both hold
 		}
 		if w.plan.Setback && (w.waitsADay(c) || w.waitsADay(other.contactWith(m))) {

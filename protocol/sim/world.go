@@ -56,6 +56,7 @@ type World struct {
 	healedAt time.Time
 
 	setbackAt time.Time // when somebody who is on by turns got an old disk
+	strayedAt time.Time // when the first two did not know each other's mailboxes last
 
 	waitedFor int // the machine that was last not settled
 
