@@ -466,3 +466,26 @@ func TestPathByAUsedLink(t *testing.T) {
 	w.pass(10 * time.Minute)
 	w.arrived(b, "since")
 }
+
+// TestAllWithdrawnBehindARenewal has somebody who follows a link of a contact, and renews the session with
+// it, say that all its messages are withdrawn: it has not forgotten the contact, or it could not have
+// renewed the session (seed 9300807).
+func TestAllWithdrawnBehindARenewal(t *testing.T) {
+	for _, renewed := range []bool{false, true} {
+		a, b := meet(t)
+		b.sayAll(3)
+		a.sayAll(5)
+		pump(t, testNow, a, b)
+		c := a.only()
+		c.state.Reasked, c.state.ReaskedSeen = c.first().sid, c.conv.have.next()-1
+		if renewed {
+			a.p.out = new(Output)
+			a.p.renewed(testNow, c, c.first(), []wire.Have{{Sequence: 5}})
+			a.p.out = nil
+		}
+		a.take(wire.Content{Type: wire.ContentVoidMessages, First: 1, Last: 3})
+		if held := c.conv.heldByPeer(); (len(held) == 0) == renewed {
+			t.Errorf("renewed %v: held by the contact are %v", renewed, held)
+		}
+	}
+}

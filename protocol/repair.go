@@ -304,6 +304,7 @@ func (p *Peer) renewed(now time.Time, c *contact, ps *pairSession, have []wire.H
 		}
 	}
 	c.forked, c.state.Forked, c.state.Bereft = false, false, false
+	c.state.RenewedAt = now.Unix()
 	c.startAnew()
 	if r := c.state.Repair; r != nil && r.Recovery == ps.recovery {
 		c.state.Repair = nil // else it may have been granted: the first frame tells

@@ -503,7 +503,8 @@ func (p *Peer) voided(now time.Time, c *contact, ps *pairSession, content *wire.
 	}
 	if content.First == 1 && c.state.Reasked == ps.sid {
 		c.state.Reasked = [32]byte{}
-		if content.Last >= c.state.ReaskedSeen { // else it has only withdrawn its first messages
+		knew := c.state.RenewedAt >= ps.since && c.state.RenewedAt <= now.Unix() // enough for a renewal
+		if content.Last >= c.state.ReaskedSeen && !knew {                        // else it has only withdrawn messages
 			p.forgotten(now, c)
 		}
 		p.touchContact(c)
