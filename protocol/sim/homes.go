@@ -207,7 +207,7 @@ func (w *World) waitsADay(c *protocol.PutContact) bool {
 		return since >= 0 && since < 24*time.Hour
 	}
 	st.Renewals = slices.DeleteFunc(st.Renewals, func(at int64) bool { return !today(at) })
-	return st.Forked && len(st.Renewals) >= renewalsMax || st.NotOpened != 0 && today(st.Pleaded)
+	return st.Forked && len(st.Renewals) >= renewalsMax || (st.Forked || st.NotOpened != 0) && today(st.Pleaded)
 }
 
 // lead reports whether what two disks say of each other's mailboxes is true.
