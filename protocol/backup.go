@@ -52,6 +52,7 @@ func (p *Peer) forgetSessions(c *contact) {
 	c.state.Generation = c.askedUpTo()
 	c.state.Accept, c.state.AcceptTo = nil, [32]byte{}
 	c.state.AcceptSlot, c.state.AcceptSID, c.state.AcceptByCourier = [32]byte{}, [32]byte{}, false
+	c.state.Unheard = [32]byte{}
 	for _, ps := range slices.Clone(c.sessions) {
 		p.endSession(c, ps)
 	}

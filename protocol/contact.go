@@ -128,6 +128,8 @@ type contactState struct {
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
 
+	Unheard [32]byte `cbor:"58,keyasint"` // the session of a renewal that we asked for, in which nothing has come
+
 	RenewedAt int64 `cbor:"57,keyasint,omitempty"` // Unix seconds: when both went on in a session by a renewal last
 
 	Granted []grant `cbor:"56,keyasint,omitempty"` // renewals of which no frame has come, beside a session that is good

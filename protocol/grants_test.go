@@ -158,3 +158,42 @@ func TestMailBesideAGrant(t *testing.T) {
 		t.Errorf("%d grants, %d sessions", len(c.state.Granted), len(c.sessions))
 	}
 }
+
+// TestOneForkIsOneRenewal has two who are never on together renew their session once, and write all the
+// time: what was left in the session before comes later, and does not look like another loss.
+func TestOneForkIsOneRenewal(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.turns(4, a, b)
+	w.switchOff(a)
+	w.switchOff(b)
+	w.forks(b, a)
+	w.run()
+	on, off := b, a
+	for i := range 30 {
+		w.switchOn(on)
+		for range 3 {
+			on.step(w.now, SendText{Contact: on.of(off).row.ID, Text: fmt.Sprint(i)})
+			w.run()
+			w.pass(5 * time.Minute)
+		}
+		w.switchOff(on)
+		w.later(12 * time.Hour)
+		on, off = off, on
+	}
+	if x, y := a.of(b).state.Generation, b.of(a).state.Generation; x != 1 || y != 1 {
+		t.Errorf("generations %d and %d behind one fork", x, y)
+	}
+}
+
+// TestForgedLinkBehindAFarGrant has a thief of a recovery secret ask for a renewal as far ahead as is not
+// absurd, and somebody follow a link in the contact's name: what is asked for then is not absurd, either.
+func TestForgedLinkBehindAFarGrant(t *testing.T) {
+	w, a, b := talking(t)
+	secret := a.of(b).state.Recovery
+	w.switchOff(b)
+	w.steals(a, secret, wire.TypeRequest, formerRequest(t, a, b, secret, a.of(b).highestGeneration()+generationJumpMax))
+	w.asksAs(b, a)
+	w.forks(a, b)
+	w.later(time.Hour)
+	w.talkDaily(a, b, 3)
+}

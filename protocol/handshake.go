@@ -451,7 +451,7 @@ func (p *Peer) acceptOne(now time.Time, v *invitation, r *request) error {
 	}
 	payload := wire.AcceptPayload{Day: dayOf(now), Record: p.acceptRecord(now, c), Have: c.conv.reached()}
 	if len(c.sessions) > 0 || c.state.Bereft { // they ask anew: they have forgotten us, or asked before they knew
-		payload.Generation = c.highestGeneration() + 1
+		payload.Generation = c.askedUpTo() + 1
 	}
 	done, err := in.Accept(p.random, payload)
 	if err != nil {

@@ -148,6 +148,7 @@ const (
 	tellAgain           = time.Hour              // with one
 	tellGivenUp         = time.Minute            // if no courier is reached
 	pleadEvery          = 24 * time.Hour         // a renewal because of mail that does not open
+	unheardKept         = 3 * 24 * time.Hour     // that mail of the session before a renewal shows nothing, to who asked for it
 	orderAgain          = 24 * time.Hour         // what a courier of ours has not done
 	secondUseEvery      = time.Hour
 	scanEvery           = time.Hour

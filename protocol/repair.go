@@ -286,6 +286,7 @@ func (p *Peer) repairAccepted(now time.Time, c *contact, body []byte) bool {
 		root: answered.Root, invitee: true, ratchet: answered.Ratchet, peer: answered.PeerRatchet,
 		day: answered.Payload.Day, generation: r.Generation, recovery: r.Recovery,
 	})
+	c.state.Unheard = ps.sid
 	p.renewed(now, c, ps, answered.Payload.Have)
 	p.recordReceived(c, &answered.Payload.Record)
 	ps.ackDue = true // the first frame, sent at once

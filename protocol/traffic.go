@@ -204,6 +204,10 @@ func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
 func (p *Peer) opened(now time.Time, c *contact, ps *pairSession, o session.Opened) error {
 	ps.dirty = true
 	p.stir(c)
+	if ps.sid == c.state.Unheard {
+		c.state.Unheard = [32]byte{}
+		p.touchContact(c)
+	}
 	c.unsupported = false
 	if !ps.confirmed {
 		ps.confirmed = true
