@@ -43,10 +43,7 @@ func TestCrossings(t *testing.T) {
 			w.switchOff(a)
 			w.switchOff(b)
 			for range 4 + x.r.IntN(6) {
-				s, o := a, b
-				if x.r.IntN(2) == 0 {
-					s, o = b, a
-				}
+				s, o := x.eitherFirst(a, b)
 				x.happens(s, o)
 				if x.r.IntN(2) == 0 {
 					x.writes(s, o)
@@ -88,10 +85,7 @@ func TestCrossingsOnPaths(t *testing.T) {
 			w.switchOff(a)
 			w.switchOff(b)
 			for range 4 + x.r.IntN(6) {
-				s, o := a, b
-				if x.r.IntN(2) == 0 {
-					s, o = b, a
-				}
+				s, o := x.eitherFirst(a, b)
 				x.happensOnPaths(s, o)
 				x.keepRequest(a, b)
 				x.keepRequest(b, a)
@@ -127,6 +121,14 @@ func newCrossing(w *town, source *rand.PCG) *crossing {
 		town: w, r: rand.New(source), written: make(map[*side][]string), asked: make(map[*side][][]byte),
 		disks: make(map[*side][]*rows), history: make(map[*rows][]PutMessage),
 	}
+}
+
+// eitherFirst returns two in this order or the other.
+func (x *crossing) eitherFirst(a, b *side) (s, o *side) {
+	if x.r.IntN(2) == 0 {
+		return b, a
+	}
+	return a, b
 }
 
 // keepRequest keeps a copy of the request for a renewal that a side has open, for the other.

@@ -134,6 +134,17 @@ func TestOldDiskInShortRuns(t *testing.T) {
 	w.arrived(b, "since a")
 }
 
+// onlyFormerInCommon checks that neither of two knows the secret that the other goes by, but both know an
+// earlier one.
+func (w *town) onlyFormerInCommon(a, b *side) {
+	w.t.Helper()
+	x, y := a.of(b).state, b.of(a).state
+	knows := x.Recovery == y.Recovery || slices.Contains(x.Former, y.Recovery) || slices.Contains(y.Former, x.Recovery)
+	if knows || !slices.Contains(y.Former, x.Former[0]) {
+		w.t.Fatal("they have more in common, or nothing")
+	}
+}
+
 // TestOnlyAFormerSecretInCommon has old disks of both, and links between, leave two of whom neither
 // knows the secret that the other goes by.
 func TestOnlyAFormerSecretInCommon(t *testing.T) {
@@ -152,9 +163,7 @@ func TestOnlyAFormerSecretInCommon(t *testing.T) {
 	w.putBack(b, first, hers)
 	link()
 	w.putBack(a, second, his)
-	if x, y := a.of(b).state, b.of(a).state; x.Recovery == y.Recovery || slices.Contains(x.Former, y.Recovery) || slices.Contains(y.Former, x.Recovery) || !slices.Contains(y.Former, x.Former[0]) {
-		t.Fatal("they have more in common")
-	}
+	w.onlyFormerInCommon(a, b)
 	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
 	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
 	w.run()
@@ -341,9 +350,7 @@ func TestOnlyAFormerSecretWithoutCouriers(t *testing.T) {
 	w.switchOff(a)
 	w.putBack(a, second, his)
 	w.home(a)
-	if x, y := a.of(b).state, b.of(a).state; x.Recovery == y.Recovery || slices.Contains(x.Former, y.Recovery) || slices.Contains(y.Former, x.Recovery) || !slices.Contains(y.Former, x.Former[0]) {
-		t.Fatal("they have more in common")
-	}
+	w.onlyFormerInCommon(a, b)
 	w.talkDaily(a, b, 3)
 }
 

@@ -140,7 +140,7 @@ func (p *Peer) repairLeft(now time.Time, c *contact, body []byte) error {
 	accept, lag, err := p.repairRequested(now, c, d.Request[:])
 	if err != nil || accept == nil {
 		if lag == outdated && !c.confirmed() {
-			p.fork(now, c, c.first()) // it has not got what we granted, and may never: a late copy of its request costs nothing
+			p.fork(now, c, c.first()) // it has not got what we granted, and may never
 			return err
 		}
 		p.notOpened(now, c) // it may know of no session as new as ours
