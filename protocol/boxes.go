@@ -337,6 +337,20 @@ func (p *Peer) greetCourier(courier *contact, k *conn) {
 	}
 }
 
+// greetCourierAnew says to a contact once more what a courier is to do, on each path: while it had lost
+// our session it may have taken none of these for a path.
+func (p *Peer) greetCourierAnew(c *contact) {
+	for _, k := range c.conns {
+		clear(k.ordered)
+		for _, b := range p.boxes() {
+			if b.Courier == c.row.ID {
+				delete(k.collecting, b.ID)
+			}
+		}
+		p.greetCourier(c, k)
+	}
+}
+
 func (p *Peer) collects(k *conn, b *box) wire.Key {
 	if k.collecting == nil {
 		k.collecting = make(map[wire.MailboxID]bool)

@@ -197,3 +197,23 @@ func TestForgedLinkBehindAFarGrant(t *testing.T) {
 	w.later(time.Hour)
 	w.talkDaily(a, b, 3)
 }
+
+// TestCourierIsGreetedAnew has a courier whose session with an owner is renewed hear once more where mail
+// is collected: what it was told before it held the session it may have dropped.
+func TestCourierIsGreetedAnew(t *testing.T) {
+	w, a, _, couriers := allFriends(t)
+	courier := couriers[0]
+	w.switchOn(a)
+	c := a.of(courier)
+	k := c.live()
+	if k == nil || len(k.collecting) == 0 {
+		t.Fatal("nothing is collected")
+	}
+	before := len(k.collecting)
+	clear(k.collecting)
+	w.forks(courier, a)
+	w.pass(61 * time.Minute) // on a connection that stands it asks each hour
+	if c.first().generation == 0 || len(k.collecting) != before {
+		t.Errorf("generation %d, %d of %d mailboxes are collected", c.first().generation, len(k.collecting), before)
+	}
+}

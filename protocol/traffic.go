@@ -301,6 +301,7 @@ func (p *Peer) confirmSession(now time.Time, c *contact, ps *pairSession) {
 	}
 	if granted && c.first() == ps {
 		p.renewed(now, c, ps, have)
+		p.greetCourierAnew(c)
 	}
 	p.moveQueue(now, c)
 	if asked {
