@@ -20,20 +20,20 @@ const texts = (on = page) => on.locator('article .text').allTextContents();
 const article = (text, on = page) => on.locator('article', { hasText: text });
 
 test('a restart amid messages loses none and doubles none', async () => {
-  const sent = Array.from({ length: 24 }, (_, i) => `number ${i}`);
+  const sent = Array.from({ length: 24 }, (_, i) => `number ${i}.`);
   for (const text of sent.slice(0, 8)) await w.pabal('theo', 'send', 'Mina', text);
-  await article('number 7').waitFor();
+  await article('number 7.').waitFor();
   const stopped = w.stop('mina');
   for (const text of sent.slice(8, 16)) await w.pabal('theo', 'send', 'Mina', text);
   await stopped;
   await page.getByText(/Pabal does not answer/).waitFor();
-  assert.ok((await texts()).includes('number 7'), 'what was there is gone from the page');
+  assert.ok((await texts()).includes('number 7.'), 'what was there is gone from the page');
   await w.start('mina');
   for (const text of sent.slice(16)) await w.pabal('theo', 'send', 'Mina', text);
   await page.context().close();
   page = await w.signIn('mina');
   field = await converse(page, /Theo/);
-  await article('number 23').waitFor();
+  await article('number 23.').waitFor();
   await until('all are there', async () => (await texts()).length >= sent.length);
   assert.deepEqual(await texts(), sent);
 });
@@ -138,7 +138,7 @@ test('a backup comes back in the page, with the contacts and the messages', asyn
   await w.pabal('again', 'backup', 'restore', file, '--passphrase-file', words, '--no-passphrase');
   const restored = await w.signIn('again');
   await converse(restored, /Theo/);
-  await article('number 23', restored).waitFor();
+  await article('number 23.', restored).waitFor();
   await article('to the absent', restored).waitFor();
   await picture(restored, 'restored');
   await restored.context().close();
@@ -150,20 +150,20 @@ test('a page whose login has ended shows nothing, and says how to go on', async 
   await writeFile(secret, 'horse battery\n');
   page.expected.push(/status of 401/);
   field = await converse(page, /Theo/);
-  await article('number 23').waitFor();
+  await article('number 23.').waitFor();
   await w.pabal('mina', 'passphrase', '--new-passphrase-file', secret);
   await page.getByText(/This page is not signed in/).waitFor();
-  assert.equal(await page.getByText('number 23').count(), 0);
+  assert.equal(await page.getByText('number 23.').count(), 0);
   assert.equal(await page.evaluate(() => localStorage.length), 0, 'the session stays in the browser');
 });
 
 test('a page over a profile that is wiped shows nothing of it', async () => {
   page = await w.signIn('mina');
   await converse(page, /Theo/);
-  await article('number 23').waitFor();
+  await article('number 23.').waitFor();
   page.expected.push(/status of 401/); // the login ends with the profile
   await w.pabal('mina', 'wipe', '--now');
-  await page.getByText('number 23').waitFor({ state: 'detached' });
+  await page.getByText('number 23.').waitFor({ state: 'detached' });
   assert.equal(await page.getByText('Theo').count(), 0);
   await picture(page, 'wiped');
 });
