@@ -33,8 +33,8 @@ const theirs = async () => JSON.parse(await w.pabal('theo', '--json', 'read', 'M
 
 test('answer a message, find it again, and keep the answer as a draft', async () => {
   await send('shall we meet?');
-  for (let i = 0; i < 70; i++) await w.pabal('theo', 'send', 'Mina', `noise ${i}`);
-  await article('noise 69').waitFor();
+  for (let i = 0; i < 70; i++) await w.pabal('theo', 'send', 'Mina', `noise ${i}.`);
+  await article('noise 69.').waitFor();
   await page.locator('.log').evaluate((log) => { log.scrollTop = 0; });
   await article('shall we meet?').waitFor();
   await open('shall we meet?');
