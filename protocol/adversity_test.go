@@ -489,3 +489,50 @@ func TestAllWithdrawnBehindARenewal(t *testing.T) {
 		}
 	}
 }
+
+// TestOldDiskBehindSomebodyForgetful has one of two lose all, come by a link as somebody new and write; the
+// other's disk is put back to before that, and holds, by their numbers, what the first one wrote long before. The
+// two go on by another link, by which nobody has lost anything: what was lost comes all the same (seed 12002954).
+func TestOldDiskBehindSomebodyForgetful(t *testing.T) {
+	for _, since := range []int{1, 4} { // delivered to the disk that was put back
+		for _, waits := range []int{0, 1, 5} {
+			t.Run(fmt.Sprintf("%d lost, %d wait", since, waits), func(t *testing.T) {
+				w, all := newTown(t, "Mina", "Jiwoo")
+				a, b := all[0], all[1]
+				w.run()
+				nobody := w.rows[b].clone()
+				w.meet(a, b)
+				say := func(n int, text string) (texts []string) {
+					for i := range n {
+						texts = append(texts, fmt.Sprint(text, i))
+						b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: texts[i]})
+					}
+					w.run()
+					w.pass(5 * time.Second)
+					return texts
+				}
+				say(4, "long before ")
+				w.switchOff(b)
+				w.switchOff(a)
+				before, history := w.rows[a].clone(), slices.Clone(a.history)
+				w.putBack(b, nobody, nil)
+				w.home(b)
+				w.switchOn(b)
+				w.followsLink(a, b)
+				w.switchOn(a)
+				w.pass(time.Minute)
+				lost := say(since, "lost ")
+				w.arrived(a, lost...)
+				w.switchOff(a)
+				w.putBack(a, before, history)
+				w.home(a)
+				waiting := say(waits, "waits ")
+				delete(w.off, a)
+				w.followsLink(b, a)
+				w.switchOn(b)
+				w.pass(time.Hour)
+				w.arrived(a, append(lost, waiting...)...)
+			})
+		}
+	}
+}

@@ -17,6 +17,7 @@ type conversation struct {
 	timer *timerSetting // of row.Timer; nil = it was never set
 	told  uint64        // the peer's sequence up to which it knows that we have read; 0 = none
 	gone  []Range       // our sequences that the peer does not want again: it has removed us
+	acked recentTag     // the highest of ours that the peer has acknowledged; sequence 0 = none that is known
 }
 
 // conversationState is what PutConversation.State holds.
@@ -25,6 +26,7 @@ type conversationState struct {
 	Timer *timerSetting `cbor:"5,keyasint,omitempty"`
 	Told  uint64        `cbor:"6,keyasint,omitempty"`
 	Gone  []Range       `cbor:"7,keyasint,omitempty"`
+	Acked *recentTag    `cbor:"10,keyasint,omitempty"`
 }
 
 // timerSetting says which of the timers that both sides set counts: that of the highest

@@ -407,7 +407,11 @@ func (p *Peer) writeRows() error {
 	}
 	for _, id := range sortedKeys(p.dirtyConversations) {
 		v := p.conversations[id]
-		b, err := p.encode.Marshal(conversationState{have: v.have, Timer: v.timer, Told: v.told, Gone: v.gone})
+		state := conversationState{have: v.have, Timer: v.timer, Told: v.told, Gone: v.gone}
+		if v.acked.Sequence > 0 {
+			state.Acked = &v.acked
+		}
+		b, err := p.encode.Marshal(state)
 		if err != nil {
 			return err
 		}

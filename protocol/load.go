@@ -43,6 +43,9 @@ func (p *Peer) loadConversations(state State) error {
 			return err
 		}
 		v.have, v.timer, v.told, v.gone = state.have, state.Timer, state.Told, state.Gone
+		if state.Acked != nil {
+			v.acked = *state.Acked
+		}
 		v.row.State = nil
 		if h := &v.have; h.Newest.At == 0 && h.Next > 0 { // from before it was kept: all that is older is doubted
 			h.Newest.At = uint64(max(row.LastAt, 0))

@@ -131,12 +131,21 @@ func tagged(tag [8]byte) (conversation [16]byte) {
 
 // reached is the have vector of an accept: the highest sequence seen, behind which
 // somebody who has forgotten the conversation must go on, our own highest, and the highest
-// of ours that is delivered.
+// of ours that is delivered; then the last message that has come and the last of ours that is
+// delivered, by their tags: the same numbers may be other messages there.
 func (v *conversation) reached() []wire.Have {
 	if v == nil {
 		return nil
 	}
-	return []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}, {Sequence: v.lastDelivered()}}
+	list := []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}, {Sequence: v.lastDelivered()}}
+	var came recentTag
+	if n := len(v.have.Recent); n > 0 {
+		came = v.have.Recent[n-1]
+	}
+	for _, m := range []recentTag{came, v.acked} {
+		list = append(list, wire.Have{Conversation: tagged(m.Tag), Sequence: m.Sequence})
+	}
+	return list
 }
 
 // lastDelivered is the highest of our sequences that the peer has acknowledged, 0 if none.
@@ -617,6 +626,9 @@ func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool, alien uint
 	lost := removeRange(v.heldByPeer(), Range{0, held})
 	for _, r := range lost { // what it had acknowledged: it gets it again, or is told
 		v.row.Delivered = removeRange(v.row.Delivered, r)
+		if v.acked.Sequence >= r.First {
+			v.acked = recentTag{}
+		}
 		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: r.First, Count: r.Last - r.First + 1, Code: StatusQueued})
 	}
 	if n := len(lost); n > 0 {

@@ -351,6 +351,9 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 			p.touchContact(c)
 		}
 		v.row.Delivered = addRange(v.row.Delivered, it.Sequence, it.Sequence)
+		if it.Sequence > v.acked.Sequence {
+			v.acked = recentTag{Sequence: it.Sequence, Tag: messageTag(it.Message)}
+		}
 		for i := range v.row.Carried {
 			v.row.Carried[i] = removeRange(v.row.Carried[i], Range{it.Sequence, it.Sequence})
 		}
