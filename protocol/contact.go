@@ -230,10 +230,11 @@ func (c *contact) sending() *pairSession {
 	return c.first()
 }
 
-// unconfirmed counts the sessions of which nothing shows that the peer holds them.
+// unconfirmed counts the sessions of which nothing shows that the peer holds them, but for those of
+// grants: of these there is one for each secret.
 func (c *contact) unconfirmed() (n int) {
 	for _, ps := range c.sessions {
-		if !ps.confirmed {
+		if !ps.confirmed && c.granted(ps.sid) < 0 {
 			n++
 		}
 	}

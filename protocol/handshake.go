@@ -312,11 +312,16 @@ func (p *Peer) acceptReceived(now time.Time, k *conn, body []byte) error {
 		}
 	}
 	if c.state.Repair != nil && p.repairAccepted(now, c, body) {
-		return nil
-	}
-	if ps := c.first(); ps != nil { // the same accept again: our first frame did not arrive
+		c.syncedAt = time.Time{}
+	} else if ps := c.first(); ps != nil { // the same accept again: our first frame did not arrive
 		ps.ackDue = true
 		p.stir(c)
+	}
+	// Where it came is no path, and perhaps there is none: whoever granted it goes on in a session that we
+	// do not hold any more until a frame comes.
+	if ps := c.first(); ps != nil && ps.sid == c.state.Unheard && !k.path() && now.Sub(c.syncedAt) >= syncEvery {
+		c.syncedAt = now
+		p.sendSync(now, c, k)
 	}
 	return nil
 }
@@ -381,66 +386,6 @@ func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err
 		p.pushTerms(c) // it knew us, and may count on what we have forgotten that we offered
 	}
 	return true, nil
-}
-
-// progress is how far the inviter of an accept outside a repair has come: the highest of
-// our sequences that it has seen, its own highest, and the highest of its own that it
-// knows to be delivered; and which message of ours came last to it, and which of its own is
-// delivered last, sequence 0 if there is none.
-type progress struct {
-	seen, written, delivered uint64
-	came, acked              recentTag
-}
-
-func progressOf(have []wire.Have) progress {
-	named := func(h wire.Have) bool { return h.Conversation != [16]byte{} }
-	if len(have) != 5 || slices.ContainsFunc(have[:3], named) {
-		return progress{}
-	}
-	message := func(h wire.Have) recentTag {
-		return recentTag{Sequence: h.Sequence, Tag: [8]byte(h.Conversation[8:])}
-	}
-	return progress{have[0].Sequence, have[1].Sequence, have[2].Sequence, message(have[3]), message(have[4])}
-}
-
-// compare is called when a handshake joins two who were contacts already. If one side
-// knows of messages that the other has lost, they find out by a renewal which. What the
-// inviter has written and we have not seen may be on its way.
-func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.Have) {
-	theirs := progressOf(have)
-	if c.conv == nil {
-		return // with a home node nothing is said
-	}
-	reached := c.conv.have.next() - 1
-	if theirs.seen > c.conv.row.OwnSequence || theirs.seen < c.conv.lastDelivered() || theirs.written < reached || theirs.delivered > reached ||
-		c.wroteOther(theirs.came) || c.conv.have.hasOther(theirs.acked) {
-		p.fork(now, c, ps)
-	}
-}
-
-// wroteOther reports whether the last message of ours that has come to the contact is another than we
-// know under its number, or is behind one that it has acknowledged: one of us was put back to an old
-// state, and numbers are used twice.
-func (c *contact) wroteOther(came recentTag) bool {
-	if came.Sequence == 0 {
-		return false
-	}
-	if id, waits := c.queue.Message(came.Sequence); waits {
-		return messageTag(id) != came.Tag
-	}
-	return c.conv.acked.Sequence > came.Sequence || c.conv.acked.Sequence == came.Sequence && c.conv.acked.Tag != came.Tag
-}
-
-// hasOther reports whether the author's message that we have acknowledged last, by what it says, is
-// another one here, or is not here.
-func (h *have) hasOther(acked recentTag) bool {
-	if acked.Sequence == 0 {
-		return false
-	}
-	if i, ok := h.recent(acked.Sequence); ok {
-		return h.Recent[i].Tag != acked.Tag
-	}
-	return h.void(acked.Sequence) || h.inGap(acked.Sequence) >= 0
 }
 
 // accept turns a waiting request into a contact. If the same account has asked more than

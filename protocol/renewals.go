@@ -78,7 +78,7 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 		return
 	}
 	p.tellState(now, c)
-	if ps := c.first(); ps.sid == c.state.Unheard && now.Sub(time.Unix(ps.since, 0)) < unheardKept {
+	if ps := c.first(); ps.sid == c.state.Unheard && now.Sub(time.Unix(ps.since, 0)).Abs() < unheardKept { // or taken by a clock that was ahead
 		return // who has granted it goes on in the session before until our first frame has come
 	}
 	since := now.Sub(time.Unix(c.state.NotOpenedAt, 0))

@@ -22,8 +22,13 @@ type repair struct {
 // both devices make a new session.
 func (p *Peer) fork(now time.Time, c *contact, ps *pairSession) {
 	if ps != c.first() {
+		granted := c.granted(ps.sid) >= 0
 		p.endSession(c, ps)
-		return
+		if !granted || c.first() == nil {
+			return
+		}
+		// Only the contact's device speaks in what we have granted, and it holds no earlier session then.
+		c.state.Generation = max(c.state.Generation, ps.generation)
 	}
 	if !c.forked {
 		c.forked, c.state.Forked = true, true
@@ -90,70 +95,6 @@ func (p *Peer) sendRepair(c *contact, k *conn) {
 	c.repairSent = p.lastNow
 	d := wire.DepositedRequest{Request: [wire.RequestSize]byte(c.state.Repair.Request.Request)}
 	p.send(SendFrame{Conn: k.id, Type: wire.TypeRequest, Body: d.Append(nil)})
-}
-
-// haves is our have vector for the direct conversation: up to which sequence we want
-// nothing again, and, if that is another, the highest that we have seen. If both of us
-// were put back we may hold other messages under these numbers than the peer remembers:
-// so the last ones come again, as many as we recognise by their tags.
-func (v *conversation) haves() []wire.Have {
-	if v == nil {
-		return []wire.Have{{}} // nothing at all
-	}
-	reached := v.have.next() - 1
-	held := min(reached, max(v.have.Forgotten, max(reached, recentTagsMax)-recentTagsMax))
-	var before *[8]byte // the tag of the message under held
-	for _, g := range v.have.Gaps {
-		if g.First-1 <= held {
-			held, before = g.First-1, g.Before
-		}
-	}
-	list := []wire.Have{{Sequence: held}}
-	if before != nil {
-		list = append(list, wire.Have{Conversation: tagged(*before), Sequence: held})
-	}
-	if reached != held {
-		list = append(list, wire.Have{Sequence: reached})
-	}
-	if n := len(v.have.Recent); n > 0 && v.have.Recent[n-1].Sequence > 0 {
-		last := v.have.Recent[n-1]
-		list = append(list, wire.Have{Conversation: tagged(last.Tag), Sequence: last.Sequence})
-	}
-	return list
-}
-
-// tagged marks an entry of a have vector that says which message the peer holds last: by
-// its tag, behind zeros.
-func tagged(tag [8]byte) (conversation [16]byte) {
-	copy(conversation[8:], tag[:])
-	return conversation
-}
-
-// reached is the have vector of an accept: the highest sequence seen, behind which
-// somebody who has forgotten the conversation must go on, our own highest, and the highest
-// of ours that is delivered; then the last message that has come and the last of ours that is
-// delivered, by their tags: the same numbers may be other messages there.
-func (v *conversation) reached() []wire.Have {
-	if v == nil {
-		return nil
-	}
-	list := []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}, {Sequence: v.lastDelivered()}}
-	var came recentTag
-	if n := len(v.have.Recent); n > 0 {
-		came = v.have.Recent[n-1]
-	}
-	for _, m := range []recentTag{came, v.acked} {
-		list = append(list, wire.Have{Conversation: tagged(m.Tag), Sequence: m.Sequence})
-	}
-	return list
-}
-
-// lastDelivered is the highest of our sequences that the peer has acknowledged, 0 if none.
-func (v *conversation) lastDelivered() uint64 {
-	if n := len(v.row.Delivered); n > 0 {
-		return v.row.Delivered[n-1].Last
-	}
-	return 0
 }
 
 // repairAsked takes a request for a renewal that came on a connection. Who has proved itself
