@@ -1,7 +1,7 @@
 // The list of conversations, with the search above it.
 
 import { app } from './app.js';
-import { announce, h, name, reconcile, View } from './dom.js';
+import { announce, h, hush, name, reconcile, View } from './dom.js';
 import { face } from './files.js';
 import { reason, short, t, word } from './i18n.js';
 import { gist } from './message.js';
@@ -99,9 +99,11 @@ class Chats extends View {
   }
 
   #announce(event) {
-    const m = event.data;
+    const m = event.data ?? {};
+    const about = [m.id, `${event.conversation_id ?? m.conversation_id} ${m.position}`]; // either may be all that is left of it
+    if (!m.kind || m.deleted || event.type === 'message.edited') hush(...about);
     if (event.type !== 'message.created' || m.direction !== 'in' || !m.body || app.conversations.get(m.conversation_id)?.muted_until) return;
-    announce(t('live.message', { name: m.sender.name, text: m.body.text.slice(0, 200) }));
+    announce(t('live.message', { name: m.sender.name, text: m.body.text.slice(0, 200) }), ...about);
   }
 
   #searchSoon(text) {

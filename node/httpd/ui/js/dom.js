@@ -23,23 +23,34 @@ export const there = (children) => children.flat(Infinity).filter((c) => c !== n
 /** A name that others chose: its direction stays within it. */
 export const name = (text) => h('bdi', null, text);
 
+const heard = 5000; // ms for which a sentence stays where screen readers look for it
 let said = 0;
-let waiting = null;
+let waiting = null; // until the next one is said, or the last one goes
+let subject = []; // what the sentence that is there is known by
+let next = []; // and the one that will be
 
-/** Announces a sentence to screen readers, at most one a second: the last. */
-export function announce(text) {
+/**
+ * Announces a sentence to screen readers, at most one a second: the last. It is of no use
+ * later, and goes soon. about are what hush may know it by.
+ */
+export function announce(text, ...about) {
   const live = document.getElementById('live');
   clearTimeout(waiting);
+  next = about;
   waiting = setTimeout(() => {
     said = Date.now();
     live.textContent = text;
+    [subject, next] = [next, []];
+    waiting = setTimeout(hush, heard);
   }, Math.max(0, said + 1000 - Date.now()));
 }
 
-/** Takes back what was announced, or was going to be. */
-export function hush() {
-  clearTimeout(waiting);
+/** Takes back what was announced, or was going to be: anything, or what is about something. */
+export function hush(...about) {
+  const all = about.length === 0 || about.some((x) => next.includes(x));
+  if (!all && !about.some((x) => subject.includes(x))) return;
   document.getElementById('live').textContent = '';
+  if (all) clearTimeout(waiting);
 }
 
 /**

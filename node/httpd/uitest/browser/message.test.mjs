@@ -89,6 +89,11 @@ test('delete here, and for everyone with the answer of the other side', async ()
   await dialog().getByRole('button', { name: 'Delete for everyone' }).click();
   await page.locator('.gone', { hasText: 'the other side confirms' }).waitFor();
   assert.equal((await theirs()).some((m) => m.body?.text === 'all of it goes'), false);
+
+  await w.pabal('theo', 'send', 'Mina', 'said aloud');
+  await page.locator('#live', { hasText: 'said aloud' }).waitFor({ state: 'attached' });
+  await w.call('theo', 'DELETE', `/v1/messages/${(await theirs()).find((m) => m.body?.text === 'said aloud').id}?for=everyone`);
+  await until('nothing is left for screen readers', async () => await page.locator('#live').textContent() === '', 4);
 });
 
 test('a star and a pin lead back to their message', async () => {
