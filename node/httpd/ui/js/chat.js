@@ -7,7 +7,7 @@ import { Composer, timerSelect } from './composer.js';
 import { announce, h, name, reconcile, there, View } from './dom.js';
 import { face, keepMedia } from './files.js';
 import { day, parts, reason, t, word } from './i18n.js';
-import { actions, draw, excerpt } from './message.js';
+import { actions, draw, excerpt, superseded } from './message.js';
 import { later } from './stream.js';
 
 const page = 50; // messages read at a time
@@ -97,6 +97,7 @@ class Chat extends View {
     this.#notice.hidden = !changed;
     this.#notice.replaceChildren(...changed ? [h('p', null, t('verify.changed')), h('button', { class: 'main', onclick: () => app.go({ name: 'about', id: c.id }) }, t('verify.compare'))] : []);
     this.#composer.allow(c.can.send && !changed);
+    this.#draw(); // a notice may tell of another timer now
   }
 
   // drawDoing says what the other side lets us know of what they do now.
@@ -350,7 +351,9 @@ class Chat extends View {
     const rows = [];
     let last = '';
     let line = this.#unreadFrom;
+    const stale = superseded(this.#items, this.#conversation?.disappearing);
     for (const m of this.#items) {
+      if (stale.has(m)) continue;
       const at = m.created_at && new Date(m.received_at ?? m.created_at);
       if (at && at.toDateString() !== last) {
         last = at.toDateString();

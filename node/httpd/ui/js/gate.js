@@ -4,8 +4,11 @@ import { app } from './app.js';
 import { h, there, View } from './dom.js';
 import { capital, t, reason, timer as timeLabel, word } from './i18n.js';
 
-/** The timers that are offered; null is never. */
-export const timers = [null, { mode: 'read', seconds: 3600 }, { mode: 'read', seconds: 86400 }, { mode: 'read', seconds: 604800 }];
+/** The timers that are offered; null is never. The first of them lets one watch a message go. */
+export const timers = [null, ...[60, 3600, 86400, 604800].map((seconds) => ({ mode: 'read', seconds }))];
+
+// Those of the setup, as the command line has them.
+const first = [timers[4], timers[3], null];
 
 /** Reports whether two timers are the same. */
 export const sameTimer = (a, b) => (a?.mode === b?.mode && a?.seconds === b?.seconds);
@@ -90,7 +93,7 @@ class Gate extends View {
       form(async (data) => {
         const keyfile = none.checked;
         if (!keyfile && data.get('passphrase') !== data.get('again')) throw t('setup.differ');
-        const request = { display_name: data.get('name').trim(), disappearing: timers[Number(data.get('timer'))] };
+        const request = { display_name: data.get('name').trim(), disappearing: first[Number(data.get('timer'))] };
         if (keyfile) request.keyfile = true;
         else request.passphrase = data.get('passphrase');
         await this.#try('/v1/setup', request);
@@ -99,7 +102,7 @@ class Gate extends View {
       field(t('gate.passphrase'), passphrase('passphrase'), t('setup.passphrase_hint')),
       field(t('setup.again'), passphrase('again')),
       h('label', null, none, h('span', null, t('setup.keyfile'))),
-      h('fieldset', null, h('legend', null, t('setup.timer')), timers.map(timer)),
+      h('fieldset', null, h('legend', null, t('setup.timer')), first.map(timer)),
       h('button', { class: 'main' }, t('setup.make'))),
     ];
   }

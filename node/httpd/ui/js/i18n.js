@@ -79,7 +79,8 @@ export function size(bytes) {
 /** A timer in words: null is never. */
 export function timer(value) {
   if (!value) return t('timer.never');
-  return t(`timer.${value.mode}`, { amount: span(value.seconds) });
+  const one = `timer.${value.seconds}`;
+  return t(`timer.${value.mode}`, { amount: has(one) ? t(one) : span(value.seconds) });
 }
 
 /** A time in the largest unit that fits. */

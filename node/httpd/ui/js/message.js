@@ -4,7 +4,7 @@ import { app } from './app.js';
 import { title } from './chats.js';
 import { h, name, there } from './dom.js';
 import { attachment, dialogOf } from './files.js';
-import { field, form } from './gate.js';
+import { field, form, sameTimer } from './gate.js';
 import { capital, clock, moment, parts, reason, t, timer, word } from './i18n.js';
 
 const emojis = ['👍', '❤️', '😂', '😮', '😢', '🙏']; // that are offered; others can be typed
@@ -81,10 +81,22 @@ export function named({ text, mentions }) {
 
 const mark = (icon, words) => h('span', { class: 'state', title: words }, h('span', { 'aria-hidden': true }, icon), ' ', h('span', { class: 'unseen' }, words));
 
+const sets = (m) => m.kind === 'system' && m.system?.code === 'timer_changed';
+
+/**
+ * The notices of a timer that is in force no more. They go by the timer that they came under:
+ * an old one may outlive those that followed it, and would have the last word.
+ */
+export function superseded(items, now) {
+  const notices = items.filter(sets);
+  const last = notices.at(-1);
+  return new Set(last && sameTimer(last.system.params?.disappearing, now) ? notices.slice(0, -1) : notices);
+}
+
 function system(m) {
-  if (m.system?.code !== 'timer_changed') return t('chat.system', { code: m.system?.code ?? '' });
-  const params = { name: name(m.direction === 'out' ? t('chat.me') : m.sender.name), timer: timer(m.system.params?.disappearing) };
-  return parts('chat.timer_set', params);
+  if (!sets(m)) return t('chat.system', { code: m.system?.code ?? '' });
+  const params = { timer: timer(m.system.params?.disappearing) };
+  return m.direction === 'out' ? t('chat.timer_own', params) : parts('chat.timer_set', { name: name(m.sender.name), ...params });
 }
 
 /** What a message is known by in a list. */
