@@ -13,9 +13,13 @@ const first = [timers[4], timers[3], null];
 /** Reports whether two timers are the same. */
 export const sameTimer = (a, b) => (a?.mode === b?.mode && a?.seconds === b?.seconds);
 
+/** Has what is said be seen: it may be below the edge of a small screen. */
+export const reveal = (element) => element.scrollIntoView({ block: 'nearest' });
+
 /**
  * A form that says what went wrong beside its button, and takes no second click
- * meanwhile. submit is told of the fields and of the value of the button.
+ * meanwhile. submit is told of the fields and of the value of the button. A passphrase takes
+ * seconds: the button says so.
  */
 export function form(submit, ...children) {
   const alert = h('p', { class: 'problem', role: 'alert' });
@@ -23,13 +27,19 @@ export function form(submit, ...children) {
     onsubmit: async (e) => {
       e.preventDefault();
       if (element.inert) return;
+      const button = e.submitter ?? element.querySelector('button');
+      const label = button?.textContent;
+      const slow = element.querySelector('[type=password]') !== null;
       element.inert = true;
       alert.textContent = '';
+      if (slow) Object.assign(button, { disabled: true, textContent: t('gate.moment') });
       try {
         await submit(new FormData(element), e.submitter?.value);
       } catch (error) {
         alert.textContent = typeof error === 'string' ? error : reason(error);
+        reveal(alert);
       }
+      if (slow) Object.assign(button, { disabled: false, textContent: label });
       element.inert = false;
       app.changed();
     },

@@ -8,7 +8,7 @@ import { title } from './chats.js';
 import { timerSelect } from './composer.js';
 import { announce, h, name, reconcile, there, View } from './dom.js';
 import { attachment, face } from './files.js';
-import { choice, field, form, keyfile } from './gate.js';
+import { choice, field, form, keyfile, reveal } from './gate.js';
 import { capital, has, languages, moment, reason, size, span, speak, t, timer, word } from './i18n.js';
 import { explain, gist, named } from './message.js';
 import { allowed } from './notify.js';
@@ -265,6 +265,7 @@ class Add extends View {
           await this.#accept(data);
           link.value = '';
           asked.replaceChildren(h('p', null, t('add.asked')));
+          reveal(asked);
         }, field(t('add.link'), link), field(t('add.alias'), h('input', { name: 'alias', maxlength: 64, autocomplete: 'off' }), t('add.alias_hint')),
         h('button', { class: 'main' }, t('add.follow'))), asked),
       h('section', null, h('h2', null, t('list.self')), h('p', null, t('add.self_hint')),

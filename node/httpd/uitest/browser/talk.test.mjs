@@ -8,6 +8,13 @@ let w;
 before(async () => { w = await World.make(); });
 after(() => w.close());
 
+/** Asserts that a line was brought into view, which may be below the edge. */
+async function seen(line) {
+  const { top, bottom } = await line.evaluate((x) => x.getBoundingClientRect().toJSON());
+  const height = await line.evaluate(() => innerHeight);
+  assert.ok(top >= 0 && bottom < height + 1, `${top} to ${bottom} of ${height} is out of view`);
+}
+
 test('set up, add by link, talk', async () => {
   await w.start('mina');
   await w.start('jiwoo', 'Jiwoo');
@@ -21,8 +28,10 @@ test('set up, add by link, talk', async () => {
   await page.getByLabel('1 week after reading').check();
   await page.getByRole('button', { name: 'Make the profile' }).click();
   await page.getByText('The passphrases differ.').waitFor();
+  await seen(page.getByText('The passphrases differ.'));
   await page.getByLabel('The passphrase again').fill('horse battery');
   await page.getByRole('button', { name: 'Make the profile' }).click();
+  await page.locator('button:disabled', { hasText: 'One moment…' }).waitFor();
   await page.getByText('Choose a conversation').waitFor();
   assert.equal(await w.pabal('mina', 'settings', 'get', 'disappearing'), '1w:read');
 
@@ -62,7 +71,7 @@ test('set up, add by link, talk', async () => {
 });
 
 test('a link that is given, and a request that is asked for', async () => {
-  const page = await w.signIn('jiwoo');
+  const page = await w.signIn('jiwoo', { viewport: { width: 390, height: 844 } });
   await w.start('hana', 'Hana');
   const link = await w.pabal('hana', 'invite', 'create', '--ask');
   page.expected.push(/status of 422/); // a link that is none
@@ -70,10 +79,13 @@ test('a link that is given, and a request that is asked for', async () => {
   await page.getByRole('textbox', { name: 'Link', exact: true }).fill('not a link');
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.getByText(/no valid invite link/).waitFor();
+  await seen(page.getByText(/no valid invite link/));
   await page.getByRole('textbox', { name: 'Link', exact: true }).fill(`here you are: ${link}`);
   await page.getByLabel(/What you call them/).fill('하나');
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.getByText('Asked.').waitFor();
+  await seen(page.getByText('Asked.'));
+  await page.getByRole('button', { name: 'Conversations' }).click();
 
   const hana = await w.signIn('hana');
   await hana.getByRole('button', { name: 'Requests (1)' }).click();
@@ -83,6 +95,8 @@ test('a link that is given, and a request that is asked for', async () => {
   await hana.getByText('Nobody waits for an answer.').waitFor();
   await page.locator('.chats').getByRole('button', { name: /하나/ }).click();
   await page.getByRole('heading', { name: '하나' }).waitFor();
+  const { width } = await page.getByRole('textbox', { name: 'Message' }).boundingBox();
+  assert.ok(width > 330, `a text is written in ${width} px`);
 });
 
 test('a link in a picture of its QR code', async () => {
