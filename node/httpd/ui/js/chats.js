@@ -3,7 +3,7 @@
 import { app } from './app.js';
 import { announce, h, hush, name, reconcile, View } from './dom.js';
 import { face } from './files.js';
-import { reason, short, t, word } from './i18n.js';
+import { date, reason, short, t, word } from './i18n.js';
 import { gist } from './message.js';
 
 const searchDelay = 200; // ms behind the last key
@@ -94,7 +94,10 @@ class Chats extends View {
   }
 
   #waiting(contact) {
-    return h('div', { class: 'chat waiting' }, h('span', { class: 'title' }, name(contact.alias ?? contact.name)),
+    const called = contact.alias ?? contact.name;
+    const label = { requested: t('list.cancel'), failed: t('about.remove') }[contact.state];
+    return h('div', { class: 'chat waiting' }, h('span', { class: 'title' }, called ? name(called) : t('list.link_of', { at: date(new Date(contact.created_at)) })),
+      label && h('button', { 'aria-label': label, title: label, onclick: () => app.api.delete(`/v1/contacts/${contact.id}`).catch((e) => announce(reason(e))) }, '✕'),
       h('span', { class: 'excerpt' }, word('contact', contact.state), contact.reason && `: ${word('why', contact.reason)}`));
   }
 

@@ -65,10 +65,10 @@ export const clock = (at) => format(at, { hour: 'numeric', minute: '2-digit' });
 export const day = (at) => format(at, { year: 'numeric', month: 'long', day: 'numeric', weekday: 'long' });
 export const moment = (at) => format(at, { dateStyle: 'medium', timeStyle: 'medium' });
 
+export const date = (at) => format(at, { month: 'short', day: 'numeric' });
+
 /** The time of what is from today, and the day of what is older. */
-export function short(at) {
-  return at.toDateString() === new Date().toDateString() ? clock(at) : format(at, { month: 'short', day: 'numeric' });
-}
+export const short = (at) => (at.toDateString() === new Date().toDateString() ? clock(at) : date(at));
 
 /** A number of bytes, in the units of the command line. */
 export function size(bytes) {

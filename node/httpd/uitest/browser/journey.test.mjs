@@ -161,7 +161,7 @@ test('hostile words in a request are words, and can be refused', async () => {
   await clean('a request');
   await picture(page, 'hostile-request');
   await page.getByRole('button', { name: 'Decline, silently' }).click();
-  await page.getByText('Nobody waits for an answer.').waitFor();
+  await page.getByText('Nobody is asking you.').waitFor();
 });
 
 test('hostile words are words where the owner looks', async () => {

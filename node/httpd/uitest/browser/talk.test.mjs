@@ -92,11 +92,25 @@ test('a link that is given, and a request that is asked for', async () => {
   await hana.getByText('Jiwoo').waitFor();
   await picture(hana, 'requests');
   await hana.getByRole('button', { name: 'Accept' }).click();
-  await hana.getByText('Nobody waits for an answer.').waitFor();
+  await hana.getByText('Nobody is asking you.').waitFor();
   await page.locator('.chats').getByRole('button', { name: /하나/ }).click();
   await page.getByRole('heading', { name: '하나' }).waitFor();
   const { width } = await page.getByRole('textbox', { name: 'Message' }).boundingBox();
   assert.ok(width > 330, `a text is written in ${width} px`);
+});
+
+test('a request that nobody answers has a name, and is cancelled', async () => {
+  await w.start('nari', 'Nari');
+  const link = await w.pabal('nari', 'invite', 'create');
+  await w.stop('nari');
+  await w.pabal('hana', 'add', link);
+  const page = await w.signIn('hana');
+  const row = page.locator('.chats .waiting');
+  await row.getByText(/^Link of [A-Z][a-z]+ \d+$/).waitFor();
+  await picture(page, 'asked');
+  await row.getByRole('button', { name: 'Cancel the request' }).click();
+  await row.waitFor({ state: 'detached' });
+  assert.doesNotMatch(await w.pabal('hana', '--json', 'contact', 'list'), /"requested"/);
 });
 
 test('a link in a picture of its QR code', async () => {
