@@ -400,11 +400,6 @@ func (c *core) commit(ctx context.Context, b *batch) error {
 			c.answerLate(err)
 			return fmt.Errorf("commit: %w", err)
 		}
-		for id, n := range done.Known {
-			if _, err := c.peer.Step(now, protocol.MessagesKnown{Conversation: id, Count: n}); err != nil {
-				return fmt.Errorf("count what is unread: %w", err)
-			}
-		}
 		c.expireBy(b.out.Writes)
 		c.unscrubbed = !done.Scrubbed && c.store.Scrub() != nil
 		if c.unscrubbed {

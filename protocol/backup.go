@@ -66,7 +66,7 @@ func (p *Peer) forgetSessions(c *contact) {
 
 // forgetHistory leaves of a conversation what does not depend on its messages.
 func (p *Peer) forgetHistory(v *conversation) {
-	v.row.ReadUpTo, v.row.Unread = v.row.LastPosition, 0
+	v.row.ReadUpTo = v.row.LastPosition
 	v.row.SealedUpTo = v.row.OwnSequence
 	c := p.contacts[v.row.Contact]
 	if c == nil {

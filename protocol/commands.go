@@ -259,7 +259,6 @@ func (p *Peer) markRead(now time.Time, in MarkRead) error {
 	}
 	if in.UpTo > v.row.ReadUpTo {
 		v.row.ReadUpTo = min(in.UpTo, v.row.LastPosition)
-		v.row.Unread = in.Unread + max(v.row.Unread, in.UnreadBefore) - in.UnreadBefore
 		for _, e := range in.Expiries {
 			p.write(e)
 		}

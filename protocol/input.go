@@ -122,16 +122,12 @@ type (
 		Item    uint8
 	}
 	// MarkRead says that the user has read up to a position. Expiries holds the
-	// incoming messages up to it whose from-read timers start now. Unread and
-	// UnreadBefore are read together from the store: what came since then is
-	// unread, too. Receipt is the highest sequence of those messages if the contact is to
+	// incoming messages up to it whose from-read timers start now. Receipt is the highest sequence of those messages if the contact is to
 	// hear of it, 0 if not.
 	MarkRead struct {
 		Ref          uint64
 		Conversation ConversationID
 		UpTo         uint64
-		Unread       uint64 // incoming messages above UpTo
-		UnreadBefore uint64 // the conversation's Unread then
 		Expiries     []SetMessageExpiry
 		Receipt      uint64
 	}
@@ -309,13 +305,6 @@ type (
 	Flush struct{}
 )
 
-// MessagesKnown says, right after the commit, that so many messages that were [PutMessage.Doubted]
-// had come before: they are not unread, in the row of their conversation neither.
-type MessagesKnown struct {
-	Conversation ConversationID
-	Count        uint64
-}
-
 // Results of jobs.
 type (
 	// ContentsFetched answers FetchContents; a message that is gone is absent.
@@ -404,7 +393,6 @@ func (RelayReserved) input()     {}
 func (NearChanged) input()       {}
 func (BeaconHeard) input()       {}
 func (Woke) input()              {}
-func (MessagesKnown) input()     {}
 func (Flush) input()             {}
 func (ContentsFetched) input()   {}
 func (StampChecked) input()      {}

@@ -176,10 +176,6 @@ func (p *Peer) route(now time.Time, in Input) error {
 	case Reconnect:
 		p.reconnect(now)
 		p.reply(in.Ref, nil)
-	case MessagesKnown:
-		if v := p.conversations[in.Conversation]; v != nil {
-			v.row.Unread -= min(in.Count, v.row.Unread)
-		}
 	case ContentsFetched:
 		p.contentsFetched(now, in)
 	case SequencesFetched:

@@ -168,7 +168,7 @@ type PutConversation struct {
 	LastAt       int64  // of the newest message, else CreatedAt
 	LastPosition uint64 // highest position used
 	ReadUpTo     uint64 // position up to which the user has read
-	Unread       uint64 // incoming messages above ReadUpTo
+	Unread       uint64 // incoming messages above ReadUpTo that are not deleted, as the store counts them; it is not written
 	OwnSequence  uint64 // sequence of our newest message
 	SealedUpTo   uint64 // our sequences up to here are in envelopes, void or acknowledged
 	Delivered    []Range
@@ -228,7 +228,7 @@ type PutMessage struct {
 	Files        []MessageFile // one for each file of a manifest, in its order
 	// Doubted says of an incoming one that it may have come before under another sequence, since
 	// its author has written later ones that came. If its conversation has a message of that id, or
-	// a tombstone remembers it, then nothing is put; [MessagesKnown] tells the core.
+	// a tombstone remembers it, then nothing is put.
 	Doubted bool
 }
 

@@ -462,7 +462,6 @@ func (p *Peer) messageReceived(now time.Time, c *contact, content *wire.Content)
 		ExpiresAt: expiryOf(content.Timer, content.At, now, In), Files: files, Doubted: doubted,
 	})
 	p.paused(now, c)
-	v.row.Unread++
 	v.row.LastAt = now.UnixMilli()
 	p.createdEvent(v, position)
 	return nil

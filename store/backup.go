@@ -249,7 +249,7 @@ func (a *archiving) replace(state protocol.State) {
 				row[t.column("state")] = blobCell(r.State)
 				row[t.column("sealed_up_to")] = intCell(int64(r.SealedUpTo))
 				row[t.column("read_up_to")] = intCell(int64(r.ReadUpTo))
-				row[t.column("unread")] = intCell(int64(r.Unread))
+				row[t.column("unread")] = intCell(0) // it is counted when it is restored
 				row[t.column("carried")] = blobCell(encodeCarried(r.Carried))
 			}
 		}

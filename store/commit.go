@@ -29,9 +29,6 @@ type Committed struct {
 	// [Store.Scrub]. The sealed chunks of a large file, whose key is in no file any more,
 	// are removed within moments after it.
 	Scrubbed bool
-	// Known says how many messages of each conversation were doubted and had come before: they
-	// were not put, and the rows of their conversations do not count them as unread.
-	Known map[protocol.ConversationID]uint64
 }
 
 // Row is a row of the daemon's own, beside those of the protocol.
@@ -60,7 +57,7 @@ func (s *Store) Commit(b Batch) (Committed, error) {
 	if err != nil {
 		return Committed{}, dbError("commit", err)
 	}
-	done := Committed{Cursor: Cursor{w.epoch, w.counts.event - 1}, First: first, Scrubbed: true, Known: w.knew}
+	done := Committed{Cursor: Cursor{w.epoch, w.counts.event - 1}, First: first, Scrubbed: true}
 	if w.scrub {
 		done.Scrubbed = s.scrubLocked() == nil
 	} else {
@@ -95,7 +92,7 @@ func (w *writer) transact(b Batch) (first []Cursor, err error) {
 
 func (w *writer) apply(b Batch) ([]Cursor, error) {
 	now := b.Now.UnixMilli()
-	w.now, w.knew = now, nil
+	w.now = now
 	for _, write := range b.Writes {
 		if err := w.put(write); err != nil {
 			return nil, fmt.Errorf("write %T: %w", write, err)

@@ -289,24 +289,13 @@ func (v *View) Outbox(limit int) ([]Message, error) {
 }
 
 // Unstarted returns the incoming messages up to a position whose timers start
-// when the user reads them, with the time each then expires, and how many
-// incoming messages stand above it: what an input MarkRead needs.
-func (v *View) Unstarted(id protocol.ConversationID, upTo uint64, now int64) ([]protocol.SetMessageExpiry, uint64, error) {
-	expiries, err := collect(v.c.query(`SELECT id, from_read FROM messages m`+ofConversation+`
+// when the user reads them, with the time each then expires: what an input MarkRead needs.
+func (v *View) Unstarted(id protocol.ConversationID, upTo uint64, now int64) ([]protocol.SetMessageExpiry, error) {
+	return collect(v.c.query(`SELECT id, from_read FROM messages m`+ofConversation+`
 		AND m.position <= ? AND m.from_read > 0 ORDER BY m.position`).bindBlob(id[:]).bindUint(upTo),
 		func(q *query) protocol.SetMessageExpiry {
 			return protocol.SetMessageExpiry{ID: q.id(), ExpiresAt: now + 1000*q.int()}
 		}, "read timers")
-	if err != nil {
-		return nil, 0, err
-	}
-	q := v.c.query(`SELECT count(*) FROM messages m` + ofConversation + ` AND m.position > ? AND m.direction = 1`).
-		bindBlob(id[:]).bindUint(upTo)
-	var unread uint64
-	if q.next() {
-		unread = q.uint()
-	}
-	return expiries, unread, dbError("count unread", q.done())
 }
 
 // HighestRead returns the sequence of the last incoming message at positions first..last, 0 if

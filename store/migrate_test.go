@@ -292,7 +292,7 @@ func checkStored(t *testing.T, s *Store, version int64) {
 		t.Errorf("events %q", told(page))
 	}
 	err = s.View(func(v *View) error {
-		expiries, _, err := v.Unstarted(messages[1].Conversation, messages[1].Position, 0)
+		expiries, err := v.Unstarted(messages[1].Conversation, messages[1].Position, 0)
 		if len(expiries) != 1 {
 			t.Errorf("timers %v, %v", expiries, err)
 		}

@@ -110,7 +110,7 @@ func useAll(t *testing.T, s *Store, f *fixture) {
 			},
 			func() error { _, err := v.Contents([]protocol.MessageID{m.ID}); return err },
 			func() error { _, err := v.Outbox(5); return err },
-			func() error { _, _, err := v.Unstarted(id, 5, 0); return err },
+			func() error { _, err := v.Unstarted(id, 5, 0); return err },
 			func() error { _, err := v.Due(1, 4); return err },
 			func() error { _, err := v.NextExpiry(); return err },
 			func() error { _, err := v.Search(SearchQuery{Text: "회의"}); return err },

@@ -398,8 +398,7 @@ func (f *filling) recount() error {
 	for _, sql := range []string{
 		fmt.Sprintf(`UPDATE files SET state = '%s', wanted = %d`, FileRemote, WantedAsk) + broken + theirs,
 		fmt.Sprintf(`UPDATE files SET state = '%s', code = '%s', wanted = %d`, FileFailed, protocol.FileCodeGone, WantedAsk) + broken,
-		`UPDATE conversations AS c SET unread = (SELECT count(*) FROM messages m
-			WHERE m.conversation = c.key AND m.direction = 1 AND m.position > c.read_up_to)`,
+		`UPDATE conversations SET unread = ` + unreadAbove + `conversations.read_up_to)`,
 	} {
 		if err := f.c.query(sql).run(); err != nil {
 			return dbError("restore", err)

@@ -42,6 +42,9 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 		return err
 	}
 	if m.Direction == protocol.In {
+		if err := w.countUnread(conversation, m.Position); err != nil {
+			return err
+		}
 		if err := w.release(conversation, m.Sequence, m.Wire); err != nil {
 			return err
 		}
@@ -64,10 +67,6 @@ func (w *writer) known(conversation int64, m *protocol.PutMessage) (bool, error)
 	if err != nil || !known {
 		return false, err
 	}
-	if w.knew == nil {
-		w.knew = make(map[protocol.ConversationID]uint64)
-	}
-	w.knew[m.Conversation]++
 	if err := w.release(conversation, m.Sequence, found); err != nil {
 		return true, err
 	}
@@ -99,12 +98,31 @@ func (w *writer) conversation(id protocol.ConversationID) (int64, error) {
 	return w.conversations[id], nil
 }
 
+// countUnread counts an incoming message that comes, if the user has not read up to its position.
+func (w *writer) countUnread(conversation int64, position uint64) error {
+	return w.c.query(`UPDATE conversations SET unread = unread + 1 WHERE key = ? AND read_up_to < ?`).
+		bindInt(conversation).bindUint(position).run()
+}
+
+// countRead counts a message that goes before the user has read up to it.
+func (w *writer) countRead(seq int64) error {
+	return w.c.query(`UPDATE conversations SET unread = max(unread - 1, 0)
+		FROM (SELECT conversation, position FROM messages WHERE seq = ? AND direction = 1 AND state <> 'deleted') AS m
+		WHERE conversations.key = m.conversation AND conversations.read_up_to < m.position`).bindInt(seq).run()
+}
+
+// unreadAbove counts the incoming messages of a conversation above a position, which is to follow.
+const unreadAbove = `(SELECT count(*) FROM messages m WHERE m.conversation = conversations.key AND m.direction = 1 AND m.state <> 'deleted' AND m.position > `
+
+// putConversation puts a conversation's row. What is unread is counted where messages come and go, and anew
+// when the user has read further.
 func (w *writer) putConversation(r *protocol.PutConversation) error {
 	q := w.c.query(`INSERT INTO conversations(id, kind, contact, created_at, last_at, last_position, read_up_to, unread,
 		own_sequence, sealed_up_to, delivered, carried, peer_read_up_to, timer_mode, timer_seconds, state)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 		kind = excluded.kind, contact = excluded.contact, created_at = excluded.created_at, last_at = excluded.last_at,
-		last_position = excluded.last_position, read_up_to = excluded.read_up_to, unread = excluded.unread,
+		last_position = excluded.last_position, read_up_to = excluded.read_up_to,
+		unread = CASE WHEN conversations.read_up_to = excluded.read_up_to THEN conversations.unread ELSE ` + unreadAbove + `excluded.read_up_to) END,
 		own_sequence = excluded.own_sequence, sealed_up_to = excluded.sealed_up_to, delivered = excluded.delivered,
 		carried = excluded.carried, peer_read_up_to = excluded.peer_read_up_to, timer_mode = excluded.timer_mode,
 		timer_seconds = excluded.timer_seconds, state = excluded.state`)
@@ -113,8 +131,7 @@ func (w *writer) putConversation(r *protocol.PutConversation) error {
 		timer = *r.Timer
 	}
 	q.bindBlob(r.ID[:]).bindText(string(r.Kind)).bindID(r.Contact).bindInt(r.CreatedAt).bindInt(r.LastAt)
-	unread := r.Unread - min(r.Unread, w.knew[r.ID])
-	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(unread).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
+	q.bindUint(r.LastPosition).bindUint(r.ReadUpTo).bindUint(r.OwnSequence).bindUint(r.SealedUpTo)
 	q.bindBlob(encodeRanges(r.Delivered)).bindBlob(encodeCarried(r.Carried)).bindUint(r.PeerReadUpTo).bindInt(int64(timer.Mode))
 	if err := q.bindInt(int64(timer.Seconds)).bindBlob(r.State).run(); err != nil {
 		return err

@@ -161,6 +161,9 @@ func (w *writer) eraseMessage(id protocol.MessageID) error {
 	if err := w.bury(wireID); err != nil {
 		return err
 	}
+	if err := w.countRead(seq); err != nil {
+		return err
+	}
 	if err := w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run(); err != nil {
 		return err
 	}

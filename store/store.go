@@ -50,23 +50,22 @@ type writer struct {
 	epoch  uint64
 	counts counts
 
-	conversations map[protocol.ConversationID]int64  // id → key
-	sessions      map[sessionID]int64                // session → key
-	logged        int                                // pages in the log
-	copyAt        int                                // pages at which the log is copied beside us
-	copying       atomic.Bool                        // it is now
-	copies        sync.WaitGroup                     // goes up under our lock only
-	unlink        []chunkName                        // chunks whose rows are gone
-	unlinking     bool                               // a portion of them is removed soon
-	scrub         bool                               // something erased is still in the log or a cache
-	stuck         bool                               // the last scrub failed: another one comes
-	later         *time.Timer                        // scrubs what was only replaced; nil = the log is empty
-	spent         bool                               // the reserve was given up for a deletion
-	saved         time.Time                          // when it was last tried to fill it again
-	trimmed       uint64                             // counts.event at the last look for old rows
-	graves        [keyBytes]byte                     // the key of tombstones
-	knew          map[protocol.ConversationID]uint64 // so many messages of the batch under way had come before
-	now           int64                              // of the batch under way, Unix milliseconds
+	conversations map[protocol.ConversationID]int64 // id → key
+	sessions      map[sessionID]int64               // session → key
+	logged        int                               // pages in the log
+	copyAt        int                               // pages at which the log is copied beside us
+	copying       atomic.Bool                       // it is now
+	copies        sync.WaitGroup                    // goes up under our lock only
+	unlink        []chunkName                       // chunks whose rows are gone
+	unlinking     bool                              // a portion of them is removed soon
+	scrub         bool                              // something erased is still in the log or a cache
+	stuck         bool                              // the last scrub failed: another one comes
+	later         *time.Timer                       // scrubs what was only replaced; nil = the log is empty
+	spent         bool                              // the reserve was given up for a deletion
+	saved         time.Time                         // when it was last tried to fill it again
+	trimmed       uint64                            // counts.event at the last look for old rows
+	graves        [keyBytes]byte                    // the key of tombstones
+	now           int64                             // of the batch under way, Unix milliseconds
 }
 
 // counts go up with each row and are taken back with the transaction.

@@ -80,7 +80,6 @@ func (f *fixture) message(i int, dir protocol.Direction, text string) protocol.P
 		c.OwnSequence++
 		m.Sequence = c.OwnSequence
 	} else {
-		c.Unread++
 		m.Wire = wireID(m.Content)
 	}
 	return m

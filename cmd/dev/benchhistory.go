@@ -120,7 +120,6 @@ func (h *history) batch(size int) (store.Batch, error) {
 		at := h.random.IntN(len(h.talks))
 		talk := &h.talks[at]
 		talk.LastPosition++
-		talk.Unread++
 		changed[at] = true
 		content, err := wire.AppendContent(nil, wire.Content{
 			Type: wire.ContentText, ID: h.ids.id(), Sequence: talk.LastPosition, At: h.ids.now.UnixMilli(), Text: h.text(),

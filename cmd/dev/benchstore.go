@@ -112,7 +112,7 @@ func (l *loneStore) batch() (store.Batch, error) {
 			SentAt: l.now.UnixMilli(), At: l.now.UnixMilli(), Content: content, Verification: protocol.Unverified,
 		})
 	}
-	l.conversation.LastAt, l.conversation.Unread = l.now.UnixMilli(), l.conversation.LastPosition
+	l.conversation.LastAt = l.now.UnixMilli()
 	b.Writes = append(b.Writes, l.conversation)
 	b.Events = []protocol.Event{{
 		Type: protocol.MessageCreated, Conversation: l.conversation.ID, First: first, Count: store.BatchMax,

@@ -158,7 +158,7 @@ func remember(ctx context.Context, dataDir string, messages int) (err error) {
 		}
 		for i := range b.Writes {
 			if talk, ok := b.Writes[i].(protocol.PutConversation); ok {
-				talk.Unread, talk.ReadUpTo, talk.LastAt = 0, talk.LastPosition, h.ids.now.UnixMilli()
+				talk.ReadUpTo, talk.LastAt = talk.LastPosition, h.ids.now.UnixMilli()
 				b.Writes[i] = talk
 			}
 		}

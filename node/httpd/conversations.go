@@ -254,7 +254,7 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*reply[api.Conver
 		if rows = nil; flags[store.FlagUnread] != 0 {
 			rows = []store.Row{store.SetFlag{Conversation: id, Flag: store.FlagUnread}}
 		}
-		mark.UpTo, mark.UnreadBefore = min(in.Body.UpTo, c.LastPosition), c.Unread
+		mark.UpTo = min(in.Body.UpTo, c.LastPosition)
 		if moved = mark.UpTo > c.ReadUpTo; !moved {
 			return nil
 		}
@@ -263,7 +263,7 @@ func (s *Server) markRead(ctx context.Context, in *readInput) (*reply[api.Conver
 				return err
 			}
 		}
-		mark.Expiries, mark.Unread, err = r.Unstarted(id, mark.UpTo, s.now().UnixMilli())
+		mark.Expiries, err = r.Unstarted(id, mark.UpTo, s.now().UnixMilli())
 		return err
 	})
 	if err != nil {

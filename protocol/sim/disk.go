@@ -173,7 +173,6 @@ func (d *disk) apply(w protocol.Write) error {
 	case protocol.PutRequest:
 		d.requests[r.ID] = r
 	case protocol.PutConversation:
-		r.Unread -= min(r.Unread, d.knewIn(r.ID))
 		d.conversations[r.ID] = r
 	case protocol.PutOutbox:
 		d.outbox[outboxKey{sessionKey{r.Contact, r.SID}, r.Index}] = r
@@ -285,16 +284,6 @@ func (d *disk) hadBefore(r protocol.PutMessage) bool {
 	}
 	there := d.messages[d.arrived[r.Wire]]
 	return there != nil && there.Conversation == r.Conversation || d.graves[r.Wire]
-}
-
-// knewIn is how many messages of the last batch had come before in a conversation.
-func (d *disk) knewIn(id protocol.ConversationID) (n uint64) {
-	for _, of := range d.knew {
-		if of == id {
-			n++
-		}
-	}
-	return n
 }
 
 // heldKey names an item that a courier holds.

@@ -367,11 +367,6 @@ func (m *machine) apply(writes []protocol.Write) {
 		return
 	}
 	m.w.truth.committed(m, writes, before)
-	for _, id := range m.disk.knew {
-		if _, err := m.peer.Step(m.clock(), protocol.MessagesKnown{Conversation: id, Count: 1}); err != nil {
-			m.w.fail("%v: %v", m, err)
-		}
-	}
 }
 
 // release does what a commit allows: sends, answers, jobs.

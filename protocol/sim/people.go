@@ -196,13 +196,12 @@ func (w *World) readAll(m *machine) {
 		return
 	}
 	for _, v := range inOrder(m.disk.conversations) {
-		if v.Unread == 0 || !w.chance(60) {
+		if m.disk.unread(v.ID, v.ReadUpTo) == 0 || !w.chance(60) {
 			continue
 		}
-		in := protocol.MarkRead{Conversation: v.ID, UpTo: v.LastPosition, UnreadBefore: v.Unread}
+		in := protocol.MarkRead{Conversation: v.ID, UpTo: v.LastPosition}
 		if v.LastPosition > v.ReadUpTo && w.chance(30) { // not to the end
 			in.UpTo = v.ReadUpTo + 1 + w.random.Uint64N(v.LastPosition-v.ReadUpTo)
-			in.Unread = m.disk.unread(v.ID, in.UpTo)
 		}
 		in.Receipt = w.receipt(m, v, in.UpTo)
 		now := m.clock().UnixMilli()
