@@ -15,6 +15,7 @@ import (
 func (x *Exchange) Due(now time.Time) Output {
 	return x.step(func() {
 		x.lists(now)
+		x.profilesDue(now)
 		for k, n := range x.neighbours {
 			if n.newsAt.IsZero() || n.newsAt.After(now) {
 				continue
@@ -54,6 +55,11 @@ func (x *Exchange) NextDue() (at time.Time) {
 	}
 	for _, ask := range x.asking {
 		sooner(ask.at)
+	}
+	for _, s := range x.soon {
+		if s.comes != nil {
+			sooner(s.next)
+		}
 	}
 	return at
 }

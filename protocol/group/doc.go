@@ -9,7 +9,8 @@
 //     to come back gets a new one. A removal counts whatever happens beside it; whatever else the
 //     removed, or who is an admin by them, does beside it does not count. So two admins who
 //     remove each other are both out.
-//   - Members leave by a word of their own ([Log.Leave]), which is no operation.
+//   - Members leave by a word of their own ([Log.Leave]), which is no operation, and say by another
+//     what they are called and by what their contacts know them ([Log.Introduce]).
 //   - A group whose admins are all removed has the member as admin who has been in for longest.
 //
 // A [Log] keeps what it is given in memory and does nothing else; it is not safe for concurrent

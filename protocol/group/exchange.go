@@ -61,6 +61,9 @@ type Exchange struct {
 	near    map[Neighbour]*neighbour
 	out     *Output
 
+	soon         map[identity.MemberKey]soon      // whose profile came a while ago
+	askedProfile map[identity.MemberKey]time.Time // whose is asked for, since when
+
 	listedAt time.Time // when a neighbour was last told which operations are held
 }
 
@@ -85,6 +88,10 @@ type neighbour struct {
 	listedAt time.Time     // when it was last told which operations are held
 	listWait time.Duration // until it may be told again; 0: an operation came of it
 
+	profiles   int       // that it was sent because of what it holds
+	profilesAt time.Time // since then
+
+	untold  bool                          // it told of authors of whom nothing was known here, or before we were in
 	refused map[identity.MemberKey]uint64 // up to these numbers it sent what could not be judged
 }
 
@@ -97,11 +104,14 @@ type asking struct {
 	pulled map[Neighbour]bool // asked, so that what they send twice tells nothing
 }
 
-// Output is what the caller must do: keep Operations, Leaves, Authors and what was accepted in
+// Output is what the caller must do: keep Operations, Leaves, Profiles, Authors and what was accepted in
 // one commit, then send.
 type Output struct {
 	Operations []wire.GroupOperation
 	Leaves     []wire.GroupLeave
+	// Profiles take the place of what their members said before. One of our own that we have not made is from
+	// before our disk was put back: it is known to the others, and a next one needs a higher revision.
+	Profiles []wire.GroupProfile
 	// Authors are those of whom another state is to be kept ([Exchange.Author]).
 	Authors []identity.MemberKey
 	// Accepted are messages that are to be shown. Of those without content the head is to be kept.
@@ -125,6 +135,7 @@ type Send struct {
 	To        Neighbour
 	Operation *wire.GroupOperation
 	Leave     *wire.GroupLeave
+	Profile   *wire.GroupProfile
 	Message   *Held
 	Sync      *wire.GroupSync
 	Want      *wire.GroupRanges
@@ -159,6 +170,7 @@ func NewExchange(log *Log, self identity.MemberKey) *Exchange {
 	return &Exchange{
 		log: log, self: self, authors: make(map[identity.MemberKey]*Author),
 		asking: make(map[identity.MemberKey]*asking), near: make(map[Neighbour]*neighbour),
+		soon: make(map[identity.MemberKey]soon), askedProfile: make(map[identity.MemberKey]time.Time),
 	}
 }
 
@@ -273,17 +285,24 @@ func (x *Exchange) whole(now time.Time, k Neighbour, n *neighbour, answer bool) 
 	if !x.in(n.member) || !x.in(x.self) {
 		return
 	}
-	x.sync(k, n, answer, slices.Collect(maps.Keys(x.authors)))
+	x.sync(k, n, answer, x.spoken())
 }
 
+// sync tells a neighbour what is held of some authors, and of which messages are, or whose profile, or of whom
+// it was told something before.
 func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
+	x.tellOf(k, n, answer, slices.DeleteFunc(authors, func(key identity.MemberKey) bool {
+		_, told := n.wish[key]
+		return !told && x.log.profiles[key].Revision == 0 && len(x.author(key).tips(x.log.Last(key))) == 0
+	}))
+}
+
+// tellOf tells a neighbour what is held of some authors, though it be nothing.
+func (x *Exchange) tellOf(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
 	s := wire.GroupSync{Group: x.log.ID(), Answer: answer, Held: x.log.HeldHash(), Left: x.log.LeftHash()}
 	slices.SortFunc(authors, func(a, b identity.MemberKey) int { return bytes.Compare(a[:], b[:]) })
 	for _, key := range authors {
-		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
-		if _, told := n.wish[key]; len(a.Tips) == 0 && !told {
-			continue
-		}
+		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Revision: x.log.profiles[key].Revision, Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
 		if l := len(s.Authors); l == wire.GroupSyncAuthorsMax || l > 0 && s.Authors[l-1].Mark == a.Mark {
 			continue
 		}
@@ -378,13 +397,14 @@ func (x *Exchange) spread(but Neighbour, s Send) {
 	}
 }
 
-// retry asks those again who have sent what could not be judged.
+// retry asks those again who have sent what could not be judged, or told of whom was not known.
 func (x *Exchange) retry(now time.Time) {
 	for _, n := range x.near {
-		if len(n.refused) == 0 {
+		if len(n.refused) == 0 && !n.untold || !x.in(n.member) || !x.in(x.self) {
 			continue
 		}
 		clear(n.refused)
+		n.untold = false
 		n.answer = true
 		if at := n.wholeAt.Add(answerEvery); n.newsAt.IsZero() || at.Before(n.newsAt) {
 			n.newsAt = at
@@ -439,13 +459,18 @@ func (x *Exchange) Message(now time.Time, from Neighbour, m wire.GroupMessage) (
 // before such come.
 func (x *Exchange) unjudged(now time.Time, n *neighbour, h *wire.GroupHead) {
 	if len(x.log.added[h.Author]) > 0 {
-		if n.refused == nil {
-			n.refused = make(map[identity.MemberKey]uint64)
-		}
-		n.refused[h.Author] = max(n.refused[h.Author], h.Sequence)
+		x.refuse(n, h.Author, h.Sequence)
 		x.unclaim(n, h.Author, h.Sequence, h.Sequence)
 	}
 	x.lack(now, n)
+}
+
+// refuse notes up to which of an author's messages a neighbour has sent what could not be judged.
+func (x *Exchange) refuse(n *neighbour, author identity.MemberKey, sequence uint64) {
+	if n.refused == nil {
+		n.refused = make(map[identity.MemberKey]uint64)
+	}
+	n.refused[author] = max(n.refused[author], sequence)
 }
 
 // message takes one that is a member's.
@@ -524,12 +549,17 @@ func (x *Exchange) show(now time.Time, from Neighbour, m wire.GroupMessage) {
 			x.send(Send{To: k, Message: &Held{Author: m.Author, Tip: m.Tip()}})
 			continue
 		}
-		n.news[m.Author] = true
-		if n.newsAt.IsZero() {
-			n.newsAt = now.Add(newsEvery)
-		}
+		x.tellLater(now, n, m.Author)
 	}
 	x.progress(now, from, m.Author)
+}
+
+// tellLater has a neighbour told, with what else comes meanwhile, what is held of an author.
+func (x *Exchange) tellLater(now time.Time, n *neighbour, author identity.MemberKey) {
+	n.news[author] = true
+	if n.newsAt.IsZero() {
+		n.newsAt = now.Add(newsEvery)
+	}
 }
 
 // again takes note of a message that came twice, unasked: one way is enough.
@@ -558,6 +588,7 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 		n.held = s.Held
 		differ := s.Held != x.log.HeldHash()
 		if !x.in(n.member) {
+			n.untold = len(x.log.added[n.member]) == 0 // their add is on its way
 			for i := range x.log.nodes {
 				if differ {
 					x.tell(now, from, n, &x.log.nodes[i].op)
@@ -573,7 +604,7 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 				x.send(Send{To: from, Leave: &word})
 			}
 		}
-		x.authorsSaid(now, n, s.Authors)
+		x.authorsSaid(now, from, n, s.Authors)
 		if s.Answer {
 			x.whole(now, from, n, false)
 		}
@@ -581,8 +612,9 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 }
 
 // authorsSaid takes what a neighbour holds of authors.
-func (x *Exchange) authorsSaid(now time.Time, n *neighbour, authors []wire.GroupAuthor) {
+func (x *Exchange) authorsSaid(now time.Time, from Neighbour, n *neighbour, authors []wire.GroupAuthor) {
 	marks := x.log.marks()
+	x.profilesSaid(now, from, n, authors, marks)
 	for _, said := range authors {
 		key, known := marks[said.Mark]
 		if !known {

@@ -36,6 +36,7 @@ type person struct {
 	kept    map[identity.MemberKey]Author
 	ops     []wire.GroupOperation
 	leaves  []wire.GroupLeave
+	says    map[identity.MemberKey]wire.GroupProfile
 	waiting []parcel // that came before the operations that make one a member
 	contact map[int]bool
 	off     bool
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, seed uint64, count int) *world {
 		s[30] = byte((i + 1) >> 8)
 		w.people = append(w.people, &person{
 			name: fmt.Sprintf("P%d", i), seed: s, history: make(map[wire.MessageTag]wire.GroupMessage), bare: make(map[wire.MessageTag]wire.GroupMessage),
-			kept: make(map[identity.MemberKey]Author), contact: make(map[int]bool),
+			kept: make(map[identity.MemberKey]Author), says: make(map[identity.MemberKey]wire.GroupProfile), contact: make(map[int]bool),
 		})
 	}
 	return w
@@ -158,6 +159,9 @@ func (w *world) do(i int, out Output) {
 	p := w.people[i]
 	p.ops = append(p.ops, out.Operations...)
 	p.leaves = append(p.leaves, out.Leaves...)
+	for _, said := range out.Profiles {
+		p.says[said.Member] = said
+	}
 	for _, k := range out.Authors {
 		p.kept[k] = cloneAuthor(p.x.Author(k))
 	}
@@ -212,6 +216,8 @@ func (w *world) post(i int, s Send) {
 		x.kind, x.bytes = "operation", s.Operation.Append(nil)
 	case s.Leave != nil:
 		x.kind, x.bytes = "leave", s.Leave.Append(nil)
+	case s.Profile != nil:
+		x.kind, x.bytes = "profile", s.Profile.Append(nil)
 	case s.Sync != nil:
 		x.kind, x.bytes = "sync", s.Sync.Append(nil)
 	case s.Holding != nil:
@@ -329,6 +335,13 @@ func (w *world) take(x parcel) {
 			w.t.Fatal(err)
 		}
 		out, _ := p.x.Leave(w.now, k, word)
+		w.do(x.to, out)
+	case "profile":
+		said, err := wire.ParseGroupProfile(x.bytes)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out, _ := p.x.Introduce(w.now, k, said)
 		w.do(x.to, out)
 	case "message":
 		m, err := wire.ParseGroupMessage(x.bytes)
@@ -459,6 +472,24 @@ func (w *world) write(i int) {
 	w.do(i, out)
 }
 
+// introduce has somebody say what they are called.
+func (w *world) introduce(i int) {
+	p := w.people[i]
+	if p.x == nil || !p.x.in(p.key()) {
+		return
+	}
+	last, _ := p.x.log.Profile(p.key())
+	said := wire.GroupProfile{Group: p.x.log.ID(), Revision: max(uint64(w.now.UnixMilli()), last.Revision+1), Name: fmt.Sprint(p.name, " ", w.rnd.IntN(100))}
+	if err := said.Sign(p.seed); err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := p.x.Introduce(w.now, Neighbour{}, said)
+	if err != nil || len(out.Profiles) != 1 {
+		w.t.Fatalf("%s says who they are: %v", p.name, err)
+	}
+	w.do(i, out)
+}
+
 // copyDisk keeps a copy of what somebody has on their disk.
 func (w *world) copyDisk(i int) {
 	p := w.people[i]
@@ -467,7 +498,7 @@ func (w *world) copyDisk(i int) {
 	for k, a := range p.kept {
 		old.kept[k] = cloneAuthor(a)
 	}
-	old.ops, old.leaves = slices.Clone(p.ops), slices.Clone(p.leaves)
+	old.ops, old.leaves, old.says = slices.Clone(p.ops), slices.Clone(p.leaves), maps.Clone(p.says)
 	p.old = &old
 }
 
@@ -478,7 +509,7 @@ func (w *world) restart(i int, old bool) {
 		if p.old == nil {
 			return
 		}
-		p.history, p.bare, p.kept, p.ops, p.leaves = p.old.history, p.old.bare, p.old.kept, p.old.ops, p.old.leaves
+		p.history, p.bare, p.kept, p.ops, p.leaves, p.says = p.old.history, p.old.bare, p.old.kept, p.old.ops, p.old.leaves, p.old.says
 		p.old = nil
 	}
 	near := p.x
@@ -498,6 +529,11 @@ func (w *world) restart(i int, old bool) {
 	}
 	for _, word := range p.leaves {
 		if _, err := l.Leave(word); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for _, said := range p.says {
+		if _, err := l.Introduce(said); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -599,6 +635,13 @@ func (w *world) check() {
 			if other := w.people[k]; p.x.log.LeftHash() != other.x.log.LeftHash() || p.x.log.HeldHash() != other.x.log.HeldHash() {
 				w.t.Errorf("%s and %s know different operations", p.name, other.name)
 			}
+			for _, m := range p.x.log.reckoned().Members {
+				x, _ := p.x.log.Profile(m.Key)
+				y, _ := w.people[k].x.log.Profile(m.Key)
+				if x.Revision != y.Revision || x.Name != y.Name {
+					w.t.Errorf("%s and %s know different profiles of %s: %d %q, %d %q", p.name, w.people[k].name, w.nameOf(m.Key), x.Revision, x.Name, y.Revision, y.Name)
+				}
+			}
 		}
 		for tag, m := range p.history {
 			mine := func(q *person) bool { return q.x.log.Speaks(&m.GroupHead) == nil && q.x.log.For(&m.GroupHead, q.key()) }
@@ -672,6 +715,8 @@ func exchange(t testing.TB, seed uint64, trace bool) {
 			w.restart(i, rnd.IntN(2) == 0)
 		case n < 32:
 			w.turn(i, !w.people[i].off)
+		case n == 32:
+			w.introduce(i)
 		default:
 			w.pass(time.Duration(rnd.IntN(7200)) * time.Second)
 		}

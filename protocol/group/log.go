@@ -49,7 +49,7 @@ var (
 	ErrClosed = errors.New("group: closed")
 )
 
-// Log is what is known of one group: its operations, and who has left.
+// Log is what is known of one group: its operations, who has left, and what members say of themselves.
 type Log struct {
 	id       wire.OperationID
 	nodes    []node // each behind its parents
@@ -59,6 +59,7 @@ type Log struct {
 	added    map[identity.MemberKey][]int // the create and the adds, counting or not
 	waiting  []waiter
 	left     map[identity.MemberKey]wire.GroupLeave
+	profiles map[identity.MemberKey]wire.GroupProfile
 
 	// now is the state of all operations; nil: it is to be reckoned.
 	now   *State
@@ -94,7 +95,8 @@ func New(first wire.GroupOperation) (*Log, error) {
 	}
 	l := &Log{
 		id: first.ID(), index: make(map[wire.OperationID]int), byAuthor: make(map[identity.MemberKey][]int),
-		added: make(map[identity.MemberKey][]int), left: make(map[identity.MemberKey]wire.GroupLeave), out: make(map[identity.MemberKey]bool),
+		added: make(map[identity.MemberKey][]int), left: make(map[identity.MemberKey]wire.GroupLeave),
+		profiles: make(map[identity.MemberKey]wire.GroupProfile), out: make(map[identity.MemberKey]bool),
 	}
 	l.insert(node{op: first, id: l.id, depth: 1})
 	return l, nil
@@ -271,6 +273,7 @@ func (l *Log) insert(n node) {
 	case wire.OperationRemove:
 		l.out[n.op.Subject] = true
 		delete(l.left, n.op.Subject)
+		delete(l.profiles, n.op.Subject)
 	}
 	for _, p := range n.op.Parents {
 		l.heads.clear(l.index[p])

@@ -37,3 +37,11 @@ func (s MemberSeed) Sign(message []byte) Signature {
 
 // Format keeps the secret out of every formatted text.
 func (s MemberSeed) Format(f fmt.State, _ rune) { formatSecret(f) }
+
+// GroupHint is what a member's profile in a group says to one of their contacts: whoever shares the
+// recovery secret with the member sees by it which key is theirs, and nobody else can make it for
+// another key, or tell it from random bytes (spec, "Messages in a group").
+func GroupHint(recovery [KeySize]byte, group [HashSize]byte, member MemberKey) [8]byte {
+	key := ExpandKey(recovery, LabelGroupHint.Join(group[:], member[:]))
+	return [8]byte(key[:8])
+}

@@ -77,6 +77,8 @@ const (
 	LabelOperation     Label = "operation"      // signature of an operation on a group
 	LabelOperationID   Label = "operation id"   // hash that names an operation on a group
 	LabelLeave         Label = "leave"          // signature of a member who leaves a group
+	LabelGroupProfile  Label = "group profile"  // signature of a member's profile in a group
+	LabelGroupHint     Label = "group hint"     // by which a contact knows a member's key
 	LabelChunk         Label = "chunk"          // hash of a chunk of a file
 	LabelRootOfFile    Label = "file root"      // root of a file
 	LabelSealedChunk   Label = "sealed chunk"   // bound data of a chunk
@@ -94,7 +96,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup, LabelGroupTag, LabelGroupBody, LabelOperation, LabelOperationID, LabelLeave, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
+		LabelPost, LabelGroup, LabelGroupTag, LabelGroupBody, LabelOperation, LabelOperationID, LabelLeave, LabelGroupProfile, LabelGroupHint, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
 	}
 }
 

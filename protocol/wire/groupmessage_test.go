@@ -53,6 +53,27 @@ func TestGroupMessage(t *testing.T) {
 	checkVectors(t, "groupmessages.json", out)
 }
 
+// TestGroupMessageFits checks that the largest message can travel in an envelope.
+func TestGroupMessageFits(t *testing.T) {
+	m := GroupMessage{GroupHead: GroupHead{Sequence: 9}}
+	for i := range GroupTipsMax {
+		m.Previous = append(m.Previous, GroupTip{Sequence: 8, Tag: MessageTag{byte(i)}})
+	}
+	for i := range OperationParentsMax {
+		m.Heads = append(m.Heads, OperationID{byte(i)})
+	}
+	for i := range GroupBesidesMax {
+		m.Besides = append(m.Besides, MemberMark{byte(i)})
+	}
+	m.Commit([16]byte{1}, make([]byte, GroupContentBytesMax))
+	if err := m.Sign(memberSeed(1)); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.Append(nil)); n > ContentBytesMax-1024 {
+		t.Errorf("it has %d bytes", n)
+	}
+}
+
 // TestGroupMessageBare checks that a message is the same with and without what it says.
 func TestGroupMessageBare(t *testing.T) {
 	m := sampleMessages(t)[1]
@@ -137,7 +158,7 @@ func sampleSync() GroupSync {
 	return GroupSync{
 		Group: OperationID{1}, Answer: true, Held: HashOperations([]OperationID{{1}, {2}, {3}}), Left: [8]byte{4},
 		Authors: []GroupAuthor{
-			{Mark: MemberMark{5}, Tips: []GroupTip{{Sequence: 9, Tag: MessageTag{6}}}, Push: true},
+			{Mark: MemberMark{5}, Tips: []GroupTip{{Sequence: 9, Tag: MessageTag{6}}}, Push: true, Revision: 1_700_000_000_000},
 			{Mark: MemberMark{7}},
 		},
 	}
@@ -182,6 +203,7 @@ func TestGroupSyncMalformed(t *testing.T) {
 	for name, change := range map[string]func(*GroupSync){
 		"an author twice":        func(s *GroupSync) { s.Authors[1].Mark = s.Authors[0].Mark },
 		"a tip without a number": func(s *GroupSync) { s.Authors[0].Tips[0].Sequence = 0 },
+		"a revision past all":    func(s *GroupSync) { s.Authors[0].Revision = GroupSequenceMax + 1 },
 		"too many authors":       func(s *GroupSync) { s.Authors = many },
 	} {
 		s := sampleSync()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,4 +140,102 @@ func TestGroupLeave(t *testing.T) {
 		}
 	}
 	checkVectors(t, "leave.json", []string{hex.EncodeToString(b)})
+}
+
+func sampleProfile(t testing.TB) GroupProfile {
+	t.Helper()
+	p := GroupProfile{Group: OperationID{1}, Revision: 1_700_000_000_000, Name: "민아"}
+	for i := range GroupHintsStep {
+		p.Hints = append(p.Hints, MemberHint{byte(i), 7})
+	}
+	p.Hints[3] = identity.GroupHint([32]byte{1}, p.Group, memberSeed(1).Public())
+	slices.SortFunc(p.Hints, compareHints)
+	if err := p.Sign(memberSeed(1)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestGroupProfile(t *testing.T) {
+	p := sampleProfile(t)
+	b := p.Append(nil)
+	got, err := ParseGroupProfile(b)
+	if err != nil || !bytes.Equal(got.Append(nil), b) || !got.Verify() || got.Name != "민아" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for i := range b {
+		c := bytes.Clone(b)
+		c[i] ^= 1
+		if changed, err := ParseGroupProfile(c); err == nil && changed.Verify() {
+			t.Errorf("byte %d is not signed", i)
+		}
+	}
+	for name, hint := range map[string]MemberHint{
+		"to another contact":      identity.GroupHint([32]byte{2}, p.Group, p.Member),
+		"in another group":        identity.GroupHint([32]byte{1}, OperationID{2}, p.Member),
+		"of another member's key": identity.GroupHint([32]byte{1}, p.Group, memberSeed(2).Public()),
+	} {
+		if p.Has(hint) {
+			t.Errorf("it hints %s", name)
+		}
+	}
+	if !p.Has(identity.GroupHint([32]byte{1}, p.Group, p.Member)) {
+		t.Error("the contact does not find it")
+	}
+	later, twin := p, p
+	later.Revision++
+	twin.Name = "Mina"
+	if !later.Later(&p) || p.Later(&later) || p.Later(&p) || p.Later(&twin) == twin.Later(&p) {
+		t.Error("two profiles have no order")
+	}
+	checkVectors(t, "groupprofile.json", []string{hex.EncodeToString(b)})
+}
+
+func TestGroupProfileMalformed(t *testing.T) {
+	for name, change := range map[string]func(*GroupProfile){
+		"no revision":         func(p *GroupProfile) { p.Revision = 0 },
+		"a revision past all": func(p *GroupProfile) { p.Revision = GroupSequenceMax + 1 },
+		"a long name":         func(p *GroupProfile) { p.Name = strings.Repeat("a", NameRunesMax+1) },
+		"a name in two lines": func(p *GroupProfile) { p.Name = "Mi\nna" },
+		"a hint less":         func(p *GroupProfile) { p.Hints = p.Hints[1:] },
+		"a hint twice":        func(p *GroupProfile) { p.Hints[1] = p.Hints[0] },
+		"hints in disorder":   func(p *GroupProfile) { p.Hints[0], p.Hints[1] = p.Hints[1], p.Hints[0] },
+		"too many hints": func(p *GroupProfile) {
+			p.Hints = nil
+			for i := range GroupHintsMax + GroupHintsStep {
+				p.Hints = append(p.Hints, MemberHint{byte(i >> 8), byte(i)})
+			}
+		},
+	} {
+		p := sampleProfile(t)
+		change(&p)
+		if err := p.Sign(memberSeed(1)); !errors.Is(err, ErrGroupOperation) {
+			t.Errorf("%s is signed: %v", name, err)
+		}
+		if _, err := ParseGroupProfile(p.Append(nil)); !errors.Is(err, ErrGroupOperation) {
+			t.Errorf("%s is read: %v", name, err)
+		}
+	}
+	p := sampleProfile(t)
+	b := p.Append(nil)
+	for name, bad := range map[string][]byte{"nothing": nil, "cut": b[:len(b)-1], "cut short": b[:80], "longer": append(bytes.Clone(b), 0), "of version 2": append([]byte{2}, b[1:]...)} {
+		if _, err := ParseGroupProfile(bad); !errors.Is(err, ErrGroupOperation) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzGroupProfile(f *testing.F) {
+	p := sampleProfile(f)
+	f.Add(p.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ParseGroupProfile(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(p.Append(nil), b) {
+			t.Errorf("a profile has a second encoding: %x", b)
+		}
+		p.Verify()
+	})
 }

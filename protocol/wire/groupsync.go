@@ -33,6 +33,8 @@ type GroupSync struct {
 // GroupAuthor is what is held of one author.
 type GroupAuthor struct {
 	Mark MemberMark
+	// Revision is that of the author's profile that is held; 0: there is none.
+	Revision uint64
 	// Tips are the newest messages that are held; none: nothing is.
 	Tips []GroupTip
 	// Push asks for the author's next messages to be sent unasked; else they come by
@@ -98,6 +100,7 @@ func (s *GroupSync) Append(dst []byte) []byte {
 	for _, a := range s.Authors {
 		dst = append(dst, a.Mark[:]...)
 		dst = append(dst, bitIf(a.Push, authorPush))
+		dst = binary.BigEndian.AppendUint64(dst, a.Revision)
 		dst = appendTips(dst, a.Tips)
 	}
 	return dst
@@ -128,8 +131,8 @@ func ParseGroupSync(b []byte) (GroupSync, error) {
 		var a GroupAuthor
 		r.bytes(a.Mark[:])
 		flags := r.byte()
-		a.Push, a.Tips = flags == authorPush, r.tips()
-		if r.failed() || flags > authorPush || !validTips(a.Tips) || i > 0 && bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) >= 0 {
+		a.Push, a.Revision, a.Tips = flags == authorPush, r.uint64(), r.tips()
+		if a.Revision > GroupSequenceMax || r.failed() || flags > authorPush || !validTips(a.Tips) || i > 0 && bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) >= 0 {
 			return GroupSync{}, ErrGroupSync
 		}
 		s.Authors = append(s.Authors, a)

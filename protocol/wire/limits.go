@@ -176,13 +176,16 @@ const (
 	GroupTipsMax = 4
 	// GroupBesidesMax bounds the members whom a message names besides its operations: all of them.
 	GroupBesidesMax = 250
-	// GroupContentBytesMax bounds the content of a group's message.
-	GroupContentBytesMax = 60 << 10
+	// GroupContentBytesMax bounds the content of a group's message, so that the message is a content that can travel.
+	GroupContentBytesMax = 56 << 10
 	// GroupHoldingMax bounds the operations that a member says it holds: those that are kept, and
 	// those that wait.
 	GroupHoldingMax = 2048 + 256
 	// GroupSyncAuthorsMax bounds the authors that a member speaks of at once.
 	GroupSyncAuthorsMax = 512
+	// GroupHintsMax bounds the hints of a member's profile, whose number is a multiple of GroupHintsStep.
+	GroupHintsMax  = 256
+	GroupHintsStep = 16
 	// GroupRangesMax bounds the ranges that are asked for, or told to be absent, at once.
 	GroupRangesMax = 64
 )
