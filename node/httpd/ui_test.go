@@ -238,7 +238,7 @@ func TestUISpeaksBothLanguages(t *testing.T) {
 // TestUIKnowsItsCodes has the catalogs explain every problem that a page can meet, and none
 // that the daemon does not have.
 func TestUIKnowsItsCodes(t *testing.T) {
-	own := []api.Code{"no_daemon", "code_wrong"} // of the page itself
+	own := []api.Code{"no_daemon", "code_wrong", "digits_wrong"} // of the page itself
 	words := uiCatalog(t)
 	for key := range words {
 		if code, ok := strings.CutPrefix(key, "problem."); ok && !slices.Contains(append(api.Codes(), own...), api.Code(code)) {

@@ -29,7 +29,7 @@ export class Api extends EventTarget {
   /** Turns a login code into a session, which every tab of this address shares. */
   async signIn(code) {
     const answer = await this.#send('POST', '/v1/auth/exchange', { code, client_name: 'web' }, {});
-    if (!answer.ok) throw new Problem({ code: 'code_wrong' });
+    if (!answer.ok) throw new Problem({ code: 'digits_wrong' });
     this.#session = await answer.json();
     localStorage.setItem(sessionKey, JSON.stringify(this.#session));
   }

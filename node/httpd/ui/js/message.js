@@ -199,7 +199,7 @@ function forward(m, api, done) {
 // copies says who may hold a message.
 const copies = (m) => unfold(t('copies.title'), async () => {
   const found = await app.api.get(`/v1/messages/${m.id}/copies`);
-  return [h('ul', null, found.items.map((c) => h('li', null, word('copy', c.place), c.name && [' ', name(c.name)], ': ',
+  return [h('ul', null, found.items.map((c) => h('li', null, c.place === 'contact_device' && c.name ? parts('copy.device_of', { name: name(c.name) }) : [word('copy', c.place), c.name && [' ', name(c.name)]], ': ',
     [c.deletion !== 'confirmed' && word('copy', c.content), word('copy', c.deletion ?? c.certainty), c.at && moment(new Date(c.at))].filter(Boolean).join(', ')))),
   h('p', null, t('copies.unknown')), h('ul', null, found.unknown.map((code) => h('li', null, word('unknown', code))))];
 });

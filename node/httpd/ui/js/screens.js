@@ -9,7 +9,7 @@ import { timerSelect } from './composer.js';
 import { announce, h, name, reconcile, there, View } from './dom.js';
 import { attachment, face } from './files.js';
 import { choice, field, form, keyfile, reveal } from './gate.js';
-import { capital, has, languages, moment, reason, size, span, speak, t, timer, word } from './i18n.js';
+import { capital, has, languages, moment, parts, reason, size, span, speak, t, timer, word } from './i18n.js';
 import { explain, gist, named } from './message.js';
 import { allowed } from './notify.js';
 
@@ -278,6 +278,7 @@ class Add extends View {
 
   async #invite(ask) {
     const invite = await app.api.post('/v1/invites', ask ? { ask } : {});
+    const alone = (await app.api.get('/v1/status')).network.reachability === 'offline';
     const text = h('textarea', { readonly: true, rows: 4, class: 'link', 'aria-label': t('add.your_link'), value: invite.uri });
     const copy = h('button', { type: 'button', onclick: async () => {
       await navigator.clipboard.writeText(invite.uri);
@@ -289,8 +290,8 @@ class Add extends View {
     qr.src = shown;
     return [text, copy, qr,
       invite.expires_at && h('p', null, t('add.until', { at: moment(new Date(invite.expires_at)) })),
-      ...invite.warnings.map((w) => h('div', { class: 'warning' }, h('p', null, '⚠ ', word('warning', w.code)),
-        w.params?.ways && h('ul', null, w.params.ways.map((way) => h('li', null, word('way', way))))))];
+      ...invite.warnings.map((w) => h('div', { class: 'warning' }, h('p', null, '⚠ ', alone && w.code === 'no_public_path' ? capital(t('add.alone')) : word('warning', w.code)),
+        w.params?.ways && [h('p', null, t(alone ? 'add.trust' : 'why.ways')), h('ul', null, w.params.ways.filter((way) => way !== 'lan' || !alone).map((way) => h('li', null, word('way', way))))]))];
   }
 
   async #accept(data) {
@@ -353,7 +354,7 @@ class Approvals extends Waiting {
     if (quoted) app.api.get(`/v1/messages/${m.reply_to.id}`).then((q) => quoted.replaceChildren(name(gist(q))), (e) => quoted.replaceChildren(reason(e)));
     return [h('h2', null, name(token), ' → ', c ? title(c) : name(contact?.alias ?? contact?.name ?? m.conversation_id)), quoted,
       m.body && h('p', { class: 'text', dir: 'auto' }, named(m.body)), m.attachments.map((f) => attachment(f, m)),
-      h('small', null, m.disappearing && [t('chat.timer'), ': ', timer(m.disappearing), ' · '], t('approvals.until', { at: moment(new Date(end)) }))];
+      h('small', null, m.disappearing && ['◔ ', timer(m.disappearing), ' · '], t('approvals.until', { at: moment(new Date(end)) }))];
   }
 }
 
@@ -441,8 +442,8 @@ class Settings extends View {
           app.signedOut();
         }, h('p', null, t('settings.sign_out_hint')), h('button', null, t('settings.sign_out')))),
       h('section', null, h('h2', null, t('settings.owner')), h('menu', null,
-        [['warrant', t('nav.warrant')], ['drill', t('nav.drill')], ['tokens', t('nav.tokens')], ['profile', t('nav.profile')]].map(([view, label]) => h('button', { onclick: () => app.go({ name: view }) }, label)),
-        h('button', { onclick: shortcuts }, t('keys.title')))));
+        [['warrant', t('nav.warrant')], ['drill', t('nav.drill')], ['tokens', t('nav.tokens')], ['profile', t('nav.profile')]].map(([view, label]) => h('button', { onclick: () => app.go({ name: view }) }, label)))),
+      h('section', null, h('menu', null, h('button', { onclick: shortcuts }, t('keys.title')))));
   }
 
   async #save(patch) {
@@ -496,7 +497,9 @@ class Owned extends Screen {
     const secret = h('input', digits ? { name: 'secret', required: true, inputmode: 'numeric', pattern: '[0-9]{6}', maxlength: 6, autocomplete: 'off' }
       : { name: 'secret', type: 'password', required: true, autocomplete: 'current-password' });
     return form(async (data) => {
-      await app.api.confirm({ [digits ? 'code' : 'passphrase']: data.get('secret') });
+      await app.api.confirm({ [digits ? 'code' : 'passphrase']: data.get('secret') }).catch((error) => {
+        throw digits && error.code === 'bad_passphrase' ? reason({ code: 'digits_wrong' }) : error;
+      });
       await this.load();
     }, h('p', null, t('owner.hint')), field(t(digits ? 'gate.digits' : 'gate.passphrase'), secret, digits && t('owner.digits')), h('button', { class: 'main' }, t('owner.confirm')));
   }
@@ -506,12 +509,16 @@ class Warrant extends Owned {
   async parts() {
     const { targets } = await this.read('/v1/warrant');
     return [h('p', null, t('warrant.hint')), h('ul', { class: 'cards' }, targets.map((x) => h('li', null,
-      h('h2', null, capital(word('target', x.target)), x.name && [' ', name(x.name)]),
-      h('p', null, x.obtains.map((code) => word('obtains', code)).join(', ') || t('warrant.nothing')),
+      h('h2', null, x.target === 'contact' && x.name ? parts('warrant.device', { name: name(x.name) }) : [capital(word('target', x.target)), x.name && [' ', name(x.name)]]),
+      h('p', null, t('warrant.obtained'), ' ', x.obtains.map((code) => word('obtains', code)).join(', ') || t('warrant.nothing')),
       x.messages > 0 && h('p', null, t('warrant.messages', { count: x.messages, at: moment(new Date(x.oldest)) })),
-      x.sealed > 0 && h('p', null, t('warrant.sealed', { count: x.sealed })), h('small', null, t('warrant.key'), ' ', word('key', x.key)))))];
+      x.sealed > 0 ? h('p', null, t('warrant.sealed', { count: x.sealed })) : x.target === 'contact_couriers' && h('p', null, t('warrant.none_sealed')),
+      protection(x.key))))];
   }
 }
+
+// protection is what keeps the rest, if anything does.
+const protection = (key) => key !== 'none' && h('small', null, key === 'keyfile' ? capital(word('key', key)) : [t('warrant.key'), ' ', word('key', key)]);
 
 class Drill extends Owned {
   #step = h('p', { role: 'status' });

@@ -80,7 +80,7 @@ test('from nothing to a message with the keys alone', async () => {
 });
 
 test('the keys are shown by a key, but not while one writes', async () => {
-  const dialog = page.getByRole('dialog', { name: 'Keys' });
+  const dialog = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
   await page.keyboard.press('?'); // on a message
   await dialog.waitFor();
   await picture(page, 'keys');
@@ -168,7 +168,7 @@ test('hostile words are words where the owner looks', async () => {
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByRole('button', { name: 'Warrant report' }).click();
   await page.locator('input[name=secret]').fill('horse battery');
-  await page.getByRole('button', { name: 'It is me' }).click();
+  await page.getByRole('button', { name: 'Confirm' }).click();
   await page.locator('pabal-warrant .cards > li').first().waitFor();
   await clean('the warrant report');
   await page.setViewportSize({ width: 320, height: 640 });

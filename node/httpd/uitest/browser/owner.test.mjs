@@ -37,7 +37,7 @@ async function open(name, proof = passphrase) {
   await page.locator('main :is(form, .cards > li)').first().waitFor();
   if (await secret.count() === 0 || proof === null) return secret;
   await secret.fill(proof);
-  await page.getByRole('button', { name: 'It is me' }).click();
+  await page.getByRole('button', { name: 'Confirm' }).click();
   return secret;
 }
 
@@ -72,9 +72,11 @@ test('the passphrase of a decoy is a wrong one while the true profile is open', 
 test('the warrant report says of each what it would give', async () => {
   await open('Warrant report');
   const card = (who) => page.locator('pabal-warrant .cards > li').filter({ has: page.getByRole('heading', { name: who }) });
-  await card('This machine, unlocked').getByText(/2 messages, the oldest of/).waitFor();
-  await card('This machine, locked or off').getByText(/your passphrase/).waitFor();
-  await card('The device of Theo').getByText(/texts, files, names/).waitFor();
+  await card('This machine, unlocked').getByText(/2 messages and notices, the oldest of/).waitFor();
+  await card('This machine, locked or off').getByText('The rest is protected by: your passphrase').waitFor();
+  assert.doesNotMatch(await card('This machine, unlocked').textContent(), /protected/);
+  await card('Couriers of contacts').getByText('Sealed mail of yours: none now').waitFor();
+  await card('The device of Theo').getByText(/Obtained: texts, files, names/).waitFor();
   await picture(page, 'warrant');
 });
 

@@ -91,11 +91,18 @@ test('a login link works once, digits too', async () => {
   const digits = second.getByLabel('Six digits');
   await digits.fill('000000');
   await second.getByRole('button', { name: 'Sign in' }).click();
-  await second.getByText(/These digits are wrong/).waitFor();
+  await second.getByText(/Wrong digits, or too old/).waitFor();
   await picture(second, 'sign-in');
   await digits.fill(JSON.parse(await w.pabal('dami', '--json', 'web')).code_digits);
   await second.getByRole('button', { name: 'Sign in' }).click();
   await second.getByText('Choose a conversation').waitFor();
+
+  // The same digits show who sits here; wrong ones are no passphrase.
+  await second.getByRole('button', { name: 'Settings' }).click();
+  await second.getByRole('button', { name: 'Warrant report' }).click();
+  await digits.fill('000000');
+  await second.getByRole('button', { name: 'Confirm' }).click();
+  await second.getByText(/Wrong digits, or too old/).waitFor();
 });
 
 test('a daemon that is killed and comes back loses nothing, and the page says what is so', async () => {
