@@ -24,10 +24,7 @@ func (c *cli) copiesCommand() *cobra.Command {
 func (c *cli) printCopies(copies api.Copies) error {
 	var rows [][]string
 	for _, k := range copies.Items {
-		place := c.word("copy", k.Place)
-		if k.Name != "" {
-			place += " " + k.Name
-		}
+		place := c.holder("copy", k.Place, k.Name)
 		content, certainty := c.word("copy", k.Content), c.word("copy", k.Certainty)
 		if k.Deletion != nil {
 			certainty = c.word("copy", *k.Deletion)

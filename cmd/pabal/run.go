@@ -214,7 +214,7 @@ func (c *cli) whenUp(ctx context.Context, d api.Discovery, paths profile.Paths, 
 	case api.StateLocked:
 		c.say(speech.RunningLocked)
 	case api.StateUninitialised:
-		c.say("problem.uninitialised")
+		c.say(speech.RunningEmpty)
 	}
 	for _, w := range status.Warnings {
 		c.warn(w)

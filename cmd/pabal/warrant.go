@@ -37,10 +37,7 @@ func (c *cli) printWarrant(report api.Warrant) error {
 	}
 	rows := make([][]string, len(report.Targets))
 	for i, t := range report.Targets {
-		who := c.word("target", t.Target)
-		if t.Name != "" {
-			who += " " + t.Name
-		}
+		who := c.holder("target", t.Target, t.Name)
 		what := make([]string, len(t.Obtains))
 		for j, code := range t.Obtains {
 			what[j] = c.word("obtains", code)
@@ -52,6 +49,17 @@ func (c *cli) printWarrant(report api.Warrant) error {
 		rows[i] = []string{who, c.amount(t, report.Since != nil), c.word("key", t.Key), obtains}
 	}
 	return c.table(rows)
+}
+
+// holder calls a machine or a program by its code and the name of whom it is of.
+func (c *cli) holder(kind, code, name string) string {
+	switch {
+	case name == "":
+		return c.word(kind, code)
+	case code == api.TargetContact, code == api.CopyContactDevice:
+		return c.text(speech.DeviceOf, name)
+	}
+	return c.word(kind, code) + " " + name
 }
 
 // amount says how much would be obtained.

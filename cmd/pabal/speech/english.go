@@ -45,6 +45,7 @@ var englishSentences = map[Key]string{
 	ProfileDamaged:           "the profile's files are damaged: {0}",
 	Running:                  "Profile {0}: {1}. Socket {2}",
 	RunningLocked:            "Locked: open it with pabal unlock.",
+	RunningEmpty:             "There is no profile yet: make it with pabal setup in another terminal, or in the page that pabal web opens.",
 	WebOpened:                "The page opens in the browser. If it asks for digits: {0}",
 	WebDigits:                "The link works once, for a minute. If the page asks for digits: {0}",
 	NoBrowser:                "no browser could be opened; pabal web --print shows the link",

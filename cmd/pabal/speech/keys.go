@@ -49,6 +49,7 @@ const (
 	ProfileDamaged           Key = "profile_damaged"
 	Running                  Key = "running"
 	RunningLocked            Key = "running_locked"
+	RunningEmpty             Key = "running_empty"
 	WebOpened                Key = "web_opened"
 	WebDigits                Key = "web_digits"
 	NoBrowser                Key = "no_browser"

@@ -10,7 +10,7 @@ var koreanHelp = map[Key]string{
 	"help.web":                 "이 프로필의 페이지를 브라우저에서 로그인한 채로 엽니다",
 	"flag.web --print":         "1분 동안 한 번 쓸 수 있는 링크를 출력하고 아무것도 열지 않습니다",
 	"help.lock":                "메모리에서 키를 지우고 네트워크를 닫습니다",
-	"flag.lock --screen":       "API와 화면만 닫습니다. 키는 메모리에 남고 메일은 계속 들어옵니다",
+	"flag.lock --screen":       "API와 화면만 닫습니다. 키는 메모리에 남고 메시지는 계속 받습니다",
 	"help.stop":                "데몬을 멈춥니다",
 	"help.invite":              "초대 링크를 만들고 관리합니다",
 	"help.invite create":       "초대 링크를 만들어 출력합니다",

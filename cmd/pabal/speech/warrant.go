@@ -8,16 +8,18 @@ const (
 	WarrantSealed  Key = "warrant_sealed"
 	WarrantFresh   Key = "warrant_fresh"
 	WarrantNothing Key = "warrant_nothing"
+	DeviceOf       Key = "device_of"
 )
 
 // englishWarrant is read only.
 var englishWarrant = map[Key]string{
 	WarrantHeading: "What would be obtained, as things are now: from whom, how much, under which key, and what. Of other machines only what was given to them is counted; what they kept or copied only they know. Of notifications the most that was ever set counts.",
 	WarrantSince:   "New is what came since {0} and is still here; what was deleted meanwhile is in no count.",
-	WarrantCount:   "{0#message/messages}, the oldest of {1}",
+	WarrantCount:   "{0#message or notice/messages and notices}, the oldest of {1}",
 	WarrantSealed:  "{0} sealed items",
 	WarrantFresh:   "{0} new",
 	WarrantNothing: "nothing",
+	DeviceOf:       "the device of {0}",
 
 	"target.machine_locked":   "this machine, locked or off",
 	"target.machine_unlocked": "this machine, unlocked",
@@ -52,10 +54,11 @@ var englishWarrant = map[Key]string{
 var koreanWarrant = map[Key]string{
 	WarrantHeading: "지금 상태로 누구에게서 무엇이 얼마나, 어떤 열쇠 아래 나오는지예요. 다른 기기는 그쪽에 준 것만 세요. 거기서 보관하거나 복사한 것은 그쪽만 알아요. 알림은 지금까지 가장 많이 보이게 한 설정대로 세요.",
 	WarrantSince:   "새것은 {0}부터 와서 아직 여기 있는 것이에요. 그사이 지운 것은 세지 않아요.",
-	WarrantCount:   "메시지 {0}개, 가장 오래된 것은 {1}",
+	WarrantCount:   "메시지와 알림 줄 {0}개, 가장 오래된 것은 {1}",
 	WarrantSealed:  "봉인된 것 {0}개",
 	WarrantFresh:   "새것 {0}개",
 	WarrantNothing: "없음",
+	DeviceOf:       "{0}의 기기",
 
 	"target.machine_locked":   "잠겼거나 꺼진 이 컴퓨터",
 	"target.machine_unlocked": "열려 있는 이 컴퓨터",

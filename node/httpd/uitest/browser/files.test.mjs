@@ -306,7 +306,7 @@ test('what waits for its file neither goes as an edit nor is lost by leaving', a
 test('what is quoted of a message changes and goes with it', async () => {
   await page.locator('article', { hasText: 'see you at noon' }).hover();
   await page.locator('article', { hasText: 'see you at noon' }).getByRole('button', { name: 'Message', exact: true }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Answer' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Reply' }).click();
   await field.fill('or rather not');
   await field.press('Enter');
   const quote = page.locator('article', { hasText: 'or rather not' }).locator('blockquote');

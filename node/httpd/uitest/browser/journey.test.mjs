@@ -46,8 +46,8 @@ test('from nothing to a message with the keys alone', async () => {
     await page.keyboard.type('horse battery');
   }
   await page.keyboard.press('Tab');
-  await tab(/never/);
-  await page.keyboard.press('Space');
+  await tab(/1 week after reading/);
+  await tab(/never/, 'ArrowDown');
   await tab(/Make the profile/);
   await page.keyboard.press('Enter');
   await page.getByText('Choose a conversation').waitFor();

@@ -39,7 +39,7 @@ test('answer a message, find it again, and keep the answer as a draft', async ()
   await article('shall we meet?').waitFor();
   await open('shall we meet?');
   await picture(page, 'message');
-  await dialog().getByRole('button', { name: 'Answer' }).click();
+  await dialog().getByRole('button', { name: 'Reply' }).click();
   await page.locator('.answers').getByText('shall we meet?').waitFor();
   await until('the composer has the focus', () => field.evaluate((f) => f === document.activeElement));
   await field.fill('at noon');
@@ -121,7 +121,7 @@ test('one message goes sooner than the others, and its copies are named', async 
   assert.deepEqual(sent.disappearing, { mode: 'read', seconds: 3600 });
   await send('as ever');
   assert.equal((await theirs()).find((m) => m.body?.text === 'as ever').disappearing, null);
-  await page.getByLabel('Messages disappear').selectOption('1 day after reading');
+  await page.getByLabel('New messages disappear').selectOption('1 day after reading');
   await page.locator('.note', { hasText: /new messages go 1 day after reading/ }).waitFor();
   await open('as ever');
   await dialog().getByText('Who may hold a copy').click();

@@ -119,7 +119,7 @@ test('a link in a picture of its QR code', async () => {
   await sora.getByRole('button', { name: 'Add a contact' }).click();
   await sora.getByRole('button', { name: 'Make a link' }).click();
   const shown = sora.getByAltText('The link as a QR code');
-  await shown.waitFor();
+  await until('the QR code is drawn', () => shown.evaluate((img) => img.complete && img.naturalWidth > 0));
   const link = await sora.getByRole('textbox', { name: 'Your invite link' }).inputValue();
   const photo = await shown.screenshot();
 
