@@ -73,6 +73,9 @@ test('send a picture with its caption, and look at it', async () => {
   const button = page.getByRole('button', { name: 'Enlarge 바다.png' });
   await until('it is drawn', () => button.locator('img').evaluate((img) => img.complete && img.naturalWidth === 640));
   await picture(page, 'picture');
+  const [bubble, drawn] = await Promise.all([page.locator('article', { hasText: 'the sea' }), button.locator('img')].map((x) => x.boundingBox()));
+  assert.ok(bubble.width - drawn.width < 40, `a picture of ${drawn.width} px in a bubble of ${bubble.width} px`);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight), true, 'the page is taller than the window');
   await button.click();
   await page.getByRole('dialog', { name: '바다.png' }).locator('img').waitFor();
   await passable(page, 'lightbox');
