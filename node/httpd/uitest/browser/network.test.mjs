@@ -36,3 +36,17 @@ test('what was sent to whom is listed with what could be learnt', async () => {
   const items = told.items ?? told;
   for (const { address } of items) await page.getByText(address).first().waitFor();
 });
+
+test('a link that only this machine can follow says so', async () => {
+  await page.route('**/v1/status', async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    json.network.reachability = 'offline';
+    await route.fulfill({ response, json });
+  });
+  await page.getByRole('button', { name: 'Add a contact' }).click();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const warning = page.locator('.warning', { hasText: 'Only this machine can follow this link' });
+  await warning.getByText('What helps: trust the network on both sides, under Network.').waitFor();
+  assert.doesNotMatch(await warning.textContent(), /pabal network trust/);
+});
