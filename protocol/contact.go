@@ -62,12 +62,14 @@ type contact struct {
 	tellAt      time.Time // when a sync frame goes by courier; zero = none does
 	toldAt      time.Time // the last that did
 	strayAt     time.Time // since when it speaks, but not in the session we send in
+	silentSince time.Time // since when a courier says that it is there, and nothing comes of it
 	unsupported bool      // it does not speak our version
 	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
 	forked      bool      // sealing has stopped until the repair
 	repairAt    time.Time // not before
 	repairSent  time.Time // over a path
 	former      former    // by what it has asked for a renewal
+	overtakes   bool      // the next request for a renewal goes before one that it has open, and that cannot come
 }
 
 // contactState is what PutContact.State holds.

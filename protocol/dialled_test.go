@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 )
 
@@ -205,4 +206,29 @@ func TestForkOfAGrant(t *testing.T) {
 	w.pass(5 * time.Minute)
 	w.arrived(b, "a since")
 	w.arrived(a, "b since")
+}
+
+// TestSilentAtACourier has somebody restore a backup in which nothing of where the other is and collects mail is true
+// any more, and who has another transport key than the other knows: mail for them goes on lying where they collect it,
+// and does not open. The other finds out.
+func TestSilentAtACourier(t *testing.T) {
+	w, a, b, _ := allFriends(t)
+	w.switchOff(a)
+	w.switchOff(b)
+	w.restoreBackup(b)
+	w.walled[a], w.walled[b] = true, true
+	b.of(a).state.Record.Mailboxes, b.of(a).state.Record.Couriers = nil, nil
+	a.of(b).state.Record.Keys = []identity.TransportKey{{1}}
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	w.switchOn(a)
+	w.pass(time.Hour)
+	w.switchOn(b)
+	w.pass(10 * time.Hour)
+	if c := a.of(b); c.forked || b.has("since a") {
+		t.Fatal("it is asked for a renewal too soon, or has got the mail")
+	}
+	w.pass(20 * time.Hour)
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
 }

@@ -92,6 +92,19 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 	}
 }
 
+// silent notes that a contact is there, as a courier of its says. If it does not acknowledge in a while what it
+// can have collected for a day, it cannot open that, and does not reach us by what it knows of us: then we
+// ask for a renewal, at most once a day, since a courier may say so of anybody.
+func (p *Peer) silent(now time.Time, c *contact) {
+	if c.silentSince.IsZero() {
+		c.silentSince = now
+	}
+	if now.Sub(c.silentSince) >= silentFor && c.mayTell() && c.queue.CarriedBefore(now.Add(-silentMail)) && p.pleads(now, c) {
+		c.silentSince, c.overtakes = time.Time{}, true
+		p.fork(now, c, c.first())
+	}
+}
+
 // hasOpened notes that what came in a session with a contact opened.
 func (p *Peer) hasOpened(c *contact) {
 	if c.state.NotOpenedAt != 0 {

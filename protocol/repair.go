@@ -55,6 +55,9 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if c.former.secret != [32]byte{} {
 		recovery, generation = c.former.secret, max(generation, c.former.generation)
 	}
+	if c.overtakes {
+		generation++
+	}
 	list := p.self.presented().list
 	day, keys := p.transportKeys(now, wire.ReplyPathKeysMax)
 	asking, err := invite.AskRepair(p.random, p.ourself(), invite.PeerDevice{Account: c.row.Account, Device: c.state.Device}, recovery,
@@ -68,7 +71,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if err != nil {
 		return // the next scan tries again
 	}
-	c.state.Repair, c.former = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}, former{}
+	c.state.Repair, c.former, c.overtakes = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}, former{}, false
 	c.asks.Clear()
 	p.touchContact(c)
 	if k := c.live(); k != nil {

@@ -105,6 +105,14 @@ func (q *Queue) NextCarry(live bool, some, all []Mailbox) (next time.Time, ok bo
 	return next, ok
 }
 
+// CarriedBefore reports whether a courier holds an envelope that was sealed before a time and that the peer has
+// not acknowledged.
+func (q *Queue) CarriedBefore(t time.Time) bool {
+	return slices.ContainsFunc(q.sealed, func(e *Entry) bool {
+		return !e.acked && e.sealedAt.Before(t) && slices.ContainsFunc(e.copies, func(c Copy) bool { return c.Stored })
+	})
+}
+
 // WantsThird reports whether an envelope is due that has its usual copies already.
 func (q *Queue) WantsThird(now time.Time, all []Mailbox) bool {
 	return len(all) > CopiesUsual && slices.ContainsFunc(q.sealed, func(e *Entry) bool {
