@@ -502,16 +502,7 @@ func TestOldDiskBehindSomebodyForgetful(t *testing.T) {
 				w.run()
 				nobody := w.rows[b].clone()
 				w.meet(a, b)
-				say := func(n int, text string) (texts []string) {
-					for i := range n {
-						texts = append(texts, fmt.Sprint(text, i))
-						b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: texts[i]})
-					}
-					w.run()
-					w.pass(5 * time.Second)
-					return texts
-				}
-				say(4, "long before ")
+				w.say(b, a, 4, "long before ")
 				w.switchOff(b)
 				w.switchOff(a)
 				before, history := w.rows[a].clone(), slices.Clone(a.history)
@@ -521,12 +512,12 @@ func TestOldDiskBehindSomebodyForgetful(t *testing.T) {
 				w.followsLink(a, b)
 				w.switchOn(a)
 				w.pass(time.Minute)
-				lost := say(since, "lost ")
+				lost := w.say(b, a, since, "lost ")
 				w.arrived(a, lost...)
 				w.switchOff(a)
 				w.putBack(a, before, history)
 				w.home(a)
-				waiting := say(waits, "waits ")
+				waiting := w.say(b, a, waits, "waits ")
 				delete(w.off, a)
 				w.followsLink(b, a)
 				w.switchOn(b)

@@ -232,3 +232,87 @@ func TestSilentAtACourier(t *testing.T) {
 	w.arrived(b, "since a")
 	w.arrived(a, "since b")
 }
+
+// TestLinksBehindAForgetfulContact has somebody who has forgotten a contact come back by a link, and follow links of that
+// contact again and again: nothing is missed, so nothing is renewed.
+func TestLinksBehindAForgetfulContact(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b := all[0], all[1]
+	w.run()
+	nobody := w.rows[b].clone()
+	w.meet(a, b)
+	w.say(a, b, 5, "old ")
+	w.switchOff(b)
+	w.putBack(b, nobody, nil)
+	w.home(b)
+	delete(w.off, b)
+	w.followLinks(b, a, 6)
+	w.say(b, a, 1, "hello ")
+	w.say(a, b, 1, "hi ")
+	w.pass(time.Hour)
+	w.arrived(a, "hello 0")
+	w.arrived(b, "hi 0")
+	if n := len(b.of(a).state.Renewals); n > 1 || len(a.alerts())+len(b.alerts()) > 0 {
+		t.Errorf("%d renewals, alerts %v %v", n, a.alerts(), b.alerts())
+	}
+}
+
+// TestOldDiskOfSomebodyForgetful has somebody lose all, begin anew with a contact, and get their old disk back: by however
+// many links the two go on then, one renewal or two are enough.
+func TestOldDiskOfSomebodyForgetful(t *testing.T) {
+	for _, swapped := range []bool{false, true} {
+		for _, since := range []int{3, 5, 7} {
+			w, all := newTown(t, "Mina", "Jiwoo")
+			a, b := all[0], all[1]
+			w.run()
+			nobody := w.rows[b].clone()
+			w.meet(a, b)
+			w.say(b, a, 5, "old ")
+			w.switchOff(b)
+			w.switchOff(a)
+			before, history := w.rows[b].clone(), slices.Clone(b.history)
+			w.putBack(b, nobody, nil)
+			w.home(b)
+			w.switchOn(b)
+			w.followLinks(a, b, 1)
+			w.say(b, a, since, "new ")
+			w.switchOff(b)
+			w.putBack(b, before, history)
+			w.home(b)
+			delete(w.off, b)
+			asks, asked := b, a
+			if swapped {
+				asks, asked = a, b
+			}
+			w.followLinks(asks, asked, 5)
+			w.say(b, a, 1, "hello ")
+			w.pass(time.Minute)
+			w.arrived(a, "hello 0")
+			if n := max(len(a.of(b).state.Renewals), len(b.of(a).state.Renewals)); n > 2 || len(a.alerts())+len(b.alerts()) > 0 {
+				t.Errorf("swapped %v, %d since: %d renewals, alerts %v %v", swapped, since, n, a.alerts(), b.alerts())
+			}
+		}
+	}
+}
+
+// followLinks has somebody follow links of another, a quarter of an hour each.
+func (w *town) followLinks(asks, asked *side, n int) {
+	for range n {
+		w.followsLink(asks, asked)
+		w.switchOn(asks)
+		w.pass(15 * time.Minute)
+		w.switchOff(asks)
+	}
+	w.switchOn(asks)
+}
+
+// say has somebody write n texts to another, and returns them.
+func (w *town) say(s, to *side, n int, text string) (texts []string) {
+	for i := range n {
+		texts = append(texts, fmt.Sprint(text, i))
+		s.step(w.now, SendText{Contact: s.of(to).row.ID, Text: texts[i]})
+	}
+	w.run()
+	w.pass(5 * time.Second)
+	return texts
+}

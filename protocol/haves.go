@@ -58,7 +58,8 @@ func (v *conversation) reached() []wire.Have {
 	list := []wire.Have{{Sequence: v.have.next() - 1}, {Sequence: v.row.OwnSequence}, {Sequence: v.lastDelivered()}}
 	var came recentTag
 	if n := len(v.have.Recent); n > 0 {
-		came = v.have.Recent[n-1]
+		i, _ := v.have.recent(v.have.Recent[n-1].Sequence) // of several under one number the one that came last
+		came = v.have.Recent[i]
 	}
 	for _, m := range []recentTag{came, v.acked} {
 		list = append(list, wire.Have{Conversation: tagged(m.Tag), Sequence: m.Sequence})
@@ -103,8 +104,12 @@ func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.H
 		return // with a home node nothing is said
 	}
 	reached := c.conv.have.next() - 1
-	if theirs.seen > c.conv.row.OwnSequence || theirs.seen < c.conv.lastDelivered() || theirs.written < reached || theirs.delivered > reached ||
-		c.wroteOther(theirs.came) || c.conv.have.hasOther(theirs.acked) {
+	if theirs.seen > c.conv.row.OwnSequence || theirs.seen < c.conv.lastDelivered() || theirs.written < reached || theirs.delivered > reached {
+		p.fork(now, c, ps)
+		return
+	}
+	// What a renewal does not make equal must not use up the renewals of a day.
+	if (c.wroteOther(theirs.came) || c.conv.have.hasOther(theirs.acked)) && c.renewalsToday(now) < renewalsPerDayMax-1 {
 		p.fork(now, c, ps)
 	}
 }

@@ -79,11 +79,16 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	}
 }
 
-// mayRenew counts the renewals of the last day.
-func (p *Peer) mayRenew(now time.Time, c *contact) bool {
+// renewalsToday counts the renewals of the last day, and forgets those of before.
+func (c *contact) renewalsToday(now time.Time) int {
 	dayAgo := now.Add(-24 * time.Hour).Unix()
 	c.state.Renewals = slices.DeleteFunc(c.state.Renewals, func(at int64) bool { return at <= dayAgo || at > now.Unix() })
-	if len(c.state.Renewals) < renewalsPerDayMax {
+	return len(c.state.Renewals)
+}
+
+// mayRenew reports whether one more is allowed.
+func (p *Peer) mayRenew(now time.Time, c *contact) bool {
+	if c.renewalsToday(now) < renewalsPerDayMax {
 		return true
 	}
 	c.repairAt = time.Unix(c.state.Renewals[0], 0).Add(24*time.Hour + time.Second)
@@ -376,6 +381,7 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	}
 	c.state.Parts = slices.DeleteFunc(c.state.Parts, func(f fileParts) bool { return inRanges(c.conv.row.Delivered, f.Sequence) })
 	p.touchContact(c)
+	c.conv.acked = recentTag{} // it holds nothing of that
 	next := uint64(1)
 	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {

@@ -479,6 +479,9 @@ func (p *Peer) admit(now time.Time, c *contact, content *wire.Content) (v *conve
 	switch v.have.judge(content.Sequence, content.ID) {
 	case duplicate: // under a number that is new it was renumbered: nothing else has that one
 		p.closeGap(v, content.Sequence, content.Sequence)
+		if v.have.void(content.Sequence) || !v.have.remembers(messageTag(content.ID)) && content.Sequence < v.have.next() {
+			v.have.remember(content.Sequence, content.ID)
+		}
 		return v, 0, nil
 	case absurd:
 		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "absurd_sequence"})
