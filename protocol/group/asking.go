@@ -16,6 +16,7 @@ func (x *Exchange) Due(now time.Time) Output {
 	return x.step(func() {
 		x.lists(now)
 		x.profilesDue(now)
+		x.askNames(now)
 		for k, n := range x.neighbours {
 			if n.newsAt.IsZero() || n.newsAt.After(now) {
 				continue
@@ -54,6 +55,9 @@ func (x *Exchange) NextDue() (at time.Time) {
 		}
 	}
 	for _, ask := range x.asking {
+		sooner(ask.at)
+	}
+	for _, ask := range x.named {
 		sooner(ask.at)
 	}
 	for _, s := range x.soon {

@@ -61,8 +61,8 @@ type Exchange struct {
 	near    map[Neighbour]*neighbour
 	out     *Output
 
-	soon         map[identity.MemberKey]soon      // whose profile came a while ago
-	askedProfile map[identity.MemberKey]time.Time // whose is asked for, since when
+	soon  map[identity.MemberKey]soon    // whose profile came a while ago
+	named map[identity.MemberKey]*asking // whose profile others have, and we have not
 
 	listedAt time.Time // when a neighbour was last told which operations are held
 }
@@ -88,8 +88,9 @@ type neighbour struct {
 	listedAt time.Time     // when it was last told which operations are held
 	listWait time.Duration // until it may be told again; 0: an operation came of it
 
-	profiles   int       // that it was sent because of what it holds
-	profilesAt time.Time // since then
+	names      map[identity.MemberKey]held // the profiles that it says it has, and we have not
+	profiles   int                         // that it was sent because it has asked
+	profilesAt time.Time                   // since then
 
 	untold  bool                          // it told of authors of whom nothing was known here, or before we were in
 	refused map[identity.MemberKey]uint64 // up to these numbers it sent what could not be judged
@@ -170,7 +171,7 @@ func NewExchange(log *Log, self identity.MemberKey) *Exchange {
 	return &Exchange{
 		log: log, self: self, authors: make(map[identity.MemberKey]*Author),
 		asking: make(map[identity.MemberKey]*asking), near: make(map[Neighbour]*neighbour),
-		soon: make(map[identity.MemberKey]soon), askedProfile: make(map[identity.MemberKey]time.Time),
+		soon: make(map[identity.MemberKey]soon), named: make(map[identity.MemberKey]*asking),
 	}
 }
 
@@ -250,6 +251,7 @@ func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, a
 		n := &neighbour{
 			member: member, wants: make(map[identity.MemberKey]bool), wish: make(map[identity.MemberKey]bool),
 			claims: make(map[identity.MemberKey][]wire.GroupTip), news: make(map[identity.MemberKey]bool),
+			names: make(map[identity.MemberKey]held),
 		}
 		x.near[k] = n
 		if all {
@@ -291,18 +293,21 @@ func (x *Exchange) whole(now time.Time, k Neighbour, n *neighbour, answer bool) 
 // sync tells a neighbour what is held of some authors, and of which messages are, or whose profile, or of whom
 // it was told something before.
 func (x *Exchange) sync(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
-	x.tellOf(k, n, answer, slices.DeleteFunc(authors, func(key identity.MemberKey) bool {
+	x.tellOf(k, n, answer, false, slices.DeleteFunc(authors, func(key identity.MemberKey) bool {
 		_, told := n.wish[key]
 		return !told && x.log.profiles[key].Revision == 0 && len(x.author(key).tips(x.log.Last(key))) == 0
 	}))
 }
 
-// tellOf tells a neighbour what is held of some authors, though it be nothing.
-func (x *Exchange) tellOf(k Neighbour, n *neighbour, answer bool, authors []identity.MemberKey) {
+// tellOf tells a neighbour what is held of some authors, though it be nothing, or asks for their profiles.
+func (x *Exchange) tellOf(k Neighbour, n *neighbour, answer, ask bool, authors []identity.MemberKey) {
 	s := wire.GroupSync{Group: x.log.ID(), Answer: answer, Held: x.log.HeldHash(), Left: x.log.LeftHash()}
 	slices.SortFunc(authors, func(a, b identity.MemberKey) int { return bytes.Compare(a[:], b[:]) })
 	for _, key := range authors {
-		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Revision: x.log.profiles[key].Revision, Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
+		a := wire.GroupAuthor{Mark: wire.MarkOf(key), Ask: ask, Tips: x.author(key).tips(x.log.Last(key)), Push: x.wish(n, key)}
+		if h := x.holds(key); h.revision > 0 {
+			a.Revision, a.Profile = h.revision, h.hash
+		}
 		if l := len(s.Authors); l == wire.GroupSyncAuthorsMax || l > 0 && s.Authors[l-1].Mark == a.Mark {
 			continue
 		}

@@ -399,7 +399,7 @@ func (w *world) invited(x parcel) {
 		w.join(x.to, op)
 		p.x.near[key(x.from)] = &neighbour{
 			member: w.people[x.from].key(), live: true, wants: map[identity.MemberKey]bool{}, wish: map[identity.MemberKey]bool{},
-			claims: map[identity.MemberKey][]wire.GroupTip{}, news: map[identity.MemberKey]bool{},
+			claims: map[identity.MemberKey][]wire.GroupTip{}, news: map[identity.MemberKey]bool{}, names: map[identity.MemberKey]held{},
 		}
 		for _, y := range p.waiting {
 			w.take(y)

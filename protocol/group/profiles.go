@@ -14,7 +14,7 @@ const (
 	// profileEvery is how soon a member's next profile is taken and handed on: who makes one each
 	// second does not have all others carry each.
 	profileEvery = time.Minute
-	// profilesServedMax bounds the profiles that a neighbour is sent in a wholeEvery because it holds others.
+	// profilesServedMax bounds the profiles that a neighbour is sent in a wholeEvery because it asks for them.
 	profilesServedMax = 2 * MembersMax
 )
 
@@ -54,10 +54,12 @@ func (l *Log) Profiles(yield func(wire.GroupProfile) bool) {
 // Introduce takes a member's profile that a neighbour has sent, or, from nobody, one of ours. What comes
 // too soon behind the last waits. Errors are those of [Log.Introduce].
 func (x *Exchange) Introduce(now time.Time, from Neighbour, p wire.GroupProfile) (Output, error) {
+	if from != (Neighbour{}) && x.near[from] == nil {
+		return Output{}, ErrNotMember
+	}
 	var err error
 	out := x.step(func() {
-		n, at := x.near[from], x.soon[p.Member]
-		if n != nil && at.next.After(now) {
+		if from != (Neighbour{}) && x.soon[p.Member].next.After(now) {
 			err = x.postpone(from, p)
 			return
 		}
@@ -95,14 +97,18 @@ func (x *Exchange) introduce(now time.Time, from Neighbour, p wire.GroupProfile)
 	switch n := x.near[from]; {
 	case errors.Is(err, ErrNotMember): // their add may be on its way: who sent it is asked again then
 		if n != nil {
-			x.refuse(n, p.Member, 0)
+			n.untold = true
 			x.lack(now, n)
 		}
 		return err
 	case err != nil || !known:
 		return err
 	}
-	x.soon[p.Member] = soon{next: now.Add(profileEvery)}
+	next := soon{next: now.Add(profileEvery)}
+	if waits := x.soon[p.Member]; waits.comes != nil && waits.comes.Later(&p) {
+		next.comes, next.from = waits.comes, waits.from
+	}
+	x.soon[p.Member] = next
 	x.out.Profiles = append(x.out.Profiles, p)
 	for k, n := range x.neighbours {
 		switch {
@@ -130,43 +136,109 @@ func (x *Exchange) profilesDue(now time.Time) {
 	}
 }
 
-// profile sends a neighbour a profile because of what it holds, so many in an hour.
-func (x *Exchange) profile(now time.Time, k Neighbour, n *neighbour, p *wire.GroupProfile) {
-	if !x.in(n.member) || !x.in(x.self) {
-		return
+// held is which profile of a member somebody has.
+type held struct {
+	revision uint64
+	hash     [8]byte
+}
+
+// holds returns which profile of a member is here.
+func (x *Exchange) holds(who identity.MemberKey) held {
+	p, had := x.log.Profile(who)
+	if !had {
+		return held{}
 	}
-	if now.Sub(n.profilesAt) >= wholeEvery {
-		n.profilesAt, n.profiles = now, 0
-	}
-	if n.profiles < profilesServedMax {
-		n.profiles++
-		x.send(Send{To: k, Profile: p})
+	return held{p.Revision, p.Hash()}
+}
+
+// profilesSaid takes which profiles a neighbour holds: it is sent those that it asks for, and asked for
+// those that may be later there. Who has earlier ones is told of ours.
+func (x *Exchange) profilesSaid(now time.Time, k Neighbour, n *neighbour, authors []wire.GroupAuthor, marks map[wire.MemberMark]identity.MemberKey) {
+	in := x.in(n.member) && x.in(x.self)
+	for _, said := range authors {
+		key, known := marks[said.Mark]
+		n.untold = n.untold || !known || !in
+		if !known || !in || x.log.out[key] {
+			continue
+		}
+		theirs, ours := held{said.Revision, said.Profile}, x.holds(key)
+		delete(n.names, key)
+		switch {
+		case theirs == ours && said.Ask: // it was told of another one
+			x.tellOf(k, n, false, false, []identity.MemberKey{key})
+		case theirs == ours:
+		case said.Ask:
+			x.profile(now, k, n, key)
+		case theirs.revision < ours.revision:
+			x.tellLater(now, n, key)
+		default:
+			n.names[key] = theirs
+			if x.named[key] == nil {
+				x.named[key] = &asking{at: now.Add(askGrace), tried: make(map[Neighbour]bool)}
+			}
+		}
+		if theirs.revision == ours.revision && theirs != ours { // which of the two is later only the bytes say
+			x.tellLater(now, n, key)
+		}
 	}
 }
 
-// profilesSaid takes which profiles a neighbour holds: it is sent those that are later here, and
-// told what is here of those that are later there, so that it sends them; of each one neighbour
-// at a time.
-func (x *Exchange) profilesSaid(now time.Time, k Neighbour, n *neighbour, authors []wire.GroupAuthor, marks map[wire.MemberMark]identity.MemberKey) {
-	var behind []identity.MemberKey
-	for _, said := range authors {
-		key, known := marks[said.Mark]
-		n.untold = n.untold || !known || !x.in(x.self)
-		if !known || x.log.out[key] {
+// profile sends a neighbour a profile that it has asked for, so many in an hour.
+func (x *Exchange) profile(now time.Time, k Neighbour, n *neighbour, who identity.MemberKey) {
+	p, had := x.log.Profile(who)
+	if now.Sub(n.profilesAt) >= wholeEvery {
+		n.profilesAt, n.profiles = now, 0
+	}
+	if had && n.profiles < profilesServedMax {
+		n.profiles++
+		x.send(Send{To: k, Profile: &p})
+	}
+}
+
+// askNames asks for the profiles that others have, of each member one neighbour at a time: the next one
+// when none came, and from the beginning when all were asked, each time later.
+func (x *Exchange) askNames(now time.Time) {
+	asked := make(map[Neighbour][]identity.MemberKey)
+	for _, who := range sortedMembers(x.named) {
+		ask := x.named[who]
+		if ask.at.After(now) {
 			continue
 		}
-		p, had := x.log.Profile(key)
+		k, wanted := x.nextToName(who, ask)
 		switch {
-		case had && said.Revision < p.Revision:
-			x.profile(now, k, n, &p)
-		case said.Revision > p.Revision && now.Sub(x.askedProfile[key]) >= askGrace:
-			x.askedProfile[key] = now
-			behind = append(behind, key)
+		case !wanted:
+			delete(x.named, who)
+		case k == (Neighbour{}):
+			ask.wait = min(max(askAgain, 2*ask.wait), askRarely)
+			ask.at = now.Add(ask.wait)
+			clear(ask.tried)
+		default:
+			ask.tried[k], ask.at = true, now.Add(askAgain)
+			asked[k] = append(asked[k], who)
 		}
 	}
-	if len(behind) > 0 && x.in(n.member) && x.in(x.self) {
-		x.tellOf(k, n, false, behind)
+	for k, n := range x.neighbours {
+		if len(asked[k]) > 0 {
+			x.tellOf(k, n, false, true, asked[k])
+		}
 	}
+}
+
+// nextToName returns who is asked next for a member's profile: of those who have not been asked, who is there first;
+// nobody if all were asked. It is wanted no longer if nobody has one that may be later than ours.
+func (x *Exchange) nextToName(who identity.MemberKey, ask *asking) (next Neighbour, wanted bool) {
+	ours, live := x.holds(who), false
+	for k, n := range x.neighbours {
+		theirs, says := n.names[who]
+		if !says || theirs == ours || theirs.revision < ours.revision || x.log.out[who] {
+			delete(n.names, who)
+			continue
+		}
+		if wanted = true; !ask.tried[k] && x.in(n.member) && (next == (Neighbour{}) || n.live && !live) {
+			next, live = k, n.live
+		}
+	}
+	return next, wanted && x.in(x.self)
 }
 
 // spoken returns all of whom there is something to tell.

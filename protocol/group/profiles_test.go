@@ -2,9 +2,11 @@ package group
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 )
 
@@ -195,6 +197,127 @@ func TestProfilesAreRefused(t *testing.T) {
 	}
 	w.pass(time.Hour)
 	if got := w.called(0, 1); got != "Mina" {
+		t.Errorf("it is called %q", got)
+	}
+}
+
+// TestTwinProfiles has a member, who is off then, say two things under one revision to two others, neither of whom
+// hands on to the other: both come to hold the same.
+func TestTwinProfiles(t *testing.T) {
+	w := gather(t, 3, false, true)
+	for i, name := range []string{"Alice", "Bob"} {
+		x := w.people[1+i].x
+		p := wire.GroupProfile{Group: x.log.ID(), Revision: 100, Name: name}
+		if err := p.Sign(w.people[0].seed); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.Introduce(w.now, key(0), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.turn(0, true)
+	w.pass(2 * time.Hour)
+	for i := 1; i < 3; i++ {
+		w.do(i, w.people[i].x.Reached(w.now, key(3-i), true))
+	}
+	w.pass(time.Hour)
+	if a, b := w.called(1, 0), w.called(2, 0); a != b {
+		t.Errorf("it is called %q and %q", a, b)
+	}
+}
+
+// TestProfilesOfAnOldDisk has somebody whose disk was put back lack everybody's profile among many who all know each
+// other: each is sent once.
+func TestProfilesOfAnOldDisk(t *testing.T) {
+	const count = 12
+	w := gather(t, count, false, true)
+	w.copyDisk(3)
+	for i := range count {
+		w.introduce(i)
+	}
+	w.pass(time.Hour)
+	w.restart(3, true)
+	clear(w.sent)
+	w.pass(3 * time.Hour)
+	for i := range count {
+		w.allCall(i)
+	}
+	if n := w.sent["profile"]; n > 2*count { // to who lacks them, and handed on to who has added them
+		t.Errorf("%d profiles were sent for %d that lacked", n, count)
+	}
+	w.quiet()
+}
+
+// TestLiarAboutProfiles has a member say that they have a later profile of another, and never send it: the others
+// are asked all the same.
+func TestLiarAboutProfiles(t *testing.T) {
+	w := gather(t, 4, false, true)
+	w.introduce(1)
+	x, honest := w.people[2].x, w.people[3].x
+	told := func() {
+		w.do(3, honest.step(func() {
+			honest.tellOf(key(2), honest.near[key(2)], false, false, []identity.MemberKey{w.people[1].key()})
+		}))
+	}
+	for i := range 7200 {
+		if i < 60 {
+			x.Synced(w.now, key(0), wire.GroupSync{Group: x.log.ID(), Held: x.log.HeldHash(), Left: x.log.LeftHash(), Authors: []wire.GroupAuthor{
+				{Mark: wire.MarkOf(w.people[1].key()), Revision: wire.GroupSequenceMax, Profile: [8]byte{1}},
+			}})
+		}
+		if i == 30 {
+			told()
+		}
+		w.lose(func(x parcel) bool { return x.to == 2 && (x.kind == "profile" && x.from < 3 || x.from < 2) })
+		w.pass(time.Second)
+	}
+	w.allCall(1)
+}
+
+// TestProfilesOfNobody has a neighbour send profiles of keys that nobody has added: nothing is kept of them.
+func TestProfilesOfNobody(t *testing.T) {
+	w := gather(t, 3, false, true)
+	x := w.people[0].x
+	for i := range 1000 {
+		p := wire.GroupProfile{Group: x.log.ID(), Revision: 1, Member: identity.MemberKey{byte(i), byte(i >> 8), 1}}
+		if _, err := x.Introduce(w.now, key(1), p); !errors.Is(err, ErrNotMember) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(x.near[key(1)].refused) + len(x.soon) + len(x.named); n > 0 {
+		t.Errorf("%d keys are kept", n)
+	}
+	stranger := Neighbour{9, 9}
+	p := wire.GroupProfile{Group: x.log.ID(), Revision: 1, Name: "Mina"}
+	if err := p.Sign(w.people[1].seed); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := x.Introduce(w.now, stranger, p); !errors.Is(err, ErrNotMember) || len(out.Profiles) > 0 {
+		t.Errorf("somebody to whom there is no session: %v", err)
+	}
+}
+
+// TestLaterProfileWaits has three profiles of a member come within a minute, the last but one last: the last counts.
+func TestLaterProfileWaits(t *testing.T) {
+	w := gather(t, 3, false, true)
+	x := w.people[0].x
+	say := func(revision uint64) {
+		p := wire.GroupProfile{Group: x.log.ID(), Revision: revision, Name: fmt.Sprint("n", revision)}
+		if err := p.Sign(w.people[1].seed); err != nil {
+			t.Fatal(err)
+		}
+		out, err := x.Introduce(w.now, key(1), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.do(0, out)
+	}
+	say(10)
+	say(30)
+	w.now = w.now.Add(profileEvery + time.Second) // and nothing that is due was done
+	say(20)
+	w.pass(time.Hour)
+	if got := w.called(0, 1); got != "n30" {
 		t.Errorf("it is called %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/ed25519"
+	"encoding/binary"
 	"fmt"
 	"io"
 )
@@ -40,8 +41,9 @@ func (s MemberSeed) Format(f fmt.State, _ rune) { formatSecret(f) }
 
 // GroupHint is what a member's profile in a group says to one of their contacts: whoever shares the
 // recovery secret with the member sees by it which key is theirs, and nobody else can make it for
-// another key, or tell it from random bytes (spec, "Messages in a group").
-func GroupHint(recovery [KeySize]byte, group [HashSize]byte, member MemberKey) [8]byte {
-	key := ExpandKey(recovery, LabelGroupHint.Join(group[:], member[:]))
+// another key, or tell it from random bytes. It is another one in each revision, so that nobody sees what
+// stays (spec, "Operations").
+func GroupHint(recovery [KeySize]byte, group [HashSize]byte, member MemberKey, revision uint64) [8]byte {
+	key := ExpandKey(recovery, LabelGroupHint.Join(group[:], member[:], binary.BigEndian.AppendUint64(nil, revision)))
 	return [8]byte(key[:8])
 }

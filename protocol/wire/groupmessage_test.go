@@ -158,8 +158,8 @@ func sampleSync() GroupSync {
 	return GroupSync{
 		Group: OperationID{1}, Answer: true, Held: HashOperations([]OperationID{{1}, {2}, {3}}), Left: [8]byte{4},
 		Authors: []GroupAuthor{
-			{Mark: MemberMark{5}, Tips: []GroupTip{{Sequence: 9, Tag: MessageTag{6}}}, Push: true, Revision: 1_700_000_000_000},
-			{Mark: MemberMark{7}},
+			{Mark: MemberMark{5}, Tips: []GroupTip{{Sequence: 9, Tag: MessageTag{6}}}, Push: true, Revision: 1_700_000_000_000, Profile: [8]byte{8}},
+			{Mark: MemberMark{7}, Ask: true},
 		},
 	}
 }
@@ -204,6 +204,7 @@ func TestGroupSyncMalformed(t *testing.T) {
 		"an author twice":        func(s *GroupSync) { s.Authors[1].Mark = s.Authors[0].Mark },
 		"a tip without a number": func(s *GroupSync) { s.Authors[0].Tips[0].Sequence = 0 },
 		"a revision past all":    func(s *GroupSync) { s.Authors[0].Revision = GroupSequenceMax + 1 },
+		"a hash of no profile":   func(s *GroupSync) { s.Authors[1].Profile = [8]byte{1} },
 		"too many authors":       func(s *GroupSync) { s.Authors = many },
 	} {
 		s := sampleSync()

@@ -148,7 +148,7 @@ func sampleProfile(t testing.TB) GroupProfile {
 	for i := range GroupHintsStep {
 		p.Hints = append(p.Hints, MemberHint{byte(i), 7})
 	}
-	p.Hints[3] = identity.GroupHint([32]byte{1}, p.Group, memberSeed(1).Public())
+	p.Hints[3] = identity.GroupHint([32]byte{1}, p.Group, memberSeed(1).Public(), p.Revision)
 	slices.SortFunc(p.Hints, compareHints)
 	if err := p.Sign(memberSeed(1)); err != nil {
 		t.Fatal(err)
@@ -171,15 +171,16 @@ func TestGroupProfile(t *testing.T) {
 		}
 	}
 	for name, hint := range map[string]MemberHint{
-		"to another contact":      identity.GroupHint([32]byte{2}, p.Group, p.Member),
-		"in another group":        identity.GroupHint([32]byte{1}, OperationID{2}, p.Member),
-		"of another member's key": identity.GroupHint([32]byte{1}, p.Group, memberSeed(2).Public()),
+		"to another contact":      identity.GroupHint([32]byte{2}, p.Group, p.Member, p.Revision),
+		"in another group":        identity.GroupHint([32]byte{1}, OperationID{2}, p.Member, p.Revision),
+		"of another member's key": identity.GroupHint([32]byte{1}, p.Group, memberSeed(2).Public(), p.Revision),
+		"in another revision":     identity.GroupHint([32]byte{1}, p.Group, p.Member, p.Revision+1),
 	} {
 		if p.Has(hint) {
 			t.Errorf("it hints %s", name)
 		}
 	}
-	if !p.Has(identity.GroupHint([32]byte{1}, p.Group, p.Member)) {
+	if !p.Has(identity.GroupHint([32]byte{1}, p.Group, p.Member, p.Revision)) {
 		t.Error("the contact does not find it")
 	}
 	later, twin := p, p

@@ -51,6 +51,12 @@ func (p *GroupProfile) Later(than *GroupProfile) bool {
 	return bytes.Compare(p.Append(nil), than.Append(nil)) > 0
 }
 
+// Hash is what a sync says of the profile.
+func (p *GroupProfile) Hash() [8]byte {
+	hash := identity.Hash(p.Append(nil))
+	return [8]byte(hash[:8])
+}
+
 // Has reports whether a hint is among the profile's.
 func (p *GroupProfile) Has(hint MemberHint) bool {
 	_, found := slices.BinarySearchFunc(p.Hints, hint, compareHints)

@@ -33,8 +33,12 @@ type GroupSync struct {
 // GroupAuthor is what is held of one author.
 type GroupAuthor struct {
 	Mark MemberMark
-	// Revision is that of the author's profile that is held; 0: there is none.
+	// Revision and Profile are those of the author's profile that is held, and its hash
+	// ([GroupProfile.Hash]); 0: there is none.
 	Revision uint64
+	Profile  [8]byte
+	// Ask asks for the author's profile, if another one is held.
+	Ask bool
 	// Tips are the newest messages that are held; none: nothing is.
 	Tips []GroupTip
 	// Push asks for the author's next messages to be sent unasked; else they come by
@@ -86,6 +90,7 @@ const groupSyncVersion = 1
 const (
 	syncAnswer  = 1 << 0
 	authorPush  = 1 << 0
+	authorAsk   = 1 << 1
 	holdingFull = 1 << 0
 )
 
@@ -99,8 +104,9 @@ func (s *GroupSync) Append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(s.Authors)))
 	for _, a := range s.Authors {
 		dst = append(dst, a.Mark[:]...)
-		dst = append(dst, bitIf(a.Push, authorPush))
+		dst = append(dst, bitIf(a.Push, authorPush)|bitIf(a.Ask, authorAsk))
 		dst = binary.BigEndian.AppendUint64(dst, a.Revision)
+		dst = append(dst, a.Profile[:]...)
 		dst = appendTips(dst, a.Tips)
 	}
 	return dst
@@ -131,8 +137,10 @@ func ParseGroupSync(b []byte) (GroupSync, error) {
 		var a GroupAuthor
 		r.bytes(a.Mark[:])
 		flags := r.byte()
-		a.Push, a.Revision, a.Tips = flags == authorPush, r.uint64(), r.tips()
-		if a.Revision > GroupSequenceMax || r.failed() || flags > authorPush || !validTips(a.Tips) || i > 0 && bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) >= 0 {
+		a.Push, a.Ask, a.Revision = flags&authorPush != 0, flags&authorAsk != 0, r.uint64()
+		r.bytes(a.Profile[:])
+		a.Tips = r.tips()
+		if a.Revision > GroupSequenceMax || a.Revision == 0 && a.Profile != [8]byte{} || r.failed() || flags > authorPush|authorAsk || !validTips(a.Tips) || i > 0 && bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) >= 0 {
 			return GroupSync{}, ErrGroupSync
 		}
 		s.Authors = append(s.Authors, a)
