@@ -252,6 +252,9 @@ func TestProfilesOfAnOldDisk(t *testing.T) {
 // are asked all the same.
 func TestLiarAboutProfiles(t *testing.T) {
 	w := gather(t, 4, false, true)
+	for i := range 2 {
+		w.people[i].x.Part(key(2)) // the liar and the author send nothing there
+	}
 	w.introduce(1)
 	x, honest := w.people[2].x, w.people[3].x
 	told := func() {
@@ -268,7 +271,7 @@ func TestLiarAboutProfiles(t *testing.T) {
 		if i == 30 {
 			told()
 		}
-		w.lose(func(x parcel) bool { return x.to == 2 && (x.kind == "profile" && x.from < 3 || x.from < 2) })
+		w.lose(func(x parcel) bool { return x.to == 2 && x.from == 3 && x.kind == "sync" && i < 30 })
 		w.pass(time.Second)
 	}
 	w.allCall(1)
