@@ -497,11 +497,7 @@ func TestOldDiskBehindSomebodyForgetful(t *testing.T) {
 	for _, since := range []int{1, 4} { // delivered to the disk that was put back
 		for _, waits := range []int{0, 1, 5} {
 			t.Run(fmt.Sprintf("%d lost, %d wait", since, waits), func(t *testing.T) {
-				w, all := newTown(t, "Mina", "Jiwoo")
-				a, b := all[0], all[1]
-				w.run()
-				nobody := w.rows[b].clone()
-				w.meet(a, b)
+				w, a, b, nobody := metWith(t)
 				w.say(b, a, 4, "long before ")
 				w.switchOff(b)
 				w.switchOff(a)

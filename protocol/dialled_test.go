@@ -236,11 +236,7 @@ func TestSilentAtACourier(t *testing.T) {
 // TestLinksBehindAForgetfulContact has somebody who has forgotten a contact come back by a link, and follow links of that
 // contact again and again: nothing is missed, so nothing is renewed.
 func TestLinksBehindAForgetfulContact(t *testing.T) {
-	w, all := newTown(t, "Mina", "Jiwoo")
-	a, b := all[0], all[1]
-	w.run()
-	nobody := w.rows[b].clone()
-	w.meet(a, b)
+	w, a, b, nobody := metWith(t)
 	w.say(a, b, 5, "old ")
 	w.switchOff(b)
 	w.putBack(b, nobody, nil)
@@ -262,11 +258,7 @@ func TestLinksBehindAForgetfulContact(t *testing.T) {
 func TestOldDiskOfSomebodyForgetful(t *testing.T) {
 	for _, swapped := range []bool{false, true} {
 		for _, since := range []int{3, 5, 7} {
-			w, all := newTown(t, "Mina", "Jiwoo")
-			a, b := all[0], all[1]
-			w.run()
-			nobody := w.rows[b].clone()
-			w.meet(a, b)
+			w, a, b, nobody := metWith(t)
 			w.say(b, a, 5, "old ")
 			w.switchOff(b)
 			w.switchOff(a)
@@ -293,6 +285,17 @@ func TestOldDiskOfSomebodyForgetful(t *testing.T) {
 			}
 		}
 	}
+}
+
+// metWith returns two who have met, and the second one's disk of before that.
+func metWith(t *testing.T) (w *town, a, b *side, nobody *rows) {
+	t.Helper()
+	w, all := newTown(t, "Mina", "Jiwoo")
+	a, b = all[0], all[1]
+	w.run()
+	nobody = w.rows[b].clone()
+	w.meet(a, b)
+	return w, a, b, nobody
 }
 
 // followLinks has somebody follow links of another, a quarter of an hour each.

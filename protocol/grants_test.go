@@ -18,13 +18,7 @@ func (w *town) heard(a, b *side, d time.Duration) (ab, ba bool) {
 	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: b.name + at})
 	w.run()
 	w.pass(d)
-	has := func(s *side, text string) bool {
-		return slices.ContainsFunc(s.incoming(), func(m PutMessage) bool {
-			c, _, err := wire.DecodeContent(m.Content)
-			return err == nil && c.Text == text
-		})
-	}
-	return has(b, a.name+at), has(a, b.name+at)
+	return b.has(a.name + at), a.has(b.name + at)
 }
 
 // TestThiefAsksForWeeks has a thief of a recovery secret, of the one in use or of an earlier one, ask for

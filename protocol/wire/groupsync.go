@@ -140,7 +140,9 @@ func ParseGroupSync(b []byte) (GroupSync, error) {
 		a.Push, a.Ask, a.Revision = flags&authorPush != 0, flags&authorAsk != 0, r.uint64()
 		r.bytes(a.Profile[:])
 		a.Tips = r.tips()
-		if a.Revision > GroupSequenceMax || a.Revision == 0 && a.Profile != [8]byte{} || r.failed() || flags > authorPush|authorAsk || !validTips(a.Tips) || i > 0 && bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) >= 0 {
+		profile := a.Revision <= GroupSequenceMax && (a.Revision > 0 || a.Profile == [8]byte{})
+		ascends := i == 0 || bytes.Compare(s.Authors[i-1].Mark[:], a.Mark[:]) < 0
+		if r.failed() || flags > authorPush|authorAsk || !profile || !ascends || !validTips(a.Tips) {
 			return GroupSync{}, ErrGroupSync
 		}
 		s.Authors = append(s.Authors, a)
