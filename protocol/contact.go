@@ -56,20 +56,20 @@ type contact struct {
 	export        *export                      // a file under way
 	voidsChanged  bool                         // the queue does not hold state.Voids as they are
 
-	dirty       bool      // the row must be written
-	activity    time.Time // last message either way, for liveness
-	syncedAt    time.Time // last sync frame because of an unopenable envelope
-	tellAt      time.Time // when a sync frame goes by courier; zero = none does
-	toldAt      time.Time // the last that did
-	strayAt     time.Time // since when it speaks, but not in the session we send in
-	silentSince time.Time // since when a courier says that it is there, and nothing comes of it
-	unsupported bool      // it does not speak our version
-	refetching  int       // lookups under way of what the peer lost: nothing later is sealed before it
-	forked      bool      // sealing has stopped until the repair
-	repairAt    time.Time // not before
-	repairSent  time.Time // over a path
-	former      former    // by what it has asked for a renewal
-	overtakes   bool      // the next request for a renewal goes before one that it has open, and that cannot come
+	dirty       bool       // the row must be written
+	activity    time.Time  // last message either way, for liveness
+	syncedAt    time.Time  // last sync frame because of an unopenable envelope
+	tellAt      time.Time  // when a sync frame goes by courier; zero = none does
+	toldAt      time.Time  // the last that did
+	strayAt     time.Time  // since when it speaks, but not in the session we send in
+	there       presenceAt // what couriers say of it
+	unsupported bool       // it does not speak our version
+	refetching  int        // lookups under way of what the peer lost: nothing later is sealed before it
+	forked      bool       // sealing has stopped until the repair
+	repairAt    time.Time  // not before
+	repairSent  time.Time  // over a path
+	former      former     // by what it has asked for a renewal
+	overtakes   bool       // the next request for a renewal goes before one that it has open, and that cannot come
 }
 
 // contactState is what PutContact.State holds.
@@ -118,6 +118,7 @@ type contactState struct {
 	PleadedAt       int64    `cbor:"43,keyasint,omitempty"` // Unix seconds: when a renewal was asked for because of mail that did not open
 
 	NotOpenedAt int64 `cbor:"54,keyasint,omitempty"` // Unix seconds: since when nothing by courier opens, and something came
+	SilentSince int64 `cbor:"59,keyasint,omitempty"` // Unix seconds: since when it is there, as couriers say, with old mail waiting, and nothing comes of it
 
 	Bereft bool `cbor:"44,keyasint,omitempty"` // it comes from a backup, and its sessions do not: Forked until there is one
 
@@ -129,6 +130,8 @@ type contactState struct {
 	PicturesTold  []int64 `cbor:"49,keyasint,omitempty"` // Unix seconds: when the user was told of one, the last day's
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
+
+	Differs bool `cbor:"60,keyasint,omitempty"` // of what was said, as an accept by link has shown, and no renewal yet
 
 	Unheard [32]byte `cbor:"58,keyasint"` // the session of a renewal that we asked for, in which nothing has come
 

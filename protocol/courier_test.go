@@ -31,6 +31,7 @@ type town struct {
 	reading func(*side, FetchContents) // called before contents are read; nil = nothing
 
 	relays
+	denies *side // says of everybody whom it helps that they are away
 }
 
 func newTown(t *testing.T, names ...string) (*town, []*side) {
@@ -143,6 +144,10 @@ func (w *town) do(s *side, send Send) {
 			to := ends[0]
 			if to == s {
 				to = ends[1]
+			}
+			if said, err := wire.ParseAcknowledge(send.Body); s == w.denies && send.Type == wire.TypeAcknowledge && err == nil && said.Word == wire.MailboxReachable {
+				said.Word = wire.MailboxAway
+				send.Body = said.Append(nil)
 			}
 			if !slices.Contains(w.mute[to], send.Type) {
 				to.step(w.now, FrameReceived{Conn: send.Conn, Type: send.Type, Body: send.Body})

@@ -212,15 +212,7 @@ func TestForkOfAGrant(t *testing.T) {
 // any more, and who has another transport key than the other knows: mail for them goes on lying where they collect it,
 // and does not open. The other finds out.
 func TestSilentAtACourier(t *testing.T) {
-	w, a, b, _ := allFriends(t)
-	w.switchOff(a)
-	w.switchOff(b)
-	w.restoreBackup(b)
-	w.walled[a], w.walled[b] = true, true
-	b.of(a).state.Record.Mailboxes, b.of(a).state.Record.Couriers = nil, nil
-	a.of(b).state.Record.Keys = []identity.TransportKey{{1}}
-	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
-	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	w, a, b, _ := silentTown(t)
 	w.switchOn(a)
 	w.pass(time.Hour)
 	w.switchOn(b)
@@ -318,4 +310,72 @@ func (w *town) say(s, to *side, n int, text string) (texts []string) {
 	w.run()
 	w.pass(5 * time.Second)
 	return texts
+}
+
+// silentTown has b come back from a backup that knows no way to a, and a none to b but b's couriers.
+func silentTown(t *testing.T) (w *town, a, b *side, couriers []*side) {
+	w, a, b, couriers = allFriends(t)
+	w.switchOff(a)
+	w.switchOff(b)
+	w.restoreBackup(b)
+	w.walled[a], w.walled[b] = true, true
+	b.of(a).state.Record.Mailboxes, b.of(a).state.Record.Couriers = nil, nil
+	a.of(b).state.Record.Keys = []identity.TransportKey{{1}}
+	a.p.touchContact(a.of(b))
+	a.step(w.now, SendText{Contact: a.of(b).row.ID, Text: "since a"})
+	b.step(w.now, SendText{Contact: b.of(a).row.ID, Text: "since b"})
+	return w, a, b, couriers
+}
+
+// TestSilentWhileAnotherCourierDenies has a courier that the contact's backup does not know say that it is away.
+func TestSilentWhileAnotherCourierDenies(t *testing.T) {
+	w, a, b, couriers := silentTown(t)
+	w.switchOn(a)
+	w.pass(time.Hour)
+	w.denies = couriers[0]
+	w.switchOn(b)
+	w.pass(30 * time.Hour)
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}
+
+// TestSilentForMinutesEachDay has the two on together for minutes each day only, and a restart each time.
+func TestSilentForMinutesEachDay(t *testing.T) {
+	w, a, b, _ := silentTown(t)
+	w.switchOn(a)
+	w.pass(time.Hour)
+	w.switchOff(a)
+	for range 6 {
+		w.restart(a)
+		w.switchOn(b)
+		w.switchOn(a)
+		w.pass(10 * time.Minute)
+		w.switchOff(a)
+		w.switchOff(b)
+		w.pass(24*time.Hour - 10*time.Minute)
+	}
+	w.arrived(b, "since a")
+	w.arrived(a, "since b")
+}
+
+// TestSilentBehindARequest has both ask for a renewal of one generation, of which the one that cannot come counts.
+func TestSilentBehindARequest(t *testing.T) {
+	smaller, greater := 0, 0 // whose account it is that asks so that it comes
+	for smaller == 0 || greater == 0 {
+		w, a, b, _ := silentTown(t)
+		count := &smaller
+		if slices.Compare(a.p.self.account[:], b.p.self.account[:]) > 0 {
+			count = &greater
+		}
+		if *count++; *count > 1 {
+			continue
+		}
+		w.forks(a, b)
+		w.switchOn(a)
+		w.pass(time.Hour)
+		w.switchOn(b)
+		w.pass(5 * 24 * time.Hour)
+		w.arrived(b, "since a")
+		w.arrived(a, "since b")
+	}
 }

@@ -65,7 +65,7 @@ func (p *Peer) clockWentBack(now time.Time) {
 		c.activity, c.triedAt = earlier(c.activity, now), earlier(c.triedAt, now)
 		c.seen.at, c.seen.dialled = earlier(c.seen.at, now), earlier(c.seen.dialled, now)
 		c.find.toldAt, c.find.lookedAt = earlier(c.find.toldAt, now), earlier(c.find.lookedAt, now)
-		c.syncedAt, c.repairAt, c.repairSent, c.strayAt, c.silentSince = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		c.syncedAt, c.repairAt, c.repairSent, c.strayAt, c.there = time.Time{}, time.Time{}, time.Time{}, time.Time{}, presenceAt{}
 		c.tellAt, c.toldAt = time.Time{}, earlier(c.toldAt, now)
 		p.hasOpened(c)
 		if pleaded := &c.state.PleadedAt; *pleaded > now.Unix() {
@@ -174,6 +174,7 @@ func (p *Peer) scanContact(now time.Time, c *contact) {
 	p.dropDrained(now, c)
 	p.renewRecord(now, c)
 	p.reseed(now, c)
+	p.makeEqual(now, c)
 	p.repairIfForked(now, c)
 	if k := c.live(); k != nil && c.state.Repair != nil && now.Sub(c.repairSent) >= repairAgain {
 		p.sendRepair(c, k) // it may grant by now what it did not before

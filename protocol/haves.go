@@ -34,7 +34,8 @@ func (v *conversation) haves() []wire.Have {
 		list = append(list, wire.Have{Sequence: reached})
 	}
 	if n := len(v.have.Recent); n > 0 && v.have.Recent[n-1].Sequence > 0 {
-		last := v.have.Recent[n-1]
+		i, _ := v.have.recent(v.have.Recent[n-1].Sequence) // of several under one number the one that came last
+		last := v.have.Recent[i]
 		list = append(list, wire.Have{Conversation: tagged(last.Tag), Sequence: last.Sequence})
 	}
 	return list
@@ -108,9 +109,20 @@ func (p *Peer) compare(now time.Time, c *contact, ps *pairSession, have []wire.H
 		p.fork(now, c, ps)
 		return
 	}
-	// What a renewal does not make equal must not use up the renewals of a day.
-	if (c.wroteOther(theirs.came) || c.conv.have.hasOther(theirs.acked)) && c.renewalsToday(now) < renewalsPerDayMax-1 {
-		p.fork(now, c, ps)
+	if c.wroteOther(theirs.came) || c.conv.have.hasOther(theirs.acked) {
+		c.state.Differs = true
+		p.touchContact(c)
+		p.makeEqual(now, c)
+	}
+}
+
+// makeEqual has a renewal find out what is different, once it can. What none makes equal must not use up the
+// renewals of a day: then it waits.
+func (p *Peer) makeEqual(now time.Time, c *contact) {
+	if c.state.Differs && c.mayTell() && c.renewalsToday(now) < renewalsPerDayMax-1 {
+		c.state.Differs = false
+		p.touchContact(c)
+		p.fork(now, c, c.first())
 	}
 }
 

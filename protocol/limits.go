@@ -149,6 +149,7 @@ const (
 	tellGivenUp         = time.Minute            // if no courier is reached
 	pleadEvery          = 24 * time.Hour         // a renewal because of mail that does not open
 	silentFor           = 30 * time.Minute       // a contact is there by what a courier says, and acknowledges nothing, until it is asked for a renewal
+	silentHeard         = 2 * time.Minute        // for so long of that at a stretch: what it has left for us is collected meanwhile
 	silentMail          = 24 * time.Hour         // that long it has been able to collect mail
 	unheardKept         = 3 * 24 * time.Hour     // that mail of the session before a renewal shows nothing, to who asked for it
 	orderAgain          = 24 * time.Hour         // what a courier of ours has not done

@@ -86,11 +86,11 @@ func (p *Peer) reachAnswered(now time.Time, c *contact, k *conn, a wire.Acknowle
 		return
 	}
 	if a.Word == wire.MailboxAway {
-		c.silentSince = time.Time{}
+		c.away(a.ID)
 		p.relayFailed(now, c, WhyOffline)
 		return
 	}
-	p.silent(now, c)
+	p.silent(now, c, a.ID)
 	record := c.state.Record
 	c.relay.dialing = p.startDial(now, dialing{contact: c.row.ID, rung: RungRelay}, Dial{
 		Relays: []ConnID{k.id}, Rung: RungRelay, For: c.row.ID,

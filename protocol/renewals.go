@@ -78,7 +78,7 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 		return
 	}
 	p.tellState(now, c)
-	if ps := c.first(); ps.sid == c.state.Unheard && now.Sub(time.Unix(ps.since, 0)).Abs() < unheardKept { // or taken by a clock that was ahead
+	if c.unheard(now) {
 		return // who has granted it goes on in the session before until our first frame has come
 	}
 	since := now.Sub(time.Unix(c.state.NotOpenedAt, 0))
@@ -92,23 +92,73 @@ func (p *Peer) notOpened(now time.Time, c *contact) {
 	}
 }
 
+// unheard reports whether the session that sends is a renewal that we have asked for, not long ago, and in
+// which nothing has come.
+func (c *contact) unheard(now time.Time) bool {
+	ps := c.first()
+	return ps != nil && ps.sid == c.state.Unheard && now.Sub(time.Unix(ps.since, 0)).Abs() < unheardKept // or taken by a clock that was ahead
+}
+
+// presenceAt is that a contact is there, as couriers of its say.
+type presenceAt struct {
+	boxes    map[wire.MailboxID]bool // which say so
+	from, at time.Time               // the first and the last time without a break
+}
+
+// away notes that a contact is not there, as a courier of its says. Others may know better.
+func (c *contact) away(box wire.MailboxID) {
+	delete(c.there.boxes, box)
+	if len(c.there.boxes) == 0 {
+		c.there = presenceAt{}
+	}
+}
+
 // silent notes that a contact is there, as a courier of its says. If it does not acknowledge in a while what it
 // can have collected for a day, it cannot open that, and does not reach us by what it knows of us: then we
 // ask for a renewal, at most once a day, since a courier may say so of anybody.
-func (p *Peer) silent(now time.Time, c *contact) {
-	if c.silentSince.IsZero() {
-		c.silentSince = now
+//
+// Who is on for minutes each day hears of it in several runs; what has come meanwhile is collected first.
+func (p *Peer) silent(now time.Time, c *contact, box wire.MailboxID) {
+	if since := now.Sub(c.there.at); since < 0 || since >= silentFor {
+		c.there = presenceAt{boxes: make(map[wire.MailboxID]bool), from: now}
 	}
-	if now.Sub(c.silentSince) >= silentFor && c.mayTell() && c.queue.CarriedBefore(now.Add(-silentMail)) && p.pleads(now, c) {
-		c.silentSince, c.overtakes = time.Time{}, true
+	c.there.boxes[box], c.there.at = true, now
+	if r := c.state.Repair; !c.queue.CarriedBefore(now.Add(-silentMail)) && (r == nil || now.Sub(time.Unix(r.At, 0)).Abs() < silentMail) {
+		return
+	}
+	since := now.Sub(time.Unix(c.state.SilentSince, 0))
+	switch {
+	case c.state.SilentSince == 0 || since < 0: // or by a clock that was ahead
+		c.state.SilentSince = now.Unix()
+		p.touchContact(c)
+	case since >= silentFor && now.Sub(c.there.from) >= silentHeard && p.asksPast(now, c):
+		p.hasOpened(c) // it begins anew
+	}
+}
+
+// asksPast asks a contact for a renewal of a generation that its own requests do not reach: they cannot come here.
+// It reports false if it is not time for that.
+func (p *Peer) asksPast(now time.Time, c *contact) bool {
+	r := c.state.Repair
+	switch {
+	case c.mayTell() && !c.unheard(now) && p.pleads(now, c):
+		c.overtakes = true
 		p.fork(now, c, c.first())
+	case r != nil && c.repairsByCourier() && now.Sub(time.Unix(c.state.PleadedAt, 0)).Abs() >= unheardKept && p.pleads(now, c):
+		// What we asked for is refused, for the contact asks, too.
+		c.state.Repair, c.former, c.repairAt, c.overtakes = nil, former{r.Recovery, r.Generation}, time.Time{}, true
+		p.touchContact(c)
+		p.repairIfForked(now, c)
+	default:
+		return false
 	}
+	return true
 }
 
 // hasOpened notes that what came in a session with a contact opened.
 func (p *Peer) hasOpened(c *contact) {
-	if c.state.NotOpenedAt != 0 {
-		c.state.NotOpenedAt = 0
+	if c.state.NotOpenedAt != 0 || c.state.SilentSince != 0 {
+		c.state.NotOpenedAt, c.state.SilentSince = 0, 0
 		p.touchContact(c)
 	}
 }

@@ -15,6 +15,7 @@ type repair struct {
 	Request    *invite.Asking `cbor:"1,keyasint"`
 	Generation uint32         `cbor:"2,keyasint"`
 	Recovery   [32]byte       `cbor:"3,keyasint"` // the secret it was made with
+	At         int64          `cbor:"4,keyasint"` // Unix seconds
 }
 
 // fork is what happens when a session shows that one side lost or cloned its
@@ -71,7 +72,7 @@ func (p *Peer) repairIfForked(now time.Time, c *contact) {
 	if err != nil {
 		return // the next scan tries again
 	}
-	c.state.Repair, c.former, c.overtakes = &repair{Request: asking, Generation: generation + 1, Recovery: recovery}, former{}, false
+	c.state.Repair, c.former, c.overtakes = &repair{Request: asking, Generation: generation + 1, Recovery: recovery, At: now.Unix()}, former{}, false
 	c.asks.Clear()
 	p.touchContact(c)
 	if k := c.live(); k != nil {
@@ -263,7 +264,7 @@ func (p *Peer) renewed(now time.Time, c *contact, ps *pairSession, have []wire.H
 		}
 	}
 	c.forked, c.state.Forked, c.state.Bereft = false, false, false
-	c.state.RenewedAt = now.Unix()
+	c.state.RenewedAt, c.state.Differs = now.Unix(), false
 	c.startAnew()
 	if r := c.state.Repair; r != nil && r.Recovery == ps.recovery {
 		c.state.Repair = nil // else it may have been granted: the first frame tells
@@ -381,7 +382,7 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 	}
 	c.state.Parts = slices.DeleteFunc(c.state.Parts, func(f fileParts) bool { return inRanges(c.conv.row.Delivered, f.Sequence) })
 	p.touchContact(c)
-	c.conv.acked = recentTag{} // it holds nothing of that
+	c.conv.acked, c.state.Differs = recentTag{}, false // it holds nothing of that
 	next := uint64(1)
 	for _, sequence := range append(c.queue.Sequences(), c.conv.row.OwnSequence+1) {
 		if sequence > next {

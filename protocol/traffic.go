@@ -194,7 +194,6 @@ func (p *Peer) agreed(c *contact, ps *pairSession, o session.Opened) {
 		p.touchContact(c)
 	}
 	p.hasOpened(c)
-	c.silentSince = time.Time{}
 	if ps == c.first() {
 		c.strayAt, c.former = time.Time{}, former{}
 	}

@@ -155,6 +155,7 @@ func (x *Exchange) holds(who identity.MemberKey) held {
 // those that may be later there. Who has earlier ones is told of ours.
 func (x *Exchange) profilesSaid(now time.Time, k Neighbour, n *neighbour, authors []wire.GroupAuthor, marks map[wire.MemberMark]identity.MemberKey) {
 	in := x.in(n.member) && x.in(x.self)
+	var same []identity.MemberKey
 	for _, said := range authors {
 		key, known := marks[said.Mark]
 		n.untold = n.untold || !known || !in
@@ -165,7 +166,7 @@ func (x *Exchange) profilesSaid(now time.Time, k Neighbour, n *neighbour, author
 		delete(n.names, key)
 		switch {
 		case theirs == ours && said.Ask: // it was told of another one
-			x.tellOf(k, n, false, false, []identity.MemberKey{key})
+			same = append(same, key)
 		case theirs == ours:
 		case said.Ask:
 			x.profile(now, k, n, key)
@@ -173,24 +174,46 @@ func (x *Exchange) profilesSaid(now time.Time, k Neighbour, n *neighbour, author
 			x.tellLater(now, n, key)
 		default:
 			n.names[key] = theirs
-			if x.named[key] == nil {
-				x.named[key] = &asking{at: now.Add(askGrace), tried: make(map[Neighbour]bool)}
-			}
+			x.missName(now, k, key)
 		}
 		if theirs.revision == ours.revision && theirs != ours { // which of the two is later only the bytes say
 			x.tellLater(now, n, key)
 		}
 	}
+	if len(same) > 0 && n.serves(now) {
+		x.tellOf(k, n, false, false, same)
+	}
+}
+
+// missName begins to look for a profile that a neighbour says it has. Who has not been asked is asked soon: whoever was
+// may have lied.
+func (x *Exchange) missName(now time.Time, k Neighbour, who identity.MemberKey) {
+	ask := x.named[who]
+	if ask == nil {
+		ask = &asking{at: now.Add(askGrace), tried: make(map[Neighbour]bool)}
+		x.named[who] = ask
+	}
+	if soon := now.Add(askGrace); !ask.tried[k] && ask.wait > 0 && soon.Before(ask.at) {
+		ask.at = soon
+	}
+}
+
+// serves counts one thing that a neighbour is sent because it has asked about profiles; it reports false if that is
+// too much for an hour.
+func (n *neighbour) serves(now time.Time) bool {
+	if now.Sub(n.profilesAt) >= wholeEvery {
+		n.profilesAt, n.profiles = now, 0
+	}
+	if n.profiles == profilesServedMax {
+		return false
+	}
+	n.profiles++
+	return true
 }
 
 // profile sends a neighbour a profile that it has asked for, so many in an hour.
 func (x *Exchange) profile(now time.Time, k Neighbour, n *neighbour, who identity.MemberKey) {
-	p, had := x.log.Profile(who)
-	if now.Sub(n.profilesAt) >= wholeEvery {
-		n.profilesAt, n.profiles = now, 0
-	}
-	if had && n.profiles < profilesServedMax {
-		n.profiles++
+	if p, had := x.log.Profile(who); had && n.serves(now) {
 		x.send(Send{To: k, Profile: &p})
 	}
 }
@@ -230,7 +253,7 @@ func (x *Exchange) nextToName(who identity.MemberKey, ask *asking) (next Neighbo
 	ours, live := x.holds(who), false
 	for k, n := range x.neighbours {
 		theirs, says := n.names[who]
-		if !says || theirs == ours || theirs.revision < ours.revision || x.log.out[who] {
+		if !says || theirs == ours || theirs.revision < ours.revision || x.log.out[who] || x.log.out[n.member] {
 			delete(n.names, who)
 			continue
 		}

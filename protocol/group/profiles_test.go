@@ -324,3 +324,30 @@ func TestLaterProfileWaits(t *testing.T) {
 		t.Errorf("it is called %q", got)
 	}
 }
+
+// TestAsksAreAnsweredTogether has a neighbour ask for all profiles though it has them: one answer says so, and not
+// more of them than may be.
+func TestAsksAreAnsweredTogether(t *testing.T) {
+	w := gather(t, 4, false, true)
+	for i := range w.people {
+		w.introduce(i)
+	}
+	w.pass(time.Minute)
+	x := w.people[0].x
+	ask := wire.GroupSync{Group: x.log.ID(), Held: x.log.HeldHash(), Left: x.log.LeftHash()}
+	for _, who := range sortedMembers(x.log.profiles) {
+		h := x.holds(who)
+		ask.Authors = append(ask.Authors, wire.GroupAuthor{Mark: wire.MarkOf(who), Ask: true, Revision: h.revision, Profile: h.hash})
+	}
+	answers := 0
+	for range 2 * profilesServedMax {
+		if n := len(x.Synced(w.now, key(1), ask).Sends); n > 1 {
+			t.Fatalf("%d answers to one question", n)
+		} else {
+			answers += n
+		}
+	}
+	if answers == 0 || answers > profilesServedMax {
+		t.Errorf("%d answers in an hour", answers)
+	}
+}

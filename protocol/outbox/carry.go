@@ -105,11 +105,17 @@ func (q *Queue) NextCarry(live bool, some, all []Mailbox) (next time.Time, ok bo
 	return next, ok
 }
 
-// CarriedBefore reports whether a courier holds an envelope that was sealed before a time and that the peer has
-// not acknowledged.
+// CarriedBefore reports whether a courier has held since before a time an envelope that the peer has not
+// acknowledged. Of what was left in an earlier run only the time is known when it was written, if that.
 func (q *Queue) CarriedBefore(t time.Time) bool {
 	return slices.ContainsFunc(q.sealed, func(e *Entry) bool {
-		return !e.acked && e.sealedAt.Before(t) && slices.ContainsFunc(e.copies, func(c Copy) bool { return c.Stored })
+		return !e.acked && slices.ContainsFunc(e.copies, func(c Copy) bool {
+			since := c.since
+			if since.IsZero() {
+				since = e.sealedAt
+			}
+			return c.Stored && !since.IsZero() && since.Before(t)
+		})
 	})
 }
 

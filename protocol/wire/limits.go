@@ -182,7 +182,7 @@ const (
 	// those that wait.
 	GroupHoldingMax = 2048 + 256
 	// GroupSyncAuthorsMax bounds the authors that a member speaks of at once.
-	GroupSyncAuthorsMax = 512
+	GroupSyncAuthorsMax = 448
 	// GroupHintsMax bounds the hints of a member's profile, whose number is a multiple of GroupHintsStep.
 	GroupHintsMax  = 256
 	GroupHintsStep = 16
