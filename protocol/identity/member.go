@@ -47,3 +47,9 @@ func GroupHint(recovery [KeySize]byte, group [HashSize]byte, member MemberKey, r
 	key := ExpandKey(recovery, LabelGroupHint.Join(group[:], member[:], binary.BigEndian.AppendUint64(nil, revision)))
 	return [8]byte(key[:8])
 }
+
+// Member returns the secret of the member key that a contact was given with a nonce, so that they can add
+// us to a group with it. It hangs on nothing else: who has the account has it, whatever else was lost.
+func (s AccountSeed) Member(contact AccountPublic, nonce [16]byte) MemberSeed {
+	return MemberSeed(ExpandKey([KeySize]byte(s), LabelMember.Join(contact[:], nonce[:])))
+}

@@ -44,7 +44,7 @@ const (
 	ContentReseed        ContentType = 19 // fresh randomness for the pair chain
 	ContentCourier       ContentType = 20 // the sender helps the peer as a courier, or no longer
 	ContentGapRequest    ContentType = 21 // asks for missing messages
-	ContentGroup         ContentType = 22 // a signed membership operation
+	ContentGroup         ContentType = 22 // what members of a group tell each other, but for messages
 	ContentGroupMessage  ContentType = 23 // a signed message of a group
 	ContentSync          ContentType = 24 // between the devices of one account
 	ContentPreview       ContentType = 25 // a picture's preview: its thumbnail is in its manifest
@@ -149,6 +149,10 @@ type Content struct {
 	Signal Signal
 	// Part is a part of a file of the message that a ContentPart is about.
 	Part *Part
+	// Word is what a ContentGroup says.
+	Word *GroupWord
+	// GroupMessage is the message of a ContentGroupMessage.
+	GroupMessage *GroupMessage
 	// Revision orders contents of which the highest counts, from 1: of equal ones that of
 	// the greater ID.
 	Revision uint32
@@ -187,8 +191,10 @@ const (
 	keyPicture  = 24
 	keyThumbs   = 25
 	keyPart     = 26
+	keyWord     = 27
+	keyMessage  = 28
 
-	keyHighest = keyPart // the highest that is known
+	keyHighest = keyMessage // the highest that is known
 )
 
 // keySet is a set of keys below 32, one bit each.
@@ -214,6 +220,10 @@ func (t ContentType) fields() (must, may keySet, known bool) {
 		must, may = keys(keyID, keySequence, keyFiles), keys(keyText, keyForward, keyMentions, keyThumbs)
 	case ContentPart:
 		must = keys(keyAbout, keyPart)
+	case ContentGroup:
+		must = keys(keyWord)
+	case ContentGroupMessage:
+		must = keys(keyMessage)
 	case ContentProfile:
 		may = keys(keyText)
 	case ContentTyping:
@@ -283,6 +293,8 @@ func (c *Content) present() keySet {
 		{keyPicture, len(c.Picture) != 0},
 		{keyThumbs, hasThumbnail(c.Files)},
 		{keyPart, c.Part != nil},
+		{keyWord, c.Word != nil},
+		{keyMessage, c.GroupMessage != nil},
 	} {
 		if f.has {
 			s |= 1 << f.key

@@ -238,7 +238,7 @@ func TestContentRefusals(t *testing.T) {
 }
 
 func FuzzContents(f *testing.F) {
-	for _, c := range sampleContents() {
+	for _, c := range append(sampleContents(), groupContents(f)...) {
 		f.Add(mustAppend(f, nil, c))
 	}
 	f.Add([]byte{0xa2, 0x01, 0x19, 0x03, 0x84, 0x18, 0x1e, 0x82, 0x01, 0xf9, 0x3c, 0x00})

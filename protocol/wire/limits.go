@@ -186,6 +186,8 @@ const (
 	// GroupHintsMax bounds the hints of a member's profile, whose number is a multiple of GroupHintsStep.
 	GroupHintsMax  = 256
 	GroupHintsStep = 16
+	// GroupStockMax bounds the member keys that a contact is given at once.
+	GroupStockMax = 8
 	// GroupRangesMax bounds the ranges that are asked for, or told to be absent, at once.
 	GroupRangesMax = 64
 )

@@ -118,6 +118,12 @@ func (c *Content) appendOperation(b []byte, present keySet) []byte {
 	if present&keys(keyPart) != 0 {
 		b = c.Part.append(b)
 	}
+	if present&keys(keyWord) != 0 {
+		b = appendBytes(appendHead(b, majorUint, keyWord), c.Word.append(nil))
+	}
+	if present&keys(keyMessage) != 0 {
+		b = appendBytes(appendHead(b, majorUint, keyMessage), c.GroupMessage.Append(nil))
+	}
 	return b
 }
 
@@ -159,6 +165,12 @@ func (c *Content) readOperation(r *item, key int) bool {
 		readThumbnails(r, c.Files)
 	case keyPart:
 		c.Part = readPart(r)
+	case keyWord:
+		w, err := parseGroupWord(r.bytes(majorBytes))
+		c.Word, r.bad = &w, r.bad || err != nil
+	case keyMessage:
+		m, err := ParseGroupMessage(r.bytes(majorBytes))
+		c.GroupMessage, r.bad = &m, r.bad || err != nil
 	default:
 		return false
 	}

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"pabal/protocol/identity"
+)
+
+// groupContents has one content of each kind of word, a message, and a word of a later version.
+func groupContents(t testing.TB) []Content {
+	t.Helper()
+	operation := sampleOperations(t)[1]
+	leave := NewGroupLeave(operation.Group, memberSeed(1), 9)
+	profile, sync, ranges, holding, message := sampleProfile(t), sampleSync(), sampleRanges(), sampleHolding(), sampleMessages(t)[0]
+	var out []Content
+	for _, w := range []GroupWord{
+		{Operation: &operation}, {Leave: &leave}, {Profile: &profile}, {Sync: &sync}, {Want: &ranges}, {Absent: &ranges}, {Holding: &holding},
+		{Stock: GroupStock{
+			{Nonce: [16]byte{1}, Key: identity.AccountSeed{1}.Member(identity.AccountSeed{2}.Public(), [16]byte{1}).Public()},
+			{Nonce: [16]byte{2}, Key: identity.AccountSeed{1}.Member(identity.AccountSeed{2}.Public(), [16]byte{2}).Public()},
+		}},
+		{Admission: &GroupAdmission{First: sampleOperations(t)[0], Nonce: [16]byte{1}, By: memberSeed(1).Public()}},
+		{other: []byte{200, 1, 2}},
+	} {
+		out = append(out, Content{Type: ContentGroup, Word: &w})
+	}
+	return append(out, Content{Type: ContentGroupMessage, GroupMessage: &message})
+}
+
+func TestGroupContents(t *testing.T) {
+	type vector struct {
+		Comment string   `json:"comment"`
+		Content hexBytes `json:"content"`
+	}
+	comments := []string{
+		"operation", "leave", "profile", "sync", "wanted", "absent", "holding",
+		"stock: keys that the account of the seed 01 00 … gives that of the seed 02 00 …, by the nonces 01 00 … and 02 00 …",
+		"admission", "word of a kind that is not known", "message",
+	}
+	var out []vector
+	for i, c := range groupContents(t) {
+		b := mustAppend(t, nil, c)
+		out = append(out, vector{comments[i], b})
+		got, rest, err := DecodeContent(b)
+		if err != nil || len(rest) > 0 || !reflect.DeepEqual(got, c) {
+			t.Errorf("%x: %+v, %v", b, got, err)
+		}
+		for n := range len(b) { // it must not be read as a shorter one
+			if _, _, err := DecodeContent(b[:n]); err == nil {
+				t.Errorf("%x was cut after %d bytes and parsed", b, n)
+			}
+		}
+	}
+	checkVectors(t, "groupcontents.json", out)
+}
+
+func TestGroupWordLimits(t *testing.T) {
+	stock := func(n int) []byte { return append([]byte{wordStock}, make([]byte, n)...) }
+	title := sampleOperations(t)[4]
+	for name, b := range map[string][]byte{
+		"nothing":                  nil,
+		"kind zero":                {0, 1},
+		"an operation cut":         {wordOperation, 1},
+		"no stock":                 stock(0),
+		"stock of half a key":      stock(stockedSize + 1),
+		"too much stock":           stock(stockedSize * (GroupStockMax + 1)),
+		"admission cut":            append([]byte{wordAdmission}, make([]byte, 47)...),
+		"admission to a title":     title.Append(append([]byte{wordAdmission}, make([]byte, 48)...)),
+		"admission with more than": append((&GroupAdmission{First: sampleOperations(t)[0]}).append([]byte{wordAdmission}), 1),
+	} {
+		if w, err := parseGroupWord(b); err == nil {
+			t.Errorf("%s: %+v", name, w)
+		}
+	}
+	if _, err := parseGroupWord(stock(stockedSize * GroupStockMax)); err != nil {
+		t.Errorf("as much stock as may be: %v", err)
+	}
+}
+
+func TestMemberKeysHangOnContactAndNonce(t *testing.T) {
+	mina, jiwoo := identity.AccountSeed{1}, identity.AccountSeed{2}
+	seed := mina.Member(jiwoo.Public(), [16]byte{1})
+	if seed != mina.Member(jiwoo.Public(), [16]byte{1}) {
+		t.Error("two secrets of one nonce")
+	}
+	for name, other := range map[string]identity.MemberSeed{
+		"nonce":   mina.Member(jiwoo.Public(), [16]byte{2}),
+		"contact": mina.Member(mina.Public(), [16]byte{1}),
+		"account": jiwoo.Member(jiwoo.Public(), [16]byte{1}),
+	} {
+		if other == seed {
+			t.Errorf("another %s, and the same secret", name)
+		}
+	}
+	if bytes.Equal(seed[:], mina[:]) {
+		t.Error("the account's secret is a member's")
+	}
+}
