@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pabal/protocol/identity"
 	"pabal/protocol/wire"
 )
 
@@ -78,17 +79,28 @@ type rows struct {
 	conversations map[ConversationID]PutConversation
 	outbox        map[[36]byte]PutOutbox
 	own           []PutMessage
+	groups        map[ConversationID]PutGroup
+	members       map[ConversationID]map[identity.MemberKey]PutMember
+	shared        []PutShared
 }
 
 func newRows() *rows {
 	return &rows{
 		contacts: make(map[ContactID]PutContact), sessions: make(map[[32]byte]PutSession),
 		conversations: make(map[ConversationID]PutConversation), outbox: make(map[[36]byte]PutOutbox),
+		groups: make(map[ConversationID]PutGroup), members: make(map[ConversationID]map[identity.MemberKey]PutMember),
 	}
 }
 
 func (r *rows) clone() *rows {
-	return &rows{r.self, maps.Clone(r.contacts), maps.Clone(r.sessions), maps.Clone(r.conversations), maps.Clone(r.outbox), slices.Clone(r.own)}
+	c := &rows{
+		r.self, maps.Clone(r.contacts), maps.Clone(r.sessions), maps.Clone(r.conversations), maps.Clone(r.outbox), slices.Clone(r.own),
+		maps.Clone(r.groups), make(map[ConversationID]map[identity.MemberKey]PutMember), slices.Clone(r.shared),
+	}
+	for id, members := range r.members {
+		c.members[id] = maps.Clone(members)
+	}
+	return c
 }
 
 func outboxKeyOf(sid [32]byte, index uint32) (key [36]byte) {
@@ -108,6 +120,20 @@ func (r *rows) keep(w Write) {
 	case EraseSession:
 		delete(r.sessions, w.SID)
 		maps.DeleteFunc(r.outbox, func(_ [36]byte, o PutOutbox) bool { return o.SID == w.SID })
+	case PutGroup:
+		r.groups[w.Conversation] = w
+	case PutMember:
+		if r.members[w.Conversation] == nil {
+			r.members[w.Conversation] = make(map[identity.MemberKey]PutMember)
+		}
+		r.members[w.Conversation][w.Key] = w
+	case PutShared:
+		if w.Kind == SharedLeave || w.Kind == SharedProfile {
+			r.shared = slices.DeleteFunc(slices.Clone(r.shared), func(s PutShared) bool {
+				return s.Conversation == w.Conversation && s.Kind == w.Kind && s.Member == w.Member
+			})
+		}
+		r.shared = append(r.shared, w)
 	case PutConversation:
 		r.conversations[w.ID] = w
 	case PutOutbox:
@@ -135,8 +161,17 @@ func (r *rows) state(s *side) State {
 		Conversations: slices.Collect(maps.Values(r.conversations)), Outbox: slices.Collect(maps.Values(r.outbox)),
 	}
 	for _, m := range r.own {
-		if v := r.conversations[m.Conversation]; m.Sequence > v.SealedUpTo {
+		if v := r.conversations[m.Conversation]; m.Sequence > v.SealedUpTo && v.Kind != ConversationGroup {
 			state.Waiting = append(state.Waiting, Waiting{ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence, SizeBytes: len(m.Content)})
+		}
+	}
+	state.Groups = slices.Collect(maps.Values(r.groups))
+	for _, members := range r.members {
+		state.Members = append(state.Members, slices.Collect(maps.Values(members))...)
+	}
+	for _, shared := range r.shared {
+		if shared.Kind != SharedMessage {
+			state.Shared = append(state.Shared, shared)
 		}
 	}
 	return state

@@ -579,7 +579,7 @@ func (p *Peer) carriedTo(c *contact, e *outbox.Entry) {
 		return
 	}
 	for _, it := range e.Items {
-		if it.Inline() || inRanges(c.conv.row.Delivered, it.Sequence) {
+		if it.Inline() || it.Shared || inRanges(c.conv.row.Delivered, it.Sequence) {
 			continue
 		}
 		c.conv.row.Carried[n-1] = addRange(c.conv.row.Carried[n-1], it.Sequence, it.Sequence)

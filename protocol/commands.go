@@ -55,6 +55,9 @@ func (p *Peer) sendText(now time.Time, in SendText) error {
 	if err != nil {
 		return err
 	}
+	if m := p.groups[in.Conversation]; m != nil {
+		return p.sayInGroup(now, m, in, &content)
+	}
 	id, err := p.newID(now)
 	if err != nil {
 		return err
@@ -136,14 +139,11 @@ func (p *Peer) receiver(in SendText, text string) (c *contact, v *conversation, 
 
 // encodeFor makes a content the next of a conversation, which is nil if there is none yet.
 func (p *Peer) encodeFor(now time.Time, v *conversation, in SendText, id MessageID, content *wire.Content) ([]byte, error) {
-	sequence, timer := uint64(0), p.self.state.DefaultTimer
+	sequence := uint64(0)
 	if v != nil {
-		sequence, timer = v.row.OwnSequence, v.row.Timer
+		sequence = v.row.OwnSequence
 	}
-	if in.Timer != nil || in.NoTimer {
-		timer = in.Timer
-	}
-	content.ID, content.Sequence, content.At, content.Timer = id, sequence+1, now.UnixMilli(), timer
+	content.ID, content.Sequence, content.At, content.Timer = id, sequence+1, now.UnixMilli(), p.timerFor(v, in)
 	encoded, err := wire.AppendContent(nil, *content)
 	if err != nil {
 		return nil, refuse(CodeInvalidText)
@@ -196,6 +196,9 @@ func (p *Peer) recipient(in SendText) (c *contact, v *conversation, err error) {
 		}
 		if v.row.Kind == ConversationSelf {
 			return nil, v, nil
+		}
+		if m := p.groups[v.row.ID]; m != nil {
+			return nil, v, m.mayWriteIn(in)
 		}
 		c = p.contacts[v.row.Contact]
 	default:
@@ -266,6 +269,11 @@ func (p *Peer) markRead(now time.Time, in MarkRead) error {
 		p.touchConversation(v)
 		p.event(Event{Type: ConversationRead, Conversation: v.row.ID})
 	}
+	if m := p.groups[v.row.ID]; m != nil {
+		if err := p.seeGroup(now, m); err != nil {
+			return err
+		}
+	}
 	p.reply(in.Ref, nil)
 	return nil
 }
@@ -276,6 +284,9 @@ func (p *Peer) takeBack(now time.Time, in TakeBack) error {
 	v := p.conversations[in.Conversation]
 	if v == nil || in.Sequence == 0 || in.Sequence > v.row.OwnSequence {
 		return refuse(CodeNotFound)
+	}
+	if v.row.Kind == ConversationGroup {
+		return refuse(CodeNotInGroups)
 	}
 	if inRanges(v.row.Delivered, in.Sequence) {
 		return refuse(CodeDelivered)
@@ -294,7 +305,9 @@ func (p *Peer) deleteMessage(now time.Time, in DeleteMessage) error {
 	if v == nil {
 		return refuse(CodeNotFound)
 	}
-	if in.Direction == Out {
+	if m := p.groups[v.row.ID]; m != nil {
+		p.unqueueShared(m, in.Wire)
+	} else if in.Direction == Out {
 		p.unqueue(now, v, in.ID, in.Sequence)
 		in.Wire = in.ID
 	}
@@ -338,6 +351,11 @@ func (p *Peer) setName(in SetName) error {
 		p.event(Event{Type: SelfUpdated})
 		for _, c := range p.contactsInOrder() {
 			p.pushProfile(c)
+		}
+		for _, m := range p.membershipsInOrder() {
+			if err := p.introduceSelf(p.lastNow, m); err != nil {
+				return err
+			}
 		}
 	}
 	p.reply(in.Ref, nil)
@@ -447,6 +465,7 @@ func (p *Peer) removeContact(in RemoveContact) error {
 // forget erases a contact and all that belongs to it.
 func (p *Peer) forget(c *contact) {
 	p.endExport(c, refuse(CodeNotFound))
+	p.leaveGroupsOf(c, nil)
 	p.dropConns(c)
 	if c.conv != nil {
 		p.eraseConversation(c.conv)

@@ -56,20 +56,23 @@ type contact struct {
 	export        *export                      // a file under way
 	voidsChanged  bool                         // the queue does not hold state.Voids as they are
 
-	dirty       bool       // the row must be written
-	activity    time.Time  // last message either way, for liveness
-	syncedAt    time.Time  // last sync frame because of an unopenable envelope
-	tellAt      time.Time  // when a sync frame goes by courier; zero = none does
-	toldAt      time.Time  // the last that did
-	strayAt     time.Time  // since when it speaks, but not in the session we send in
-	there       presenceAt // what couriers say of it
-	unsupported bool       // it does not speak our version
-	refetching  int        // lookups under way of what the peer lost: nothing later is sealed before it
-	forked      bool       // sealing has stopped until the repair
-	repairAt    time.Time  // not before
-	repairSent  time.Time  // over a path
-	former      former     // by what it has asked for a renewal
-	overtakes   bool       // the next request for a renewal goes before one that it has open, and that cannot come
+	groupsDue     bool       // as a neighbour in groups it is to be met anew
+	groupsLive    bool       // what the groups know of whether there is a path
+	groupsOverran bool       // so much of groups was to wait for it that some of it does not
+	dirty         bool       // the row must be written
+	activity      time.Time  // last message either way, for liveness
+	syncedAt      time.Time  // last sync frame because of an unopenable envelope
+	tellAt        time.Time  // when a sync frame goes by courier; zero = none does
+	toldAt        time.Time  // the last that did
+	strayAt       time.Time  // since when it speaks, but not in the session we send in
+	there         presenceAt // what couriers say of it
+	unsupported   bool       // it does not speak our version
+	refetching    int        // lookups under way of what the peer lost: nothing later is sealed before it
+	forked        bool       // sealing has stopped until the repair
+	repairAt      time.Time  // not before
+	repairSent    time.Time  // over a path
+	former        former     // by what it has asked for a renewal
+	overtakes     bool       // the next request for a renewal goes before one that it has open, and that cannot come
 }
 
 // contactState is what PutContact.State holds.
@@ -130,6 +133,8 @@ type contactState struct {
 	PicturesTold  []int64 `cbor:"49,keyasint,omitempty"` // Unix seconds: when the user was told of one, the last day's
 
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
+
+	Stock wire.GroupStock `cbor:"61,keyasint,omitempty"` // member keys of its, by which it can be added to groups, the oldest first
 
 	Differs bool `cbor:"60,keyasint,omitempty"` // of what was said, as an accept by link has shown, and no renewal yet
 

@@ -220,8 +220,13 @@ func (w *town) work(s *side, job Job) {
 					in.Contents[id] = m.Content
 				}
 			}
+			if content := w.sharedContent(s, id); content != nil {
+				in.Contents[id] = content
+			}
 		}
 		s.step(w.now, in)
+	case FetchShared:
+		w.findShared(s, j)
 	case FetchParts:
 		in := PartsFetched{Contact: j.Contact, Parts: make(map[outbox.Part][]byte)}
 		if in.Later = w.unread > 0; in.Later {

@@ -52,6 +52,9 @@ func (p *Peer) clockWentBack(now time.Time) {
 			k.reaching[id] = earlier(at, now)
 		}
 	}
+	for _, m := range p.groups {
+		m.x.ClockWentBack(now)
+	}
 	for _, c := range p.contactsInOrder() {
 		c.backoff.Clear()
 		c.relay = relaying{dialing: c.relay.dialing}
@@ -108,6 +111,9 @@ func (p *Peer) scan(now time.Time) error {
 	for _, c := range p.contactsInOrder() {
 		p.scanContact(now, c)
 		p.dueBy(c.nextDue(now))
+	}
+	if err := p.scanGroups(now); err != nil {
+		return err
 	}
 	p.dueBy(p.nextKey(now))
 	p.callNear(now)

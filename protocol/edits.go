@@ -19,6 +19,8 @@ func (p *Peer) editMessage(now time.Time, in EditMessage) error {
 	switch {
 	case err != nil:
 		return err
+	case v.row.Kind == ConversationGroup:
+		return refuse(CodeNotInGroups)
 	case in.Sequence == 0 || in.Sequence > v.row.OwnSequence:
 		return refuse(CodeNotFound)
 	case now.Sub(in.ID.madeAt()) > EditWindow:

@@ -29,6 +29,9 @@ func (p *Peer) flush(now time.Time) error {
 	}
 	for _, id := range sortedKeys(p.stirred) {
 		c := p.contacts[id]
+		if err := p.meetInGroups(now, c); err != nil {
+			return err
+		}
 		if err := p.sealWaiting(now, c); err != nil {
 			return err
 		}
@@ -148,6 +151,9 @@ func (p *Peer) sealEntry(now time.Time, c *contact, ps *pairSession, items []out
 			p.carried(c, it.Content)
 			continue
 		}
+		if it.Shared {
+			continue
+		}
 		if v := c.conv; v != nil && it.Sequence > v.row.SealedUpTo {
 			v.row.SealedUpTo = it.Sequence
 			p.touchConversation(v)
@@ -184,6 +190,7 @@ func (p *Peer) outboxRow(c *contact, e *outbox.Entry) PutOutbox {
 			continue
 		}
 		row.Contents[i].Message, row.Contents[i].Sequence, row.Contents[i].About = it.Message, it.Sequence, it.About
+		row.Contents[i].Shared = it.Shared
 	}
 	return row
 }
@@ -422,6 +429,11 @@ func (p *Peer) writeRows() error {
 		}
 		row.State = b
 		p.write(row)
+		if m := p.groups[id]; m != nil {
+			if err := p.writeMembership(m); err != nil {
+				return err
+			}
+		}
 	}
 	for _, id := range sortedKeys(p.dirtyInvites) {
 		v := p.invites[id]

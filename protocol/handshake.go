@@ -610,6 +610,8 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 		p.sever(into)
 	}
 	p.touchContact(into)
+	p.leaveGroupsOf(from, into)
+	into.stockReceived(from.state.Stock)
 	if !p.mergeConversations(into, from) {
 		p.failContact(from, CodeAlreadyContact)
 		return

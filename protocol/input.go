@@ -233,6 +233,53 @@ type (
 		Here bool
 		To   []ContactID
 	}
+	// CreateGroup begins a group of ours and some contacts, all or none of whom are added. Answer: GroupCreated.
+	CreateGroup struct {
+		Ref     uint64
+		Title   string
+		Members []ContactID
+	}
+	// AddMember adds a contact to a group, whether they are on or off.
+	AddMember struct {
+		Ref          uint64
+		Conversation ConversationID
+		Contact      ContactID
+	}
+	// RemoveMember ends a member's membership, for good.
+	RemoveMember struct {
+		Ref          uint64
+		Conversation ConversationID
+		Member       ContactID // as PutMember has it
+	}
+	// SetRole makes a member an admin, or one no longer.
+	SetRole struct {
+		Ref          uint64
+		Conversation ConversationID
+		Member       ContactID
+		Admin        bool
+	}
+	// SetTitle names a group.
+	SetTitle struct {
+		Ref          uint64
+		Conversation ConversationID
+		Title        string
+	}
+	// JoinGroup says that the user has seen a group to which a contact has added them: from now on its members are told
+	// who we are. To write there, or to mark what was written as read, says the same.
+	JoinGroup struct {
+		Ref          uint64
+		Conversation ConversationID
+	}
+	// LeaveGroup leaves a group; what was said there stays here.
+	LeaveGroup struct {
+		Ref          uint64
+		Conversation ConversationID
+	}
+	// CloseGroup ends a group for all.
+	CloseGroup struct {
+		Ref          uint64
+		Conversation ConversationID
+	}
 	// Reconnect clears all back-offs: the machine woke up, the user asks.
 	Reconnect struct{ Ref uint64 }
 )
@@ -326,6 +373,12 @@ type (
 		First, Last  uint64
 		Messages     []Waiting
 	}
+	// SharedFetched answers FetchShared.
+	SharedFetched struct {
+		Job          uint64
+		Conversation ConversationID
+		Items        []SharedItem
+	}
 	// HeldFetched answers FetchHeld; an item that is gone is absent.
 	HeldFetched struct {
 		Conn    ConnID
@@ -345,6 +398,22 @@ type (
 	}
 )
 
+// SharedItem is a message in a group that lies here, or what is left of it.
+type SharedItem struct {
+	Bytes     []byte // as PutShared has them
+	Gone      bool   // its content is not here
+	SizeBytes int    // of the whole as it travels, about
+}
+
+func (SharedFetched) input()    {}
+func (CreateGroup) input()      {}
+func (AddMember) input()        {}
+func (RemoveMember) input()     {}
+func (SetRole) input()          {}
+func (SetTitle) input()         {}
+func (JoinGroup) input()        {}
+func (LeaveGroup) input()       {}
+func (CloseGroup) input()       {}
 func (CreateInvite) input()     {}
 func (OfferHelp) input()        {}
 func (AcceptHelp) input()       {}

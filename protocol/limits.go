@@ -49,6 +49,14 @@ const (
 
 	partFilesMax      = 64      // small files of one contact whose parts may go by courier
 	partsOutMax       = 32      // parts on their way to one contact: half of a mailbox of 4 MiB
+	stockGiven        = 4       // member keys that a contact is given as a session begins
+	stockKept         = 8       // of one contact
+	groupsMax         = 256     // that we are in, or were
+	groupsUnseenMax   = 8       // to which one contact has added us and that the user has not opened
+	spareKeysMax      = 16      // of ours that others have added to one group
+	revisionDayShift  = 20      // of a profile's revision: the bits below the day
+	groupWaitingMax   = 512     // of groups that wait for one contact
+	groupWaitingLow   = 64      // of groups that wait for a contact when it is told what did not fit
 	waitingMax        = 1 << 20 // messages that wait for one contact
 	rowElementsMax    = 1 << 22 // of one list in a row of ours: more than can ever wait, or a row would not load
 	sequenceMax       = 1 << 62

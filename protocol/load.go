@@ -26,7 +26,7 @@ func Load(random io.Reader, config Config, state State) (*Peer, error) {
 	p.self.name = state.Self.Name
 	p.self.account = p.self.state.Account.Public()
 	for _, step := range []func(State) error{
-		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox, p.loadShelves,
+		p.loadConversations, p.loadContacts, p.loadSessions, p.loadInvites, p.loadRequests, p.loadOutbox, p.loadShelves, p.loadGroups,
 	} {
 		if err := step(state); err != nil {
 			return nil, fmt.Errorf("load: %w", err)
@@ -152,9 +152,11 @@ func (p *Peer) loadOutbox(state State) error {
 				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
 				continue
 			}
-			inEnvelope[oc.Message] = true
-			written = oc.Message.madeAt()
-			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence, About: oc.About})
+			if !oc.Shared { // whose name is no time
+				inEnvelope[oc.Message] = true
+				written = oc.Message.madeAt()
+			}
+			e.Items = append(e.Items, outbox.Item{Message: oc.Message, Sequence: oc.Sequence, About: oc.About, Shared: oc.Shared})
 		}
 		shareSize(e)
 		c.queue.Restore(e, written)

@@ -87,6 +87,8 @@ func (p *Peer) deleteForEveryone(now time.Time, in DeleteForEveryone) error {
 	switch {
 	case v == nil:
 		return refuse(CodeNotFound)
+	case v.row.Kind == ConversationGroup:
+		return refuse(CodeNotInGroups)
 	case in.Direction != Out:
 		return refuse(CodeNotOwnMessage)
 	case in.Sequence == 0 || in.Sequence > v.row.OwnSequence:

@@ -266,6 +266,8 @@ type (
 	}
 	// Opened answers OpenConversation.
 	Opened struct{ Conversation ConversationID }
+	// GroupCreated answers CreateGroup.
+	GroupCreated struct{ Conversation ConversationID }
 	// Sent answers SendText.
 	Sent struct {
 		ID           MessageID
@@ -279,7 +281,8 @@ type (
 type Job interface{ job() }
 
 type (
-	// FetchContents asks for the contents of messages; answer ContentsFetched.
+	// FetchContents asks for the contents of messages, or for what has such a name of a PutShared, as
+	// [SharedContent] has it; answer ContentsFetched.
 	FetchContents struct {
 		Contact  ContactID
 		Messages []MessageID
@@ -313,6 +316,17 @@ type (
 		Bits    uint8
 	}
 )
+
+// FetchShared asks which messages of a member of a group lie here, First..Last of theirs, or what is
+// left of them; answer SharedFetched.
+type FetchShared struct {
+	Job          uint64
+	Conversation ConversationID
+	Member       identity.MemberKey
+	First, Last  uint64
+}
+
+func (FetchShared) job() {}
 
 // FetchHeld asks for items of a mailbox; answer HeldFetched.
 type FetchHeld struct {

@@ -12,6 +12,7 @@ import (
 	"pabal/protocol/identity"
 	"pabal/protocol/mailbox"
 	"pabal/protocol/rendezvous"
+	"pabal/protocol/wire"
 )
 
 // Config is what a Peer must be told about its machine.
@@ -46,6 +47,8 @@ type Peer struct {
 	invites       map[InviteID]*invitation
 	requests      map[RequestID]*request
 	conversations map[ConversationID]*conversation
+	groups        map[ConversationID]*membership // changed by keepMembership and loseMembership
+	groupsByID    map[wire.OperationID]ConversationID
 	conns         map[ConnID]*conn
 	dials         map[uint64]*dialing
 	posts         map[identity.TransportKey]*post
@@ -103,6 +106,8 @@ func newPeer(random io.Reader, config Config) (*Peer, error) {
 		invites:            make(map[InviteID]*invitation),
 		requests:           make(map[RequestID]*request),
 		conversations:      make(map[ConversationID]*conversation),
+		groups:             make(map[ConversationID]*membership),
+		groupsByID:         make(map[wire.OperationID]ConversationID),
 		conns:              make(map[ConnID]*conn),
 		dials:              make(map[uint64]*dialing),
 		posts:              make(map[identity.TransportKey]*post),
@@ -182,6 +187,8 @@ func (p *Peer) route(now time.Time, in Input) error {
 		p.sequencesFetched(now, in)
 	case HeldFetched:
 		p.heldFetched(in)
+	case SharedFetched:
+		return p.sharedFetched(now, in)
 	case StampChecked:
 		return p.stampChecked(now, in)
 	case StampMade:
@@ -252,9 +259,32 @@ func (p *Peer) command(now time.Time, in Input) error {
 	case OpenConversation:
 		return p.openCommand(now, in)
 	default:
-		panic("protocol: an input without a route")
+		return p.groupCommand(now, in)
 	}
 	return nil
+}
+
+func (p *Peer) groupCommand(now time.Time, in Input) error {
+	switch in := in.(type) {
+	case CreateGroup:
+		return p.createGroup(now, in)
+	case AddMember:
+		return p.addMember(now, in)
+	case RemoveMember:
+		return p.removeMember(now, in)
+	case SetRole:
+		return p.setRole(now, in)
+	case SetTitle:
+		return p.setTitle(now, in)
+	case JoinGroup:
+		return p.joinGroup(now, in)
+	case LeaveGroup:
+		return p.leaveGroup(now, in)
+	case CloseGroup:
+		return p.closeGroup(now, in)
+	default:
+		panic("protocol: an input without a route")
+	}
 }
 
 func (p *Peer) write(w ...Write) { p.out.Writes = append(p.out.Writes, w...) }

@@ -37,9 +37,19 @@ func newSide(t *testing.T, name string, port uint16, now time.Time) *side {
 // step steps an input and a Flush and gathers the Output.
 func (s *side) step(now time.Time, in Input) Output {
 	s.t.Helper()
-	out, err := s.p.Step(now, in)
+	out, err := s.attempt(now, in)
 	if err != nil {
 		s.t.Fatalf("%s: %T: %v", s.name, in, err)
+	}
+	return out
+}
+
+// attempt does the same with an input that may be refused.
+func (s *side) attempt(now time.Time, in Input) (Output, error) {
+	s.t.Helper()
+	out, err := s.p.Step(now, in)
+	if err != nil {
+		return out, err
 	}
 	rest, err := s.p.Step(now, Flush{})
 	if err != nil {
@@ -54,7 +64,7 @@ func (s *side) step(now time.Time, in Input) Output {
 	s.out.Sends = append(s.out.Sends, out.Sends...)
 	s.out.Events = append(s.out.Events, out.Events...)
 	s.out.Writes = append(s.out.Writes, out.Writes...)
-	return out
+	return out, nil
 }
 
 // pump connects a and b as their dials ask and carries frames until both are silent.

@@ -398,6 +398,9 @@ func (p *Peer) forgotten(now time.Time, c *contact) {
 // the start of each.
 func ofSession(b []byte) bool {
 	content, _, err := wire.DecodeContent(b)
+	if err == nil && content.Word != nil && content.Word.Admission != nil { // of which nothing else tells
+		return false
+	}
 	return err != nil || content.Type != wire.ContentVoidMessages && content.Type != wire.ContentReadReceipt
 }
 
@@ -437,7 +440,7 @@ func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
 		}
 		if it.Inline() {
 			content, _, err := wire.DecodeContent(it.Content)
-			return err != nil || content.Type == wire.ContentVoidEnvelopes || content.Type == wire.ContentReseed
+			return err != nil || content.Type == wire.ContentVoidEnvelopes || content.Type == wire.ContentReseed || it.Shared
 		}
 		return c.conv != nil && inRanges(c.conv.row.Delivered, it.Sequence)
 	})
@@ -454,6 +457,9 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 		again = append(again, it)
 		if it.Inline() {
 			c.state.Inline = append(c.state.Inline, it.Content)
+			continue
+		}
+		if it.Shared {
 			continue
 		}
 		if v := c.conv; v != nil && it.Sequence <= v.row.SealedUpTo {
@@ -675,7 +681,7 @@ func (p *Peer) renumber(now time.Time, c *contact) bool {
 	moved := make(map[[16]byte]uint64)
 	for i := range items {
 		it := &items[i]
-		if it.Inline() {
+		if it.Inline() || it.Shared {
 			continue
 		}
 		used := it.Sequence <= c.state.Renumber && (it.Sequence > c.state.RenumberFrom || it.Sequence <= c.state.RenumberTo)

@@ -145,13 +145,14 @@ type PutRequest struct {
 // EraseRequest removes a request.
 type EraseRequest struct{ ID RequestID }
 
-// ConversationKind tells direct conversations from note to self.
+// ConversationKind tells direct conversations from note to self and from groups.
 type ConversationKind string
 
 // The kinds of conversations.
 const (
 	ConversationDirect ConversationKind = "direct"
 	ConversationSelf   ConversationKind = "self"
+	ConversationGroup  ConversationKind = "group"
 )
 
 // Range is a closed interval of sequence numbers.
@@ -163,7 +164,7 @@ type Range struct{ First, Last uint64 }
 type PutConversation struct {
 	ID           ConversationID
 	Kind         ConversationKind
-	Contact      ContactID // zero in note to self
+	Contact      ContactID // zero in note to self and in a group
 	CreatedAt    int64
 	LastAt       int64  // of the newest message, else CreatedAt
 	LastPosition uint64 // highest position used
@@ -214,15 +215,16 @@ const (
 // SetMessageExpiry, StubMessage and EraseMessage.
 type PutMessage struct {
 	ID           MessageID
-	Wire         [16]byte // the author's id of an incoming one; zero for ours, whose ID it is
+	Wire         [16]byte // the author's id of an incoming one; zero for ours, whose ID it is; in a group its tag
 	ClientID     string   // the client's own id, if it differs from ID's text
 	Conversation ConversationID
 	Position     uint64
 	Direction    Direction
-	Sequence     uint64 // the author's, per conversation and device
-	SentAt       int64  // by the author's clock
-	At           int64  // by our clock: composed or received
-	Content      []byte // CBOR, exactly as sealed in the envelope (spec, "Contents")
+	Sender       ContactID // in a group, which member wrote an incoming one
+	Sequence     uint64    // the author's, per conversation and device
+	SentAt       int64     // by the author's clock
+	At           int64     // by our clock: composed or received
+	Content      []byte    // CBOR, exactly as sealed in the envelope (spec, "Contents")
 	Verification Verification
 	ExpiresAt    int64         // 0 = no timer running yet
 	Files        []MessageFile // one for each file of a manifest, in its order
@@ -361,6 +363,7 @@ type OutboxContent struct {
 	About    [16]byte  // as PutOperation.About has it; zero of a message
 	Inline   []byte
 	Part     outbox.Part // not zero: a part of a file, and all else is
+	Shared   bool        // Message is the name of a PutShared; of a message of ours Sequence is its number, About its conversation
 }
 
 // PutOutbox is an envelope that the peer has not acknowledged; key (Contact,
@@ -414,6 +417,45 @@ type EraseOutbox struct {
 	First, Last uint32
 }
 
+// PutGroup is our membership in a group, whose conversation there is; key Conversation.
+type PutGroup struct {
+	Conversation ConversationID
+	State        []byte // the core's own encoding
+}
+
+// PutMember is a member of a group, who is in or was; key (Conversation, Key).
+type PutMember struct {
+	Conversation ConversationID
+	Key          identity.MemberKey
+	ID           ContactID // in this profile, for ever; no contact has it
+	State        []byte    // the core's own encoding: what is known of their messages
+}
+
+// SharedKind tells what a PutShared is.
+type SharedKind uint8
+
+// The kinds of what members hand on.
+const (
+	SharedOperation SharedKind = 1
+	SharedLeave     SharedKind = 2 // one of each member, the last that was put
+	SharedProfile   SharedKind = 3 // the same
+	SharedMessage   SharedKind = 4
+)
+
+// PutShared is something that a member of a group has signed, and that members hand on; key
+// Name. It lies here once, for however many it is. It goes with its conversation.
+type PutShared struct {
+	Name         [16]byte // the first bytes of its hash
+	Conversation ConversationID
+	Kind         SharedKind
+	Member       identity.MemberKey // its author
+	Sequence     uint64             // the author's, of a message
+	Bytes        []byte             // all of it; of a message, all but salt and content
+	Salt         [16]byte           // of a message whose content is here
+	Message      MessageID          // that holds the content; zero: it is not here
+	Expires      int64              // of a message, in Unix milliseconds: then it may go; 0: it stays
+}
+
 // PutTombstone remembers a deleted message by HMAC; key MAC.
 type PutTombstone struct {
 	MAC [16]byte
@@ -451,6 +493,9 @@ func (StubMessage) write()       {}
 func (SetDeletion) write()       {}
 func (PutOperation) write()      {}
 func (PutPart) write()           {}
+func (PutGroup) write()          {}
+func (PutMember) write()         {}
+func (PutShared) write()         {}
 
 // Waiting is a message or an operation of ours that no envelope holds yet.
 type Waiting struct {
@@ -475,6 +520,9 @@ type State struct {
 	Waiting       []Waiting // messages in order, then operations
 	Mailboxes     []PutMailbox
 	Held          []Held // by Number
+	Groups        []PutGroup
+	Members       []PutMember
+	Shared        []PutShared // all but messages, in the order in which they were put
 }
 
 // Held is an item of a mailbox, without its bytes.

@@ -18,6 +18,9 @@ func (p *Peer) setTimer(now time.Time, in SetTimer) error {
 		p.reply(in.Ref, nil)
 		return nil
 	}
+	if m := p.groups[v.row.ID]; m != nil {
+		return p.replyOperation(now, m, in.Ref, wire.GroupOperation{Kind: wire.OperationTimer, Timer: in.Timer})
+	}
 	c := p.contacts[v.row.Contact]
 	if c != nil && c.queue.WaitingLen() >= waitingMax {
 		return refuse(CodeTooMany)

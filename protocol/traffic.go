@@ -343,6 +343,10 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 			p.partDelivered(c, it.Part)
 			continue
 		}
+		if it.Shared {
+			p.sharedDelivered(it)
+			continue
+		}
 		if it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
 			continue
 		}
@@ -416,6 +420,10 @@ func (p *Peer) contentReceived(now time.Time, c *contact, ps *pairSession, conte
 		p.termsReceived(c, content.Terms)
 	case wire.ContentReseed:
 		p.reseedReceived(now, c, ps, content.Reseed)
+	case wire.ContentGroup:
+		return p.wordReceived(now, c, content.Word)
+	case wire.ContentGroupMessage:
+		return p.groupMessageReceived(now, c, content.GroupMessage)
 	case wire.ContentPart:
 		p.partReceived(now, c, content)
 	case wire.ContentPicture:

@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"protocol/mailbox":    {"protocol/identity", "protocol/wire"},
 	"protocol/rendezvous": {"protocol/identity", "protocol/wire"},
 	"protocol": {
-		"protocol/identity", "protocol/wire", "protocol/session", "protocol/invite", "protocol/outbox", "protocol/mailbox", "protocol/rendezvous", "protocol/attachment",
+		"protocol/identity", "protocol/wire", "protocol/session", "protocol/invite", "protocol/outbox", "protocol/mailbox", "protocol/rendezvous", "protocol/attachment", "protocol/group",
 	},
 	"protocol/sim":      {"protocol/..."},
 	"store/archive":     {},

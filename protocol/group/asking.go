@@ -39,6 +39,30 @@ func (x *Exchange) Due(now time.Time) Output {
 	})
 }
 
+// ClockWentBack forgets what was to happen at times that now lie far ahead: the clock was wrong before, or is now.
+func (x *Exchange) ClockWentBack(now time.Time) {
+	sooner := func(t *time.Time) {
+		if t.After(now) {
+			*t = now
+		}
+	}
+	sooner(&x.listedAt)
+	for _, n := range x.near {
+		for _, t := range []*time.Time{&n.newsAt, &n.wholeAt, &n.listAt, &n.toldAt, &n.since, &n.listedAt, &n.profilesAt} {
+			sooner(t)
+		}
+	}
+	for _, asks := range []map[identity.MemberKey]*asking{x.asking, x.named} {
+		for _, ask := range asks {
+			sooner(&ask.at)
+		}
+	}
+	for who, s := range x.soon {
+		sooner(&s.next)
+		x.soon[who] = s
+	}
+}
+
 // NextDue is when [Exchange.Due] has something to do; zero: nothing is due.
 func (x *Exchange) NextDue() (at time.Time) {
 	sooner := func(t time.Time) {

@@ -193,6 +193,14 @@ func (x *Exchange) Missing(key identity.MemberKey) uint64 {
 	return a.missing(x.end(key))
 }
 
+// Whole is the number up to which all of an author's messages are here.
+func (x *Exchange) Whole(key identity.MemberKey) uint64 {
+	if a := x.author(key); len(a.Settled) > 0 && a.Settled[0].First == 1 {
+		return a.Settled[0].Last
+	}
+	return 0
+}
+
 func (x *Exchange) author(key identity.MemberKey) *Author {
 	a := x.authors[key]
 	if a == nil {

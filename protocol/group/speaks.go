@@ -97,6 +97,9 @@ func (l *Log) In(who identity.MemberKey) bool {
 	return in && l.Last(who) == math.MaxUint64
 }
 
+// Out reports whether a member has left, or was removed.
+func (l *Log) Out(who identity.MemberKey) bool { return l.Last(who) != math.MaxUint64 }
+
 // Last is the number of the last message that counts of a member: of those who are out that of
 // the first removal, or of their own word; else the largest there is.
 func (l *Log) Last(who identity.MemberKey) uint64 {

@@ -63,7 +63,9 @@ func (q *Queue) Fetched(asked [][16]byte, contents map[[16]byte][]byte) (gone []
 		switch {
 		case it.Content != nil || it.Inline():
 		case missing[it.Message]:
-			gone = append(gone, it.Sequence)
+			if !it.Shared {
+				gone = append(gone, it.Sequence)
+			}
 			continue
 		case contents[it.Message] != nil:
 			it.Content = contents[it.Message]

@@ -19,10 +19,25 @@ type Item struct {
 	// the file when it is needed. Parts never wait here: who queues them puts each into an
 	// envelope of its own.
 	Part Part
+	// Shared is of a group: its Message is the name of something that lies here once for all members,
+	// and it has no place among the messages of the two. It waits in memory only. Of a message of ours Sequence is the
+	// number in the group, and About its conversation.
+	Shared bool
 }
 
 // Inline reports whether the content is no message: then Content is never nil but of a part.
 func (i Item) Inline() bool { return i.Message == [16]byte{} }
+
+// place is where the content stands among the messages of the two; 0: in front of them.
+func (i Item) place() uint64 {
+	if i.Shared {
+		return 0
+	}
+	return i.Sequence
+}
+
+// ours reports whether the content is a message, or an operation, of the contact's conversation.
+func (i Item) ours() bool { return !i.Inline() && !i.Shared }
 
 // Entry is one sealed envelope that is not acknowledged.
 type Entry struct {
@@ -51,7 +66,7 @@ func (e *Entry) Messages() int { return messages(e.Items) }
 
 func messages(items []Item) (n int) {
 	for _, it := range items {
-		if !it.Inline() && it.About == [16]byte{} {
+		if it.ours() && it.About == [16]byte{} {
 			n++
 		}
 	}
@@ -114,7 +129,7 @@ func (q *Queue) SealedLen() int { return len(q.sealed) }
 func (q *Queue) Push(it Item) {
 	at := len(q.waiting)
 	if it.Inline() && it.Sequence > 0 {
-		if i := slices.IndexFunc(q.waiting, func(w Item) bool { return w.Sequence > it.Sequence }); i >= 0 {
+		if i := slices.IndexFunc(q.waiting, func(w Item) bool { return w.place() > it.Sequence }); i >= 0 {
 			at = i
 		}
 	}
@@ -289,7 +304,7 @@ func (q *Queue) Sequences() []uint64 {
 	var out []uint64
 	add := func(items []Item) {
 		for _, it := range items {
-			if !it.Inline() {
+			if it.ours() {
 				out = append(out, it.Sequence)
 			}
 		}
@@ -305,7 +320,7 @@ func (q *Queue) Sequences() []uint64 {
 // Message returns the message that has a sequence and is not acknowledged.
 func (q *Queue) Message(sequence uint64) (id [16]byte, ok bool) {
 	find := func(items []Item) {
-		if i := slices.IndexFunc(items, func(it Item) bool { return !it.Inline() && it.Sequence == sequence }); i >= 0 {
+		if i := slices.IndexFunc(items, func(it Item) bool { return it.ours() && it.Sequence == sequence }); i >= 0 {
 			id, ok = items[i].Message, true
 		}
 	}
@@ -320,7 +335,7 @@ func (q *Queue) Message(sequence uint64) (id [16]byte, ok bool) {
 func (q *Queue) About(message [16]byte) (out []Item) {
 	add := func(items []Item) {
 		for _, it := range items {
-			if !it.Inline() && it.About == message {
+			if it.ours() && it.About == message {
 				out = append(out, it)
 			}
 		}
@@ -335,6 +350,27 @@ func (q *Queue) About(message [16]byte) (out []Item) {
 // HasWaiting reports whether a message is among those no envelope carries yet.
 func (q *Queue) HasWaiting(message [16]byte) bool {
 	return slices.ContainsFunc(q.waiting, func(it Item) bool { return it.Message == message && !it.Inline() })
+}
+
+// SharedLen returns how much of groups no envelope carries yet.
+func (q *Queue) SharedLen() (n int) {
+	for _, it := range q.waiting {
+		if it.Shared {
+			n++
+		}
+	}
+	return n
+}
+
+// RemoveShared takes out of what waits all of groups that drop reports.
+func (q *Queue) RemoveShared(drop func(Item) bool) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(it Item) bool {
+		gone := it.Shared && drop(it)
+		if gone && !it.Inline() && it.Content != nil {
+			q.cachedBytes -= it.Size
+		}
+		return gone
+	})
 }
 
 // RemoveInline takes out the waiting contents that are no messages and that drop
@@ -385,7 +421,7 @@ func (q *Queue) PutBack(items []Item) {
 }
 
 func (q *Queue) sort() {
-	slices.SortStableFunc(q.waiting, func(a, b Item) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.SortStableFunc(q.waiting, func(a, b Item) int { return cmp.Compare(a.place(), b.place()) })
 }
 
 // TakeWaiting empties the list of what waits and returns it.

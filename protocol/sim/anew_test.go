@@ -294,6 +294,7 @@ func TestWhatWaitedElsewhere(t *testing.T) {
 	s.write(0, 1, "came")
 	s.wait(time.Minute)
 	s.remove(0, 1)
+	s.wait(time.Minute) // until the end of the connection is noticed, B is on a path to A
 	s.add(1, s.link(0))
 	s.wait(time.Hour)
 	s.write(0, 1, "after all")

@@ -67,6 +67,11 @@ type disk struct {
 
 	knew map[protocol.MessageID]protocol.ConversationID // messages of the last batch that had come before
 
+	groups  map[protocol.ConversationID]protocol.PutGroup
+	members map[memberKey]protocol.PutMember
+	shared  map[[16]byte]protocol.PutShared
+	said    [][16]byte // the names of what is shared, in order
+
 	parts     map[partKey]protocol.PutPart
 	remote    map[fileKey]bool // small files of contacts that are not here
 	byCourier int              // files that have come in parts
@@ -91,6 +96,9 @@ func newDisk() *disk {
 		threads:       make(map[protocol.ConversationID]thread),
 		arrived:       make(map[[16]byte]protocol.MessageID),
 		graves:        make(map[[16]byte]bool),
+		groups:        make(map[protocol.ConversationID]protocol.PutGroup),
+		members:       make(map[memberKey]protocol.PutMember),
+		shared:        make(map[[16]byte]protocol.PutShared),
 		parts:         make(map[partKey]protocol.PutPart),
 		remote:        make(map[fileKey]bool),
 	}
@@ -109,6 +117,7 @@ func (d *disk) snapshot() *disk {
 	for id, t := range d.threads {
 		s.threads[id] = slices.Clone(t)
 	}
+	s.groups, s.members, s.shared, s.said = maps.Clone(d.groups), maps.Clone(d.members), maps.Clone(d.shared), slices.Clone(d.said)
 	s.leftOut = d.leftOut
 	return s
 }
@@ -128,6 +137,12 @@ func (d *disk) backup(history bool) (*disk, error) {
 	}
 	for _, v := range state.Conversations {
 		b.conversations[v.ID] = v
+	}
+	b.groups, b.members = maps.Clone(d.groups), maps.Clone(d.members)
+	for _, name := range d.said {
+		if row := d.shared[name]; history || row.Kind != protocol.SharedMessage {
+			b.shared[name], b.said = row, append(b.said, name)
+		}
 	}
 	b.leftOut = d.leftOut // nor has it what an earlier one left out
 	if !history {
@@ -190,6 +205,8 @@ func (d *disk) apply(w protocol.Write) error {
 		return d.operate(w)
 	case protocol.PutPart:
 		return d.putPart(r)
+	case protocol.PutGroup, protocol.PutMember, protocol.PutShared:
+		return d.putGroup(w)
 	case protocol.PutTombstone:
 	case protocol.PutMailbox, protocol.EraseMailbox, protocol.PutHeld, protocol.EraseHeld:
 		return d.keep(w)
@@ -227,6 +244,7 @@ func (d *disk) erase(w protocol.Write) error {
 		maps.DeleteFunc(d.operations, func(_ protocol.MessageID, o *operation) bool { return o.Conversation == r.ID })
 		maps.DeleteFunc(d.parts, func(k partKey, _ protocol.PutPart) bool { return k.conversation == r.ID })
 		maps.DeleteFunc(d.remote, func(k fileKey, _ bool) bool { return k.conversation == r.ID })
+		d.eraseGroup(r.ID)
 		delete(d.threads, r.ID)
 		delete(d.conversations, r.ID)
 		maps.DeleteFunc(d.gaps, func(k gapKey, _ uint64) bool { return k.conversation == r.ID })
@@ -261,7 +279,7 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if d.messages[r.ID] != nil {
 		return fmt.Errorf("id is taken")
 	}
-	if r.Direction == protocol.In && r.Wire != content.ID {
+	if _, group := d.groups[r.Conversation]; !group && r.Direction == protocol.In && r.Wire != content.ID {
 		return fmt.Errorf("a message under another's id")
 	}
 	m := &message{PutMessage: r, wire: content.ID, text: content.Text}
@@ -406,6 +424,7 @@ func (d *disk) state() protocol.State {
 	for _, k := range slices.SortedFunc(maps.Keys(d.outbox), compareOutbox) {
 		st.Outbox = append(st.Outbox, d.outbox[k])
 	}
+	d.groupState(&st)
 	for i := range st.Conversations {
 		v := &st.Conversations[i]
 		v.Delivered = slices.Clone(v.Delivered) // the Peer changes its own
@@ -452,6 +471,8 @@ func (d *disk) contents(ids []protocol.MessageID) map[protocol.MessageID][]byte 
 	for _, id := range ids {
 		if content := d.content(id); content != nil {
 			out[id] = slices.Clone(content)
+		} else if whole := d.whole(id); whole != nil {
+			out[id] = whole
 		}
 	}
 	return out

@@ -447,6 +447,8 @@ func (m *machine) job(j protocol.Job) {
 			})
 		case protocol.FetchHeld:
 			m.push(protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox, Items: m.handing(m.disk.heldItems(j.Mailbox, j.Items))})
+		case protocol.FetchShared:
+			m.push(protocol.SharedFetched{Job: j.Job, Conversation: j.Conversation, Items: m.disk.heads(j)})
 		case protocol.MakeStamp:
 			m.push(protocol.StampMade{Job: j.Job, Stamp: fakeStamp(j.Tag, j.Day, j.Request), OK: true})
 		case protocol.CheckStamp:

@@ -98,3 +98,47 @@ func TestMemberKeysHangOnContactAndNonce(t *testing.T) {
 		t.Error("the account's secret is a member's")
 	}
 }
+
+// TestLargestGroupWordsTravel has what may be largest of each fit a content.
+func TestLargestGroupWordsTravel(t *testing.T) {
+	sync, holding, ranges := GroupSync{Group: OperationID{1}}, GroupHolding{Group: OperationID{1}}, GroupRanges{Group: OperationID{1}}
+	number := func(i int) [8]byte { return [8]byte{byte(i >> 8), byte(i)} }
+	for i := range GroupSyncAuthorsMax {
+		a := GroupAuthor{Mark: number(i), Revision: 1, Profile: [8]byte{1}}
+		for n := range GroupTipsMax {
+			a.Tips = append(a.Tips, GroupTip{Sequence: uint64(n + 1)})
+		}
+		sync.Authors = append(sync.Authors, a)
+	}
+	for i := range GroupHoldingMax {
+		holding.Operations = append(holding.Operations, OperationName{byte(i >> 8), byte(i)})
+	}
+	for i := range GroupRangesMax {
+		ranges.Ranges = append(ranges.Ranges, GroupRange{Mark: number(i), First: 1, Last: 1})
+	}
+	message := sampleMessages(t)[0]
+	for i := range GroupTipsMax {
+		message.Previous = append(message.Previous, GroupTip{Sequence: uint64(1000 + i)})
+	}
+	message.Previous, message.Sequence = message.Previous[len(message.Previous)-GroupTipsMax:], 1000+GroupTipsMax
+	message.Heads, message.Besides = nil, nil
+	for i := range OperationParentsMax {
+		message.Heads = append(message.Heads, OperationID{byte(i)})
+	}
+	for i := range GroupBesidesMax {
+		message.Besides = append(message.Besides, number(i))
+	}
+	message.Commit([16]byte{1}, bytes.Repeat([]byte{7}, GroupContentBytesMax))
+	if err := message.Sign(memberSeed(1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Content{
+		{Type: ContentGroup, Word: &GroupWord{Sync: &sync}}, {Type: ContentGroup, Word: &GroupWord{Holding: &holding}},
+		{Type: ContentGroup, Word: &GroupWord{Want: &ranges}}, {Type: ContentGroupMessage, GroupMessage: &message},
+	} {
+		b := mustAppend(t, nil, c)
+		if _, _, err := DecodeContent(b); err != nil {
+			t.Errorf("a content of type %d, %d bytes: %v", c.Type, len(b), err)
+		}
+	}
+}
