@@ -97,6 +97,13 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 		return c.makeParts(j)
 	case protocol.FetchSequences:
 		return c.fetchSequences(j)
+	case protocol.FetchShared:
+		fetched := protocol.SharedFetched{Job: j.Job, Conversation: j.Conversation}
+		err := c.store.View(func(v *store.View) (err error) {
+			fetched.Items, err = v.Shared(j.Conversation, j.Member, j.First, j.Last)
+			return err
+		})
+		return fetched, err
 	case protocol.FetchHeld:
 		fetched := protocol.HeldFetched{Conn: j.Conn, Mailbox: j.Mailbox}
 		err := c.store.View(func(v *store.View) (err error) {

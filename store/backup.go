@@ -79,6 +79,10 @@ func archivedTables() map[string]archivedTable {
 		"drafts":        {portion: inHistory},
 		"approvals":     {portion: inMove}, // as are the tokens that they are of
 		"flags":         {portion: inAll},
+		"groups":        {portion: inAll},
+		"members":       {portion: inAll},
+		"words":         {portion: inAll},
+		"heads":         {portion: inHistory},
 	}
 }
 
@@ -159,7 +163,7 @@ type table struct {
 // pagedTables names the key of each table that grows with the history: a view has not the time
 // to read it whole.
 func pagedTables() map[string]string {
-	return map[string]string{"messages": "seq", "operations": "key"}
+	return map[string]string{"messages": "seq", "operations": "key", "heads": "key"}
 }
 
 func (t *table) column(name string) int { return slices.Index(t.columns, name) }

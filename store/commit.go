@@ -170,6 +170,12 @@ func (w *writer) put(write protocol.Write) error {
 		return w.putOperation(&r)
 	case protocol.PutPart:
 		return w.putPart(&r)
+	case protocol.PutGroup:
+		return w.putGroup(&r)
+	case protocol.PutMember:
+		return w.putMember(&r)
+	case protocol.PutShared:
+		return w.putShared(&r)
 	case protocol.EraseWaiting:
 		return w.eraseWaiting(&r)
 	case protocol.SetDeletion:

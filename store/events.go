@@ -139,6 +139,10 @@ func (w *writer) trimRest(now time.Time) error {
 		return err
 	}
 	w.trimmedSome()
+	if err := w.trimHeads(now.UnixMilli()); err != nil {
+		return err
+	}
+	w.trimmedSome()
 	return nil
 }
 

@@ -111,7 +111,7 @@ func TestEveryTableHasAnOwner(t *testing.T) {
 var orphanRows = map[string]string{
 	"sessions":      `INSERT INTO sessions(contact, sid) VALUES (x'01', x'02')`,
 	"conversations": `INSERT INTO conversations VALUES (99, x'01', 'direct', x'02', 0, 0, 0, 0, 0, 0, 0, x'', 0, 0, 0, x'', x'')`,
-	"messages":      `INSERT INTO messages VALUES (999, x'01', NULL, 98, 1, 0, 1, 0, 0, 0, 0, '', '', '', x'', NULL, 0)`,
+	"messages":      `INSERT INTO messages VALUES (999, x'01', NULL, 98, 1, 0, 1, 0, 0, 0, 0, '', '', '', x'', NULL, 0, NULL)`,
 	"operations":    `INSERT INTO operations VALUES (99, x'01', x'01', 98, 0, 1, 5, x'02', 1, 0, x'', 1, 0)`,
 	"pictures":      `INSERT INTO pictures VALUES (99, x'01', 1, x'ff')`,
 	"gaps":          `INSERT INTO gaps VALUES (98, 1, 1)`,
@@ -129,6 +129,10 @@ var orphanRows = map[string]string{
 	"chunks":        `INSERT INTO chunks VALUES (98, 0, x'01', x'')`,
 	"attachments":   `INSERT INTO attachments VALUES (97, 0, 96)`,
 	"parts":         `INSERT INTO parts VALUES (99, 98, x'01', 0, 0, 0, 1, x'02')`,
+	"groups":        `INSERT INTO groups VALUES (98, x'')`,
+	"members":       `INSERT INTO members VALUES (1, 98, x'01', x'02', x'')`,
+	"words":         `INSERT INTO words VALUES (1, x'01', 98, 1, x'02', x'')`,
+	"heads":         `INSERT INTO conversations VALUES (97, x'97', 'group', NULL, 0, 0, 0, 0, 0, 0, 0, x'', 0, 0, 0, x'', x''); INSERT INTO groups VALUES (97, x''); INSERT INTO heads VALUES (1, x'01', 97, x'02', 1, 0, x'', x'03', NULL)`,
 	"mailboxes":     `INSERT INTO mailboxes VALUES (x'01', x'02', x'')`,
 	"held":          `INSERT INTO held VALUES (1, x'99', x'01', 1, 1, x'')`,
 }

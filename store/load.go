@@ -46,7 +46,16 @@ func (v *View) load() (st protocol.State, err error) {
 	if st.Mailboxes, err = v.mailboxes(); err != nil {
 		return st, err
 	}
-	st.Held, err = v.held()
+	if st.Held, err = v.held(); err != nil {
+		return st, err
+	}
+	if st.Groups, err = v.groups(); err != nil {
+		return st, err
+	}
+	if st.Members, err = v.members(); err != nil {
+		return st, err
+	}
+	st.Shared, err = v.words()
 	return st, err
 }
 

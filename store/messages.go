@@ -118,7 +118,7 @@ const (
 	pageDefault = 50
 
 	messageColumns = `m.id, coalesce(m.client, ''), c.id, m.position, m.direction, m.sequence, m.sent_at, m.at,
-		m.expires_at, m.verification, m.state, m.code, m.content, m.wire, m.deleted_at, ` + newestEdit
+		m.expires_at, m.verification, m.state, m.code, m.content, m.wire, m.deleted_at, m.sender, ` + newestEdit
 	selectMessage  = `SELECT ` + messageColumns + ` FROM messages m JOIN conversations c ON c.key = m.conversation`
 	ofConversation = ` WHERE m.conversation = (SELECT key FROM conversations WHERE id = ?)`
 )
@@ -128,7 +128,7 @@ func scanMessage(q *query) (m Message) {
 	m.Direction, m.Sequence, m.SentAt, m.At = protocol.Direction(q.int()), q.uint(), q.int(), q.int()
 	m.ExpiresAt, m.Verification = q.int(), protocol.Verification(q.text())
 	m.State, m.Code, m.Content = protocol.MessageState(q.text()), q.text(), q.blob()
-	m.Wire, m.DeletedAt, m.Edit = q.id(), q.int(), q.blob()
+	m.Wire, m.DeletedAt, m.Sender, m.Edit = q.id(), q.int(), q.id(), q.blob()
 	return m
 }
 
@@ -251,7 +251,7 @@ func (v *View) OwnMessages(id protocol.ConversationID, first, last uint64) ([]Me
 		scanMessage, "read messages")
 }
 
-// Contents returns the contents of messages; those that are gone are absent. It
+// Contents returns the contents of messages, and what is handed on by names; what is gone is absent. It
 // is what a job FetchContents asks for.
 func (v *View) Contents(ids []protocol.MessageID) (map[protocol.MessageID][]byte, error) {
 	contents := make(map[protocol.MessageID][]byte, len(ids))
@@ -260,7 +260,13 @@ func (v *View) Contents(ids []protocol.MessageID) (map[protocol.MessageID][]byte
 		if q.next() {
 			contents[id] = q.blob()
 		}
-		if err := q.done(); err != nil {
+		err := q.done()
+		if err == nil && contents[id] == nil {
+			if shared, serr := v.shared(id); shared != nil || serr != nil {
+				contents[id], err = shared, serr
+			}
+		}
+		if err != nil {
 			return nil, dbError("read contents", err)
 		}
 	}

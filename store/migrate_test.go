@@ -79,6 +79,11 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 	for _, m := range messages {
 		b.Writes = append(b.Writes, m)
 	}
+	if version >= groupsSince {
+		for _, w := range storedGroup(f) {
+			b.Writes = append(b.Writes, w)
+		}
+	}
 	if version >= filesSince {
 		b.Writes = append(b.Writes, f.manifest(1, protocol.In, map[protocol.FileID]wire.File{storedFile: {
 			Name: "바다.jpg", MediaType: "image/jpeg", SizeBytes: 2 << 20, Root: [32]byte{1}, Width: 40, Height: 30,
@@ -151,6 +156,9 @@ func TestStoredProfiles(t *testing.T) {
 			if all := view(t, s, (*View).Approvals); len(all) != 1 || !reflect.DeepEqual(all[0], storedApproval(newFixture(nil, 2))) {
 				t.Errorf("the approvals are %+v", all)
 			}
+		}
+		if version >= groupsSince {
+			checkStoredGroup(t, s)
 		}
 		if version >= webhooksSince {
 			if hooks := view(t, s, (*View).Webhooks); len(hooks) != 1 || !reflect.DeepEqual(hooks[0], storedWebhook) {
@@ -280,7 +288,7 @@ func checkStored(t *testing.T, s *Store, version int64) {
 	}
 	state, err := s.Load()
 	if err != nil || state.Self.Name != "지우" || len(state.Contacts) != 1 || state.Contacts[0].Name != "민수" ||
-		len(state.Sessions) != 2 || len(state.Invites) != 1 || len(state.Requests) != 1 || len(state.Conversations) != 2 ||
+		len(state.Sessions) != 2 || len(state.Invites) != 1 || len(state.Requests) != 1 || len(state.Conversations) != 2+int(min(version/groupsSince, 1)) ||
 		len(state.Outbox) < 1 || len(state.Outbox[0].Contents) != 2 || len(state.Waiting) != 1+int(min(version/operationsSince, 1)) {
 		t.Errorf("state %+v, %v", state, err)
 	}

@@ -143,7 +143,7 @@ func (w *writer) stubMessage(r *protocol.StubMessage) error {
 		if err := w.unindex(m); err != nil {
 			return err
 		}
-		for _, erase := range []func(int64) error{w.eraseAttachments, w.eraseMarks, w.countRead} {
+		for _, erase := range []func(int64) error{w.eraseAttachments, w.eraseMarks, w.countRead, w.bareHead} {
 			if err := erase(m.seq); err != nil {
 				return err
 			}

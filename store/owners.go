@@ -48,6 +48,10 @@ func ownerships() []ownership {
 		{"chunks", `SELECT count(*) FROM chunks WHERE file NOT IN (SELECT key FROM files)`},
 		{"attachments", `SELECT count(*) FROM attachments WHERE message NOT IN (SELECT seq FROM messages) OR file NOT IN (SELECT key FROM files)`},
 		{"parts", `SELECT count(*) FROM parts AS p WHERE p.conversation NOT IN (SELECT key FROM conversations) OR ` + strayParts},
+		{"groups", `SELECT count(*) FROM groups WHERE conversation NOT IN (SELECT key FROM conversations)`},
+		{"members", `SELECT count(*) FROM members WHERE conversation NOT IN (SELECT conversation FROM groups)`},
+		{"words", `SELECT count(*) FROM words WHERE conversation NOT IN (SELECT conversation FROM groups)`},
+		{"heads", `SELECT count(*) FROM heads WHERE conversation NOT IN (SELECT conversation FROM groups) OR ` + strayHeads},
 		{"mailboxes", `SELECT count(*) FROM mailboxes WHERE owner NOT IN (SELECT id FROM contacts)`},
 		{"held", `SELECT count(*) FROM held WHERE mailbox NOT IN (SELECT id FROM mailboxes)`},
 		{"search", ""}, {"search_config", ""}, {"search_data", ""}, {"search_idx", ""}, // see staleTerms
@@ -188,7 +192,8 @@ func (w *writer) lostContents() (lost int, err error) {
 			if c.Message == (protocol.MessageID{}) {
 				continue
 			}
-			q := w.c.query(`SELECT 1 FROM messages WHERE id = ?1 UNION ALL SELECT 1 FROM operations WHERE id = ?1`).bindBlob(c.Message[:])
+			q := w.c.query(`SELECT 1 FROM messages WHERE id = ?1 UNION ALL SELECT 1 FROM operations WHERE id = ?1
+				UNION ALL SELECT 1 FROM words WHERE name = ?1 UNION ALL SELECT 1 FROM heads WHERE name = ?1 AND message IS NOT NULL`).bindBlob(c.Message[:])
 			if !q.next() {
 				lost++
 			}

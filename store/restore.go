@@ -378,6 +378,7 @@ func (f *filling) dropStrays() error {
 		`DELETE FROM attachments WHERE message NOT IN (SELECT seq FROM messages)`,
 		`DELETE FROM marks WHERE message NOT IN (SELECT seq FROM messages)`,
 		`DELETE FROM operations AS o WHERE ` + strayOperations,
+		`UPDATE heads SET salt = NULL, message = NULL WHERE ` + strayHeads,
 		`DELETE FROM files WHERE key NOT IN (SELECT file FROM attachments)`, // what is being uploaded ends with the profile
 		`DELETE FROM chunks WHERE file NOT IN (SELECT key FROM files)`,
 	} {

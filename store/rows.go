@@ -16,6 +16,8 @@ const (
 
 	contentOperation = 2 // as a message, and an id of 16 bytes
 
+	contentShared = 4 // as an operation: a name, a number, a conversation
+
 	contentPart = 3 // as a message, of the manifest, and the places of file and part, a byte each
 )
 
@@ -31,14 +33,14 @@ func (w *writer) putMessage(m *protocol.PutMessage) error {
 		}
 	}
 	q := w.c.query(`INSERT INTO messages(seq, id, client, conversation, position, direction, sequence, sent_at, at,
-		expires_at, from_read, verification, state, code, content, wire) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?)
+		expires_at, from_read, verification, state, code, content, wire, sender) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`)
 	w.counts.message++
 	q.bindInt(w.counts.message).bindBlob(m.ID[:]).bindSparse(m.ClientID).bindInt(conversation)
 	q.bindUint(m.Position).bindInt(int64(m.Direction)).bindUint(m.Sequence).bindInt(m.SentAt).bindInt(m.At)
 	q.bindInt(m.ExpiresAt).bindInt(fromRead(m)).bindText(string(m.Verification))
 	before := w.c.db.TotalChanges()
-	if err := q.bindBlob(m.Content).bindID(m.Wire).run(); err != nil || w.c.db.TotalChanges() == before { // it is there already
+	if err := q.bindBlob(m.Content).bindID(m.Wire).bindID(m.Sender).run(); err != nil || w.c.db.TotalChanges() == before { // it is there already
 		return err
 	}
 	if m.Direction == protocol.In {
@@ -353,12 +355,15 @@ func encodeContents(contents []protocol.OutboxContent) []byte {
 		}
 		if c.Message != (protocol.MessageID{}) {
 			kind := byte(contentMessage)
-			if c.About != ([16]byte{}) {
+			switch {
+			case c.Shared:
+				kind = contentShared
+			case c.About != ([16]byte{}):
 				kind = contentOperation
 			}
 			b = append(append(b, kind), c.Message[:]...)
 			b = binary.AppendUvarint(b, c.Sequence)
-			if kind == contentOperation {
+			if kind != contentMessage {
 				b = append(b, c.About[:]...)
 			}
 			continue
@@ -375,14 +380,14 @@ func decodeContents(b []byte) (contents []protocol.OutboxContent, err error) {
 		kind := b[0]
 		b = b[1:]
 		switch {
-		case (kind == contentMessage || kind == contentOperation) && len(b) >= len(c.Message):
+		case (kind == contentMessage || kind == contentOperation || kind == contentShared) && len(b) >= len(c.Message):
 			b = b[copy(c.Message[:], b):]
 			sequence, n := binary.Uvarint(b)
-			if n <= 0 || kind == contentOperation && len(b) < n+len(c.About) {
+			if n <= 0 || kind != contentMessage && len(b) < n+len(c.About) {
 				return nil, fmt.Errorf("outbox contents: %w", ErrDamaged)
 			}
-			c.Sequence, b = sequence, b[n:]
-			if kind == contentOperation {
+			c.Sequence, c.Shared, b = sequence, kind == contentShared, b[n:]
+			if kind != contentMessage {
 				b = b[copy(c.About[:], b):]
 			}
 		case kind == contentPart && len(b) >= len(c.Part.Message):

@@ -11,7 +11,7 @@ import (
 // profile of every version is opened by a test. What drops a column must end
 // in a rotation, since the old values stay in free pages of copies.
 func migrations() []func(*conn) error {
-	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners, addRoles, addFiles, addFlags, addOperations, addEdits, addReindex, addPictures, addAudit, addWebhooks, addApprovals, addParts}
+	return []func(*conn) error{createSchema, addCouriers, addTimesAndOwners, addRoles, addFiles, addFlags, addOperations, addEdits, addReindex, addPictures, addAudit, addWebhooks, addApprovals, addParts, addGroups}
 }
 
 // schemaVersion is the user_version that this release writes.

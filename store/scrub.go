@@ -164,6 +164,9 @@ func (w *writer) eraseMessage(id protocol.MessageID) error {
 	if err := w.countRead(seq); err != nil {
 		return err
 	}
+	if err := w.bareHead(seq); err != nil {
+		return err
+	}
 	if err := w.c.query(`DELETE FROM messages WHERE seq = ?`).bindInt(seq).run(); err != nil {
 		return err
 	}
@@ -194,6 +197,10 @@ func (w *writer) eraseConversation(id protocol.ConversationID) error {
 		`DELETE FROM operations WHERE conversation = ?`,
 		`DELETE FROM parts WHERE conversation = ?`,
 		`DELETE FROM gaps WHERE conversation = ?`,
+		`DELETE FROM heads WHERE conversation = ?`,
+		`DELETE FROM words WHERE conversation = ?`,
+		`DELETE FROM members WHERE conversation = ?`,
+		`DELETE FROM groups WHERE conversation = ?`,
 		`DELETE FROM conversations WHERE key = ?`,
 	} {
 		if err := w.c.query(sql).bindInt(key).run(); err != nil {
