@@ -180,7 +180,7 @@ func (r *rows) state(s *side) State {
 // reload makes a Peer anew from what a side has written: nothing is in memory.
 func (s *side) reload(now time.Time, state State) {
 	s.t.Helper()
-	p, err := Load(rand.Reader, Config{BootID: [32]byte{1}}, state)
+	p, err := Load(rand.Reader, Config{BootID: [32]byte{1}, Groups: true}, state)
 	if err != nil {
 		s.t.Fatal(err)
 	}

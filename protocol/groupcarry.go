@@ -216,7 +216,7 @@ func (p *Peer) sharedFetched(now time.Time, in SharedFetched) error {
 // wordReceived takes what a contact says of groups.
 func (p *Peer) wordReceived(now time.Time, c *contact, w *wire.GroupWord) error {
 	switch {
-	case w == nil || c.row.Role != RolePerson: // of a later version, or of nobody to be in a group with
+	case w == nil || !p.config.Groups || c.row.Role != RolePerson: // of a later version, or of nobody to be in a group with
 		return nil
 	case w.Stock != nil:
 		c.stockReceived(w.Stock)
@@ -286,7 +286,7 @@ func (p *Peer) groupRefused(m *membership, c *contact, err error) {
 
 // groupMessageReceived takes a message in a group that a contact has sent or handed on.
 func (p *Peer) groupMessageReceived(now time.Time, c *contact, message *wire.GroupMessage) error {
-	if message == nil {
+	if message == nil || !p.config.Groups {
 		return nil
 	}
 	m := p.membershipIn(message.Group)

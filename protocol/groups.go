@@ -40,6 +40,9 @@ func groupProblem(err error) error {
 
 // pushStock gives a contact member keys by which it can add us to groups.
 func (p *Peer) pushStock(c *contact) {
+	if !p.config.Groups || c.row.Role != RolePerson {
+		return
+	}
 	stock := make(wire.GroupStock, stockGiven)
 	for i := range stock {
 		if _, err := io.ReadFull(p.random, stock[i].Nonce[:]); err != nil {
@@ -81,7 +84,7 @@ func (p *Peer) createGroup(now time.Time, in CreateGroup) error {
 		}
 		members = append(members, c)
 	}
-	if len(p.groups) >= groupsMax || len(members) >= group.MembersMax {
+	if !p.config.Groups || len(p.groups) >= groupsMax || len(members) >= group.MembersMax {
 		return refuse(CodeTooMany)
 	}
 	m, err := p.beginGroup(now, title)

@@ -27,6 +27,9 @@ type Config struct {
 	// Home says that this node stays where it is and serves as a home node: it keeps one
 	// transport key and may be paired with owners.
 	Home bool
+	// Groups has contacts be given keys by which they can add us to groups. Without it nothing of groups is sent or taken: a
+	// program that cannot show them must not be in any.
+	Groups bool
 }
 
 // Peer is one device of one account. It is not safe for concurrent use: one

@@ -25,7 +25,7 @@ type side struct {
 
 func newSide(t *testing.T, name string, port uint16, now time.Time) *side {
 	t.Helper()
-	p, _, err := Create(rand.Reader, Config{BootID: [32]byte{1}, Home: strings.HasPrefix(name, "Home")}, now, name)
+	p, _, err := Create(rand.Reader, Config{BootID: [32]byte{1}, Groups: true, Home: strings.HasPrefix(name, "Home")}, now, name)
 	if err != nil {
 		t.Fatal(err)
 	}

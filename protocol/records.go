@@ -63,9 +63,7 @@ func (p *Peer) pushIntroduction(now time.Time, c *contact, ps *pairSession) {
 	list := p.self.presented().list
 	p.pushInline(c, wire.Content{Type: wire.ContentDeviceList, List: &list})
 	p.pushProfile(c)
-	if c.row.Role == RolePerson {
-		p.pushStock(c)
-	}
+	p.pushStock(c)
 	c.groupsDue = true
 	c.state.PictureDue = (p.self.state.PictureSequence > 0 || ps.generation > 0) && c.row.Role == RolePerson
 	p.pushRecord(now, c)
