@@ -124,7 +124,7 @@ func (c *core) work(ctx context.Context, j protocol.Job) (protocol.Input, error)
 // fetchSequences reads which of our messages and operations first..last there still are,
 // page by page.
 func (c *core) fetchSequences(j protocol.FetchSequences) (protocol.Input, error) {
-	fetched := protocol.SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last}
+	fetched := protocol.SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last, Compare: j.Compare}
 	for next := j.First; next <= j.Last; {
 		var page []protocol.Waiting
 		err := c.store.View(func(v *store.View) (err error) {

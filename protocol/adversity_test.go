@@ -523,3 +523,44 @@ func TestOldDiskBehindSomebodyForgetful(t *testing.T) {
 		}
 	}
 }
+
+// TestOldDiskBehindARemoval has somebody remove a contact and go on with it; the contact loses all, comes as somebody new, and
+// writes under the numbers of before; then the first one's disk is put back. What it says it has removed is of before, and of
+// another life than what it has lost (seed 13015886).
+func TestOldDiskBehindARemoval(t *testing.T) {
+	for _, n := range [][2]int{{1, 2}, {1, 1}, {2, 5}, {5, 2}} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			w, a, b, nobody := metWith(t)
+			w.say(a, b, 3, "of a ")
+			w.say(b, a, n[0], "removed ")
+			a.step(w.now, RemoveContact{Contact: a.of(b).row.ID})
+			w.run()
+			w.pass(time.Minute)
+			w.switchOff(a)
+			w.followsLink(a, b)
+			w.switchOn(a)
+			w.pass(time.Minute)
+			w.say(b, a, 1, "long before ")
+			w.switchOff(b)
+			w.switchOff(a)
+			before, history := w.rows[a].clone(), slices.Clone(a.history)
+			w.putBack(b, nobody, nil)
+			w.home(b)
+			w.switchOn(b)
+			w.followsLink(a, b)
+			w.switchOn(a)
+			w.pass(time.Minute)
+			lost := w.say(b, a, n[1], "lost ")
+			w.arrived(a, lost...)
+			w.switchOff(a)
+			w.putBack(a, before, history)
+			w.home(a)
+			delete(w.off, a)
+			w.followsLink(a, b)
+			w.switchOn(b)
+			w.switchOn(a)
+			w.pass(time.Hour)
+			w.arrived(a, lost...)
+		})
+	}
+}

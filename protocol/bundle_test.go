@@ -136,6 +136,13 @@ func (r *rows) keep(w Write) {
 		r.shared = append(r.shared, w)
 	case PutConversation:
 		r.conversations[w.ID] = w
+	case EraseConversation:
+		delete(r.conversations, w.ID)
+		r.own = slices.DeleteFunc(slices.Clone(r.own), func(m PutMessage) bool { return m.Conversation == w.ID })
+	case EraseContact:
+		delete(r.contacts, w.ID)
+		maps.DeleteFunc(r.sessions, func(_ [32]byte, s PutSession) bool { return s.Contact == w.ID })
+		maps.DeleteFunc(r.outbox, func(_ [36]byte, o PutOutbox) bool { return o.Contact == w.ID })
 	case PutOutbox:
 		r.outbox[outboxKeyOf(w.SID, w.Index)] = w
 	case EraseOutbox:

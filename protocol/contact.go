@@ -68,6 +68,7 @@ type contact struct {
 	there         presenceAt // what couriers say of it
 	unsupported   bool       // it does not speak our version
 	refetching    int        // lookups under way of what the peer lost: nothing later is sealed before it
+	comparing     bool       // state.Compare is being looked up
 	forked        bool       // sealing has stopped until the repair
 	repairAt      time.Time  // not before
 	repairSent    time.Time  // over a path
@@ -135,6 +136,8 @@ type contactState struct {
 	Parts []fileParts `cbor:"50,keyasint,omitempty"` // small files that it has not got, oldest first
 
 	Stock wire.GroupStock `cbor:"61,keyasint,omitempty"` // member keys of its, by which it can be added to groups, the oldest first
+
+	Compare *recentTag `cbor:"62,keyasint,omitempty"` // the message that it holds last of ours, which the history is to be asked for
 
 	Differs bool `cbor:"60,keyasint,omitempty"` // of what was said, as an accept by link has shown, and no renewal yet
 

@@ -240,7 +240,7 @@ func (w *town) work(s *side, job Job) {
 		}
 		s.step(w.now, in)
 	case FetchSequences:
-		in := SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last}
+		in := SequencesFetched{Conversation: j.Conversation, First: j.First, Last: j.Last, Compare: j.Compare}
 		for _, m := range w.rows[s].own {
 			if m.Conversation == j.Conversation && m.Sequence >= j.First && m.Sequence <= j.Last {
 				in.Messages = append(in.Messages, Waiting{ID: m.ID, Conversation: m.Conversation, Sequence: m.Sequence, SizeBytes: len(m.Content)})

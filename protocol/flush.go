@@ -29,6 +29,7 @@ func (p *Peer) flush(now time.Time) error {
 	}
 	for _, id := range sortedKeys(p.stirred) {
 		c := p.contacts[id]
+		p.askToCompare(c)
 		if err := p.meetInGroups(now, c); err != nil {
 			return err
 		}

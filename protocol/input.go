@@ -371,6 +371,7 @@ type (
 	SequencesFetched struct {
 		Conversation ConversationID
 		First, Last  uint64
+		Compare      bool // as in FetchSequences
 		Messages     []Waiting
 	}
 	// SharedFetched answers FetchShared.

@@ -297,6 +297,7 @@ type (
 	FetchSequences struct {
 		Conversation ConversationID
 		First, Last  uint64
+		Compare      bool // to compare it; SequencesFetched says so, too
 	}
 	// CheckStamp asks for one Argon2id check; answer StampChecked.
 	CheckStamp struct {

@@ -521,9 +521,55 @@ func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	}
 	id, waits := c.queue.Message(last.Sequence)
 	ours := waits && last.Conversation == tagged(messageTag(id))
-	if len(direct) > 0 {
-		p.reconcile(c, slices.Min(direct), slices.Max(direct), ours, alien)
+	if len(direct) == 0 {
+		return
 	}
+	held, reached := slices.Min(direct), slices.Max(direct)
+	// We have lost nothing since both agreed, and yet it holds more than we have written, or other things: that was of us
+	// before we had forgotten it. Nor is what it has removed any of what we know.
+	another := c.conv != nil && c.state.Apart == 0 && reached > c.conv.row.OwnSequence
+	if p.holdsOther(c, recentTag{Sequence: last.Sequence, Tag: [8]byte(last.Conversation[8:])}) || another {
+		held, alien = 0, max(alien, last.Sequence)
+	}
+	p.reconcile(c, held, reached, ours, alien)
+}
+
+// holdsOther reports whether the message that a peer holds last of ours is another one than it has acknowledged under
+// that number: one of us was put back to an old state, or has forgotten the other, and numbers are used twice. If only
+// the history can tell, it is asked, and so long nothing is sealed.
+func (p *Peer) holdsOther(c *contact, last recentTag) bool {
+	v := c.conv
+	c.state.Compare = nil
+	switch {
+	case last.Sequence == 0 || v == nil || !inRanges(v.row.Delivered, last.Sequence):
+		return false
+	case v.acked.Sequence == last.Sequence:
+		return v.acked.Tag != last.Tag
+	}
+	c.state.Compare = &last
+	p.touchContact(c)
+	return false
+}
+
+// askToCompare asks which message of ours has the number of the one that the peer holds last, also behind a start.
+func (p *Peer) askToCompare(c *contact) {
+	if last := c.state.Compare; last != nil && c.conv != nil && !c.comparing {
+		c.comparing = true
+		c.refetching++
+		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: c.conv.row.ID, First: last.Sequence, Last: last.Sequence, Compare: true})
+	}
+}
+
+// compared takes which of our messages has a number: if it is another than the peer holds, that holds none that we know up
+// to there. One that is gone tells nothing.
+func (p *Peer) compared(c *contact, in SequencesFetched) {
+	last := c.state.Compare
+	c.state.Compare, c.comparing = nil, false
+	p.touchContact(c)
+	if last == nil || last.Sequence != in.First || len(in.Messages) != 1 || messageTag(in.Messages[0].ID) == last.Tag {
+		return
+	}
+	p.reconcile(c, 0, 0, false, last.Sequence)
 }
 
 // plausible reports whether a peer may say that a sequence was used. Nobody gets as far as
@@ -635,6 +681,10 @@ func (p *Peer) sequencesFetched(now time.Time, in SequencesFetched) {
 		return
 	}
 	c.refetching = max(c.refetching-1, 0)
+	if in.Compare {
+		p.compared(c, in)
+		return
+	}
 	items := make([]outbox.Item, 0, len(in.Messages))
 	next := in.First
 	for _, m := range in.Messages {

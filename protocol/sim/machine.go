@@ -442,7 +442,7 @@ func (m *machine) job(j protocol.Job) {
 			m.parts(j)
 		case protocol.FetchSequences:
 			m.push(protocol.SequencesFetched{
-				Conversation: j.Conversation, First: j.First, Last: j.Last,
+				Conversation: j.Conversation, First: j.First, Last: j.Last, Compare: j.Compare,
 				Messages: m.disk.ownMessages(j.Conversation, j.First, j.Last),
 			})
 		case protocol.FetchHeld:
