@@ -124,6 +124,7 @@ func (p *Peer) silent(now time.Time, c *contact, box wire.MailboxID) {
 	}
 	c.there.boxes[box], c.there.at = true, now
 	if r := c.state.Repair; !c.queue.CarriedBefore(now.Add(-silentMail)) && (r == nil || now.Sub(time.Unix(r.At, 0)).Abs() < silentMail) {
+		p.heardAgain(c) // what waited does so no longer
 		return
 	}
 	since := now.Sub(time.Unix(c.state.SilentSince, 0))
@@ -132,7 +133,15 @@ func (p *Peer) silent(now time.Time, c *contact, box wire.MailboxID) {
 		c.state.SilentSince = now.Unix()
 		p.touchContact(c)
 	case since >= silentFor && now.Sub(c.there.from) >= silentHeard && p.asksPast(now, c):
-		p.hasOpened(c) // it begins anew
+		p.heardAgain(c)
+	}
+}
+
+// heardAgain ends the watch on a contact who is there and silent.
+func (p *Peer) heardAgain(c *contact) {
+	if c.state.SilentSince != 0 {
+		c.state.SilentSince = 0
+		p.touchContact(c)
 	}
 }
 
@@ -142,7 +151,7 @@ func (p *Peer) asksPast(now time.Time, c *contact) bool {
 	r := c.state.Repair
 	switch {
 	case c.mayTell() && !c.unheard(now) && p.pleads(now, c):
-		c.overtakes = true
+		c.state.Repair, c.overtakes = nil, true // one that is open is of another secret, and no answer has come
 		p.fork(now, c, c.first())
 	case r != nil && c.repairsByCourier() && now.Sub(time.Unix(c.state.PleadedAt, 0)).Abs() >= unheardKept && p.pleads(now, c):
 		// What we asked for is refused, for the contact asks, too.
@@ -157,8 +166,9 @@ func (p *Peer) asksPast(now time.Time, c *contact) bool {
 
 // hasOpened notes that what came in a session with a contact opened.
 func (p *Peer) hasOpened(c *contact) {
-	if c.state.NotOpenedAt != 0 || c.state.SilentSince != 0 {
-		c.state.NotOpenedAt, c.state.SilentSince = 0, 0
+	p.heardAgain(c)
+	if c.state.NotOpenedAt != 0 {
+		c.state.NotOpenedAt = 0
 		p.touchContact(c)
 	}
 }

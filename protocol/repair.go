@@ -524,14 +524,11 @@ func (p *Peer) reconcileAll(c *contact, have []wire.Have) {
 	if len(direct) == 0 {
 		return
 	}
-	held, reached := slices.Min(direct), slices.Max(direct)
-	// We have lost nothing since both agreed, and yet it holds more than we have written, or other things: that was of us
-	// before we had forgotten it. Nor is what it has removed any of what we know.
-	another := c.conv != nil && c.state.Apart == 0 && reached > c.conv.row.OwnSequence
-	if p.holdsOther(c, recentTag{Sequence: last.Sequence, Tag: [8]byte(last.Conversation[8:])}) || another {
+	held, other := slices.Min(direct), p.holdsOther(c, recentTag{Sequence: last.Sequence, Tag: [8]byte(last.Conversation[8:])})
+	if other {
 		held, alien = 0, max(alien, last.Sequence)
 	}
-	p.reconcile(c, held, reached, ours, alien)
+	p.reconcile(c, reconciling{held: held, reached: slices.Max(direct), ours: ours, alien: alien, other: other})
 }
 
 // holdsOther reports whether the message that a peer holds last of ours is another one than it has acknowledged under
@@ -566,10 +563,13 @@ func (p *Peer) compared(c *contact, in SequencesFetched) {
 	last := c.state.Compare
 	c.state.Compare, c.comparing = nil, false
 	p.touchContact(c)
-	if last == nil || last.Sequence != in.First || len(in.Messages) != 1 || messageTag(in.Messages[0].ID) == last.Tag {
-		return
+	switch {
+	case last == nil:
+	case last.Sequence != in.First: // of a renewal since
+		c.state.Compare = last
+	case len(in.Messages) == 1 && messageTag(in.Messages[0].ID) != last.Tag:
+		p.reconcile(c, reconciling{alien: last.Sequence, other: true})
 	}
-	p.reconcile(c, 0, 0, false, last.Sequence)
 }
 
 // plausible reports whether a peer may say that a sequence was used. Nobody gets as far as
@@ -599,17 +599,26 @@ func (p *Peer) goOnBehind(now time.Time, c *contact, reached, written uint64) {
 	p.pushVoid(c, 1, reached)
 }
 
-// reconcile makes our outgoing messages fit what the peer says it holds: it has
-// everything up to held, and something up to reached. If the last one of that waits here
-// for its acknowledgement, it is ours. Under alien, if that is not 0, it holds another message
-// than the one that waits here.
-func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool, alien uint64) {
-	v := c.conv
+// reconciling is what a peer says that it holds of our messages.
+type reconciling struct {
+	held    uint64 // everything up to it,
+	reached uint64 // and something up to it
+	ours    bool   // the last one of that waits here for its acknowledgement
+	alien   uint64 // under which it holds another message than the one that waits, or lies, here; 0: none
+	other   bool   // all that it holds may be other messages than ours; it has removed none of these
+}
+
+// reconcile makes our outgoing messages fit what the peer holds.
+func (p *Peer) reconcile(c *contact, r reconciling) {
+	v, held, reached, ours, alien := c.conv, r.held, r.reached, r.ours, r.alien
 	if v == nil {
 		return
 	}
 	p.voidMissing(c, held)
 	since := max(c.state.Apart, 1) - 1
+	if r.other { // its numbers say nothing of ours
+		since = 0
+	}
 	switch {
 	case reached > v.row.OwnSequence || c.state.Apart != 0 && reached > since && !ours:
 		// It is we who lost messages: numbers up to reached are used, and what we have
@@ -623,16 +632,19 @@ func (p *Peer) reconcile(c *contact, held, reached uint64, ours bool, alien uint
 	case alien > since:
 		// What lies behind it the peer has got of us since, but not what we have written under
 		// the numbers that were used before, by what our disk has lost.
-		c.state.Renumber, c.state.RenumberFrom, c.state.RenumberTo = alien, since, 0
+		if c.state.Renumber > 0 {
+			since = min(since, c.state.RenumberFrom)
+		}
+		c.state.Renumber, c.state.RenumberFrom, c.state.RenumberTo = max(c.state.Renumber, alien), since, 0
 		p.touchContact(c)
 	}
 	lost := removeRange(v.heldByPeer(), Range{0, held})
-	for _, r := range lost { // what it had acknowledged: it gets it again, or is told
-		v.row.Delivered = removeRange(v.row.Delivered, r)
-		if v.acked.Sequence >= r.First {
+	for _, gone := range lost { // what it had acknowledged: it gets it again, or is told
+		v.row.Delivered = removeRange(v.row.Delivered, gone)
+		if v.acked.Sequence >= gone.First {
 			v.acked = recentTag{}
 		}
-		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: r.First, Count: r.Last - r.First + 1, Code: StatusQueued})
+		p.event(Event{Type: MessageStatus, Conversation: v.row.ID, First: gone.First, Count: gone.Last - gone.First + 1, Code: StatusQueued})
 	}
 	if n := len(lost); n > 0 {
 		v.row.SealedUpTo = min(v.row.SealedUpTo, held)
@@ -654,7 +666,7 @@ func (v *conversation) heldByPeer() []Range {
 // voidMissing declares void again, of our sequences that the peer does not hold, those
 // that were: it may have forgotten.
 func (p *Peer) voidMissing(c *contact, held uint64) {
-	if c.refetching > 0 {
+	if c.refetching > 1 || c.refetching == 1 && !c.comparing {
 		return // what is there is not known; the answer declares the rest void
 	}
 	known := c.conv.heldByPeer()
