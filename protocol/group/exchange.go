@@ -262,6 +262,7 @@ func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, a
 			names: make(map[identity.MemberKey]held),
 		}
 		x.near[k] = n
+		x.unask(k)
 		if all {
 			for i := range x.log.nodes {
 				x.send(Send{To: k, Operation: &x.log.nodes[i].op})
@@ -269,6 +270,18 @@ func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, a
 		}
 		x.whole(now, k, n, true)
 	})
+}
+
+// unask has a neighbour count as not asked for anything: what was on its way may be lost.
+func (x *Exchange) unask(k Neighbour) {
+	for _, asks := range []map[identity.MemberKey]*asking{x.asking, x.named} {
+		for _, ask := range asks {
+			delete(ask.tried, k)
+			if ask.of == k {
+				ask.of = Neighbour{}
+			}
+		}
+	}
 }
 
 // Part notes that there is no session with a member any more.
@@ -412,10 +425,11 @@ func (x *Exchange) spread(but Neighbour, s Send) {
 
 // retry asks those again who have sent what could not be judged, or told of whom was not known.
 func (x *Exchange) retry(now time.Time) {
-	for _, n := range x.near {
+	for k, n := range x.near {
 		if len(n.refused) == 0 && !n.untold || !x.in(n.member) || !x.in(x.self) {
 			continue
 		}
+		x.unask(k) // it has sent what it was asked for
 		clear(n.refused)
 		n.untold = false
 		n.answer = true
@@ -599,6 +613,9 @@ func (x *Exchange) Synced(now time.Time, from Neighbour, s wire.GroupSync) Outpu
 			return
 		}
 		n.held = s.Held
+		if s.Answer { // it has met us anew, and what it was to answer may have gone
+			x.unask(from)
+		}
 		differ := s.Held != x.log.HeldHash()
 		if !x.in(n.member) {
 			n.untold = len(x.log.added[n.member]) == 0 // their add is on its way

@@ -171,6 +171,9 @@ func (l *Log) Leaves(yield func(wire.GroupLeave) bool) {
 	}
 }
 
+// Full reports whether no more operations are kept, but for removals and the group's end.
+func (l *Log) Full() bool { return l.full() }
+
 func (l *Log) room(op wire.GroupOperation) bool {
 	if ends(&op) {
 		return len(l.nodes) < OperationsMax

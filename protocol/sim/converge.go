@@ -80,6 +80,9 @@ func (w *World) unsettledMachine(m *machine) string {
 	if left := m.unsettledSignals(); left != "" {
 		return left
 	}
+	if left := w.unsettledGroups(m); left != "" {
+		return left
+	}
 	return w.unsettledShelves(m)
 }
 

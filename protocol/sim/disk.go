@@ -76,7 +76,7 @@ type disk struct {
 	remote    map[fileKey]bool // small files of contacts that are not here
 	byCourier int              // files that have come in parts
 
-	leftOut map[[16]byte]bool // the messages of a backup without its history, by their authors' ids; never changed
+	leftOut map[[16]byte]bool // the messages of a backup without its history, by their authors' ids or by their names in groups; never changed
 }
 
 func newDisk() *disk {
@@ -150,6 +150,9 @@ func (d *disk) backup(history bool) (*disk, error) {
 		maps.Copy(b.leftOut, d.leftOut)
 		for _, msg := range d.messages {
 			b.leftOut[msg.wire] = true
+		}
+		for _, name := range d.said {
+			b.leftOut[name] = d.shared[name].Kind == protocol.SharedMessage
 		}
 		return b, nil
 	}
@@ -279,7 +282,7 @@ func (d *disk) insert(r protocol.PutMessage) error {
 	if d.messages[r.ID] != nil {
 		return fmt.Errorf("id is taken")
 	}
-	if _, group := d.groups[r.Conversation]; !group && r.Direction == protocol.In && r.Wire != content.ID {
+	if r.Direction == protocol.In && r.Sender == (protocol.ContactID{}) && r.Wire != content.ID {
 		return fmt.Errorf("a message under another's id")
 	}
 	m := &message{PutMessage: r, wire: content.ID, text: content.Text}

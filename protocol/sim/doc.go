@@ -9,7 +9,7 @@
 // that a run is one thread and two runs of a seed are equal to the byte;
 // [World.Digest] shows that.
 //
-// There are three kinds of plans: [NewPlan] makes a few people suffer everything;
+// There are four kinds of plans: [NewPlan] makes a few people suffer everything; [NewGathering] has them talk in groups, too;
 // [NewVillage] and [NewCity] let more of them live as people do, on at hours of their own,
 // with home nodes, friends who carry mail, and couriers that lie.
 //

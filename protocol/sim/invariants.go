@@ -465,7 +465,7 @@ func (w *World) checkEnvelope(m *machine, r protocol.PutOutbox) {
 			}
 		}
 		if c.Message != (protocol.MessageID{}) {
-			if contents[i] = m.disk.content(c.Message); contents[i] == nil {
+			if contents[i] = m.disk.contents([]protocol.MessageID{c.Message})[c.Message]; contents[i] == nil {
 				w.fail("%v: an envelope's text is gone", m)
 				return
 			}
@@ -478,7 +478,7 @@ func (w *World) checkEnvelope(m *machine, r protocol.PutOutbox) {
 
 func (w *World) checkConversation(m *machine, v protocol.PutConversation) {
 	d := m.disk
-	if v.Kind == protocol.ConversationSelf {
+	if v.Kind != protocol.ConversationDirect {
 		return
 	}
 	if _, known := d.contacts[v.Contact]; !known {

@@ -114,7 +114,7 @@ func (m *machine) String() string {
 func (m *machine) clock() time.Time { return m.w.now.Add(m.skew) }
 
 func (m *machine) config() protocol.Config {
-	return protocol.Config{BootID: m.boot, KeyOffset: m.offset, Home: m.home}
+	return protocol.Config{BootID: m.boot, KeyOffset: m.offset, Home: m.home, Groups: m.w.plan.Groups > 0}
 }
 
 // create makes the account and puts it on the disk.

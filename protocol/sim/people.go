@@ -36,6 +36,7 @@ func (w *World) beginPeople() {
 		w.repeat(w.plan.Help, func() { w.help(m) })
 		w.repeat(w.plan.Files, func() { w.carryFile(m) })
 		w.repeat(w.plan.Forward, func() { w.forward(m) })
+		w.repeat(w.plan.Groups, func() { w.gather(m) })
 		w.repeat(w.plan.Life/12, func() { w.readAll(m) })
 		if w.plan.Signals {
 			w.repeat(w.plan.Life/60, func() { w.signal(m) })

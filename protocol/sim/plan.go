@@ -37,6 +37,7 @@ type Plan struct {
 	Files     time.Duration // between the bundle files that one person makes and hands on
 	Forward   time.Duration // between the messages that one person sends on to others
 	FullDisk  time.Duration // of one machine's disk having no room for a commit
+	Groups    time.Duration // between the things that one person does in groups
 	Signals   bool          // people let some contacts know when they write or are here
 	DHT       bool          // people let their machines look for each other in a public DHT
 

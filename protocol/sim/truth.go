@@ -71,6 +71,10 @@ type truth struct {
 	arrivals, deliveries, crashes, restores int
 	relayed, punched, carries, thirds       int
 	forwards, replies                       int
+
+	groups   int // that people began
+	spoken   int // messages that people wrote there
+	inGroups int // messages that came there, and those of people's own
 }
 
 type erasure struct {
@@ -168,7 +172,9 @@ func (t *truth) watch(m *machine, writes []protocol.Write) past {
 		case protocol.PutConversation:
 			before.delivered[r.ID], before.carried[r.ID] = m.disk.conversations[r.ID].Delivered, m.disk.conversations[r.ID].Carried
 		case protocol.PutMessage:
-			t.watchArrival(m, r, writes)
+			if r.Sender == (protocol.ContactID{}) {
+				t.watchArrival(m, r, writes)
+			}
 		case protocol.EraseContact:
 			before.contacts = append(before.contacts, m.disk.contacts[r.ID])
 		case protocol.EraseMessage:
@@ -250,6 +256,12 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 		switch r := w.(type) {
 		case protocol.PutMessage:
 			msg := m.disk.messages[r.ID]
+			if m.disk.conversations[r.Conversation].Kind == protocol.ConversationGroup {
+				if msg != nil {
+					t.w.checkGroupMessage(m, msg)
+				}
+				continue
+			}
 			_, knew := m.disk.knew[r.ID]
 			switch {
 			case knew:
@@ -263,6 +275,9 @@ func (t *truth) committed(m *machine, writes []protocol.Write, before past) {
 				t.letters[msg.wire].renumbered = true
 			}
 		case protocol.PutConversation:
+			if r.Kind == protocol.ConversationGroup {
+				continue
+			}
 			t.delivered(m, r, before.delivered[r.ID])
 			t.carried(m, r, before.carried[r.ID], writes)
 		case protocol.PutOperation:

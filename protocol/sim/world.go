@@ -131,9 +131,9 @@ func (w *World) Steps() int { return w.steps }
 
 // Summary says in a line what happened.
 func (w *World) Summary() string {
-	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d forwarded, %d arrived (%d replies), %d delivered, %d carried, %d by three, %d by relay, %d punched, %d found in the DHT, %d signals, %d crashes, %d restores, settled %v after healing",
+	return fmt.Sprintf("%d peers, %v, %d steps, %d letters, %d forwarded, %d arrived (%d replies), %d delivered, %d carried, %d by three, %d by relay, %d punched, %d found in the DHT, %d signals, %d of %d in %d groups, %d crashes, %d restores, settled %v after healing",
 		len(w.machines), w.healedAt.Sub(worldBegin).Round(time.Minute), w.steps, len(w.truth.letters), w.truth.forwards, w.truth.arrivals, w.truth.replies,
-		w.truth.deliveries, w.truth.carries, w.truth.thirds, w.truth.relayed, w.truth.punched, w.network.dht.found, w.truth.signals, w.truth.crashes, w.truth.restores, w.now.Sub(w.healedAt))
+		w.truth.deliveries, w.truth.carries, w.truth.thirds, w.truth.relayed, w.truth.punched, w.network.dht.found, w.truth.signals, w.truth.inGroups, w.truth.spoken, w.truth.groups, w.truth.crashes, w.truth.restores, w.now.Sub(w.healedAt))
 }
 
 // runUntil lets everything happen that is due before t.
