@@ -150,3 +150,44 @@ func (h *have) hasOther(acked recentTag) bool {
 	}
 	return h.void(acked.Sequence) || h.inGap(acked.Sequence) >= 0
 }
+
+// holdsOther reports whether the message that a peer holds last of ours is another one than it has acknowledged under
+// that number: one of us was put back to an old state, or has forgotten the other, and numbers are used twice. If only
+// the history can tell, it is asked, and so long nothing is sealed.
+func (p *Peer) holdsOther(c *contact, last recentTag) bool {
+	v := c.conv
+	c.state.Compare = nil
+	switch {
+	case last.Sequence == 0 || v == nil || !inRanges(v.row.Delivered, last.Sequence):
+		return false
+	case v.acked.Sequence == last.Sequence:
+		return v.acked.Tag != last.Tag
+	}
+	c.state.Compare = &last
+	p.touchContact(c)
+	return false
+}
+
+// askToCompare asks which message of ours has the number of the one that the peer holds last, also behind a start.
+func (p *Peer) askToCompare(c *contact) {
+	if last := c.state.Compare; last != nil && c.conv != nil && !c.comparing {
+		c.comparing = true
+		c.refetching++
+		p.out.Jobs = append(p.out.Jobs, FetchSequences{Conversation: c.conv.row.ID, First: last.Sequence, Last: last.Sequence, Compare: true})
+	}
+}
+
+// compared takes which of our messages has a number: if it is another than the peer holds, that holds none that we know up
+// to there. One that is gone tells nothing.
+func (p *Peer) compared(c *contact, in SequencesFetched) {
+	last := c.state.Compare
+	c.state.Compare, c.comparing = nil, false
+	p.touchContact(c)
+	switch {
+	case last == nil:
+	case last.Sequence != in.First: // of a renewal since
+		c.state.Compare = last
+	case len(in.Messages) == 1 && messageTag(in.Messages[0].ID) != last.Tag:
+		p.reconcile(c, reconciling{alien: last.Sequence, other: true})
+	}
+}
