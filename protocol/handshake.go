@@ -360,6 +360,8 @@ func (p *Peer) accepted(now time.Time, c *contact, body []byte) (taken bool, err
 		p.endOthers(c, ps)
 		c.forked, c.state.Forked = false, false
 		c.state.Generation = ps.generation
+	}
+	if !fresh { // its disk may be an old one
 		c.startAnew()
 	}
 	p.endEarlier(c, ps)

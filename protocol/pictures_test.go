@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"image/jpeg"
+	"slices"
 	"testing"
 	"time"
 
@@ -201,5 +202,31 @@ func TestBadPictureAlone(t *testing.T) {
 		if list := b.pictures(); len(list) != 1 || !bytes.Equal(list[0].JPEG, face(t, 2)) {
 			t.Errorf("%s: the next one is not taken", what)
 		}
+	}
+}
+
+// TestPictureOfAnOldDisk has somebody's disk put back to before they ever had a picture, while the contact comes from a backup in
+// which they have one. The two go on by a link: there is none any more (seed 14005154).
+func TestPictureOfAnOldDisk(t *testing.T) {
+	w, a, b, _ := metWith(t)
+	before, history := w.rows[a].clone(), slices.Clone(a.history)
+	a.step(w.now, SetPicture{Picture: face(t, 1)})
+	w.run()
+	w.pass(time.Minute)
+	if b.of(a).state.TheirPicture < 2 {
+		t.Fatal("the picture has not come")
+	}
+	w.switchOff(a)
+	w.switchOff(b)
+	w.restoreBackup(b)
+	w.putBack(a, before, history)
+	a.p.self.state.Picture, a.p.self.state.PictureSequence = nil, 0
+	w.home(a)
+	delete(w.off, a)
+	w.followsLink(b, a)
+	w.switchOn(b)
+	w.pass(time.Hour)
+	if got := b.of(a).state.TheirPicture; got != 1 {
+		t.Errorf("it still has the picture of %d", got)
 	}
 }
