@@ -144,6 +144,12 @@ func (p *Peer) pushWord(c *contact, word *wire.GroupWord) {
 	p.stir(c)
 }
 
+// passing reports whether a content is of a group and is not kept: what it says the next sync says.
+func passing(content []byte) bool {
+	c, _, err := wire.DecodeContent(content)
+	return err == nil && (c.GroupMessage != nil || c.Word != nil && c.Word.Stock == nil && c.Word.Admission == nil)
+}
+
 // groupMessageSend queues a message by its name, or what proves that there is one.
 func (p *Peer) groupMessageSend(m *membership, c *contact, h *group.Held) {
 	lies := m.lying[h.Tip.Tag]
@@ -219,8 +225,7 @@ func (p *Peer) wordReceived(now time.Time, c *contact, w *wire.GroupWord) error 
 	case w == nil || !p.config.Groups || c.row.Role != RolePerson: // of a later version, or of nobody to be in a group with
 		return nil
 	case w.Stock != nil:
-		c.stockReceived(w.Stock)
-		p.touchContact(c)
+		p.stockReceived(c, w.Stock)
 		return nil
 	case w.Admission != nil:
 		return p.admitted(now, c, w.Admission)

@@ -45,18 +45,28 @@ func (p *Peer) pushStock(c *contact) {
 	}
 	stock := make(wire.GroupStock, stockGiven)
 	for i := range stock {
-		if _, err := io.ReadFull(p.random, stock[i].Nonce[:]); err != nil {
+		var nonce [16]byte
+		if _, err := io.ReadFull(p.random, nonce[:]); err != nil {
 			return // the next session brings some
 		}
-		stock[i].Key = p.self.state.Account.Member(c.row.Account, stock[i].Nonce).Public()
+		stock[i] = wire.NewStockedKey(p.self.state.Account, c.row.Account, nonce)
 	}
 	p.pushInline(c, wire.Content{Type: wire.ContentGroup, Word: &wire.GroupWord{Stock: stock}})
 }
 
-// stockReceived keeps member keys of a contact.
-func (c *contact) stockReceived(stock wire.GroupStock) {
-	c.state.Stock = append(c.state.Stock, stock...)
+// stockReceived keeps member keys that a contact has given us.
+func (p *Peer) stockReceived(c *contact, stock wire.GroupStock) {
+	for _, k := range stock {
+		if k.Verify(c.row.Account, p.self.account) && !c.stocked(k.Key) {
+			c.state.Stock = append(c.state.Stock, k)
+		}
+	}
 	c.state.Stock = c.state.Stock[max(0, len(c.state.Stock)-stockKept):]
+	p.touchContact(c)
+}
+
+func (c *contact) stocked(key identity.MemberKey) bool {
+	return slices.ContainsFunc(c.state.Stock, func(k wire.StockedKey) bool { return k.Key == key })
 }
 
 // membership returns the group of a conversation.
@@ -179,6 +189,11 @@ func (p *Peer) addMember(now time.Time, in AddMember) error {
 
 // add adds a contact by a key of its stock, and tells it so.
 func (p *Peer) add(now time.Time, m *membership, c *contact) error {
+	// One may have been used by another admin, or by us before our disk was put back.
+	c.state.Stock = slices.DeleteFunc(c.state.Stock, func(k wire.StockedKey) bool { return m.x.Log().Known(k.Key) })
+	if len(c.state.Stock) == 0 {
+		return &Problem{Code: CodeNoMemberKey, Contact: c.row.ID}
+	}
 	key := c.state.Stock[0]
 	if err := p.operateGroup(now, m, wire.GroupOperation{Kind: wire.OperationAdd, Subject: key.Key, Role: wire.RoleMember}); err != nil {
 		return err
@@ -189,9 +204,8 @@ func (p *Peer) add(now time.Time, m *membership, c *contact) error {
 		first = op
 		break
 	}
-	p.pushInline(c, wire.Content{Type: wire.ContentGroup, Word: &wire.GroupWord{
-		Admission: &wire.GroupAdmission{First: *first, Nonce: key.Nonce, By: m.seed.Public()},
-	}})
+	admission := wire.NewGroupAdmission(*first, m.seed, key.Nonce, key.Key)
+	p.pushInline(c, wire.Content{Type: wire.ContentGroup, Word: &wire.GroupWord{Admission: &admission}})
 	return p.meetMember(now, m, nearMember{Contact: c.row.ID, Key: key.Key, Untold: true})
 }
 
@@ -215,6 +229,10 @@ func (p *Peer) operateGroup(now time.Time, m *membership, op wire.GroupOperation
 // admitted takes it that a contact has added us to a group.
 func (p *Peer) admitted(now time.Time, c *contact, a *wire.GroupAdmission) error {
 	seed := p.self.state.Account.Member(c.row.Account, a.Nonce)
+	if !a.Verify(seed.Public()) {
+		p.event(Event{Type: SecurityAlert, Contact: c.row.ID, Code: "forged_in_group"})
+		return nil
+	}
 	near := nearMember{Contact: c.row.ID, Key: a.By}
 	if m := p.membershipIn(a.First.ID()); m != nil {
 		if seed != m.seed {
@@ -333,13 +351,12 @@ func (p *Peer) reachedInGroup(now time.Time, m *membership, id ContactID) error 
 // was to wait for it was too much. What was to tell it before goes.
 func (p *Peer) meetInGroups(now time.Time, c *contact) error {
 	live := c.live() != nil
-	if c.groupsOverran && c.queue.SharedLen() <= groupWaitingLow {
-		c.groupsDue, c.groupsOverran = true, false
-	}
-	if !c.groupsDue && live == c.groupsLive {
+	overran := c.groupsOverran && c.queue.SharedLen() <= groupWaitingLow
+	if !c.groupsDue && !overran && live == c.groupsLive {
 		return nil
 	}
-	due := c.groupsDue
+	due := c.groupsDue || overran
+	c.groupsOverran = c.groupsOverran && !overran
 	c.groupsDue, c.groupsLive = false, live
 	for _, m := range p.membershipsInOrder() {
 		n := m.near(c.row.ID)
@@ -348,7 +365,9 @@ func (p *Peer) meetInGroups(now time.Time, c *contact) error {
 		}
 		if due {
 			c.queue.RemoveShared(func(it outbox.Item) bool { return it.Inline() && saysOf(it.Content, m.x.Log().ID()) })
-			if err := p.meet(now, m, *n); err != nil {
+			again := *n
+			again.Untold = n.Untold && !overran // it asks for what did not fit
+			if err := p.meet(now, m, again); err != nil {
 				return err
 			}
 			continue

@@ -413,3 +413,43 @@ func groupAtRandom(t *testing.T, seed uint64) {
 		}
 	}
 }
+
+// TestAdmissionInAnothersName has a contact who was removed say that they are somebody who is in: nobody believes it, nor that
+// a key is theirs which somebody else has given them.
+func TestAdmissionInAnothersName(t *testing.T) {
+	w, all := newTown(t, "Mina", "Jiwoo", "Haru")
+	mina, jiwoo, haru := all[0], all[1], all[2]
+	w.meet(mina, jiwoo)
+	w.meet(mina, haru)
+	w.meet(jiwoo, haru)
+	w.begins(mina, jiwoo, haru)
+	g := mina.group()
+	mina.step(w.now, RemoveMember{Conversation: g.v.row.ID, Member: g.members[haru.group().seed.Public()].ID})
+	w.run()
+	account := jiwoo.p.self.state.Account
+	key := account.Member(haru.p.self.account, [16]byte{1}).Public()
+	var first *wire.GroupOperation
+	for _, op := range g.x.Log().Operations {
+		first = op
+		break
+	}
+	admission := wire.NewGroupAdmission(*first, haru.group().seed, [16]byte{1}, key)
+	admission.By = g.seed.Public()
+	given := wire.NewStockedKey(account, haru.p.self.account, [16]byte{2}) // haru hands it on to mina
+	haru.p.out = new(Output)
+	haru.p.pushInline(haru.of(jiwoo), wire.Content{Type: wire.ContentGroup, Word: &wire.GroupWord{Admission: &admission}})
+	haru.p.pushInline(haru.of(mina), wire.Content{Type: wire.ContentGroup, Word: &wire.GroupWord{Stock: wire.GroupStock{given}}})
+	haru.step(w.now, Woke{})
+	w.run()
+	w.says(mina, "without")
+	w.says(jiwoo, "without, too")
+	w.pass(time.Hour)
+	w.allHave([]*side{haru})
+	w.allHave([]*side{mina, jiwoo}, "without", "without, too")
+	if n := jiwoo.group().near(jiwoo.of(haru).row.ID); n != nil && n.Key == admission.By || mina.of(haru).stocked(given.Key) {
+		t.Errorf("somebody is taken for another: %+v", n)
+	}
+	if !slices.Contains(jiwoo.alerts(), "forged_in_group") {
+		t.Errorf("nobody is told: %v", jiwoo.alerts())
+	}
+}

@@ -613,7 +613,7 @@ func (p *Peer) merge(now time.Time, into, from *contact) {
 	}
 	p.touchContact(into)
 	p.leaveGroupsOf(from, into)
-	into.stockReceived(from.state.Stock)
+	p.stockReceived(into, from.state.Stock)
 	if !p.mergeConversations(into, from) {
 		p.failContact(from, CodeAlreadyContact)
 		return

@@ -149,7 +149,7 @@ func (p *Peer) loadOutbox(state State) error {
 				continue
 			}
 			if oc.Message == (MessageID{}) {
-				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline})
+				e.Items = append(e.Items, outbox.Item{Size: len(oc.Inline), Content: oc.Inline, Shared: passing(oc.Inline)})
 				continue
 			}
 			if !oc.Shared { // whose name is no time

@@ -266,7 +266,7 @@ func (p *Peer) loadGroup(v *conversation, row PutGroup, shared []PutShared) erro
 		}
 	}
 	if m == nil {
-		return errState
+		return errState // its first operation is put with it
 	}
 	p.keepMembership(m)
 	for _, n := range m.state.Near {

@@ -442,7 +442,7 @@ func (c *contact) outlasting(items []outbox.Item) []outbox.Item {
 			content, _, err := wire.DecodeContent(it.Content)
 			return err != nil || content.Type == wire.ContentVoidEnvelopes || content.Type == wire.ContentReseed || it.Shared
 		}
-		return c.conv != nil && inRanges(c.conv.row.Delivered, it.Sequence)
+		return !it.Shared && c.conv != nil && inRanges(c.conv.row.Delivered, it.Sequence)
 	})
 }
 
@@ -455,11 +455,11 @@ func (p *Peer) waitAgain(c *contact, items []outbox.Item) {
 			continue
 		}
 		again = append(again, it)
-		if it.Inline() {
-			c.state.Inline = append(c.state.Inline, it.Content)
+		if it.Shared {
 			continue
 		}
-		if it.Shared {
+		if it.Inline() {
+			c.state.Inline = append(c.state.Inline, it.Content)
 			continue
 		}
 		if v := c.conv; v != nil && it.Sequence <= v.row.SealedUpTo {

@@ -335,9 +335,6 @@ func (p *Peer) acknowledged(c *contact, ps *pairSession, o session.Opened) {
 // its disk.
 func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 	v := c.conv
-	if v == nil {
-		return
-	}
 	for _, it := range e.Items {
 		if it.Part != (outbox.Part{}) {
 			p.partDelivered(c, it.Part)
@@ -347,7 +344,7 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 			p.sharedDelivered(it)
 			continue
 		}
-		if it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
+		if v == nil || it.Inline() || inRanges(v.row.Delivered, it.Sequence) {
 			continue
 		}
 		if c.state.Apart != 0 && it.Sequence >= c.state.Apart { // however it came: this we have written since the start
@@ -369,7 +366,9 @@ func (p *Peer) delivered(c *contact, e *outbox.Entry) {
 			p.statusEvent(v, it.Sequence, status)
 		}
 	}
-	p.touchConversation(v)
+	if v != nil {
+		p.touchConversation(v)
+	}
 }
 
 // statusEvent joins the event to the one before it if they are neighbours.

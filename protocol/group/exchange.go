@@ -263,6 +263,9 @@ func (x *Exchange) Meet(now time.Time, k Neighbour, member identity.MemberKey, a
 		}
 		x.near[k] = n
 		x.unask(k)
+		if !x.log.Known(x.self) { // who has added us has more to tell
+			x.lack(now, n)
+		}
 		if all {
 			for i := range x.log.nodes {
 				x.send(Send{To: k, Operation: &x.log.nodes[i].op})

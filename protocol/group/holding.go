@@ -97,7 +97,8 @@ func (x *Exchange) lack(now time.Time, n *neighbour) {
 func (x *Exchange) list(now time.Time, k Neighbour, n *neighbour) {
 	n.listAt = time.Time{}
 	needs := n.lacking || n.held != x.log.HeldHash()
-	if !needs || !x.in(n.member) || !x.in(x.self) || x.log.Len() >= OperationsMax {
+	member := x.in(n.member) && x.in(x.self) || !x.log.Known(x.self) // nobody's add is known yet to who was added
+	if !needs || !member || x.log.Len() >= OperationsMax {
 		return
 	}
 	n.lacking, n.listedAt, x.listedAt = false, now, now

@@ -97,6 +97,9 @@ func (l *Log) In(who identity.MemberKey) bool {
 	return in && l.Last(who) == math.MaxUint64
 }
 
+// Known reports whether there is an add of a key, whether it counts or not, or the create is its.
+func (l *Log) Known(who identity.MemberKey) bool { return len(l.added[who]) > 0 }
+
 // Out reports whether a member has left, or was removed.
 func (l *Log) Out(who identity.MemberKey) bool { return l.Last(who) != math.MaxUint64 }
 

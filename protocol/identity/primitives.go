@@ -80,6 +80,8 @@ const (
 	LabelGroupProfile  Label = "group profile"  // signature of a member's profile in a group
 	LabelGroupHint     Label = "group hint"     // by which a contact knows a member's key
 	LabelMember        Label = "member"         // secret of a member key that a contact was given
+	LabelStock         Label = "stock"          // signature of a member key that a contact is given
+	LabelAdmission     Label = "admission"      // signature of who has added a contact to a group
 	LabelChunk         Label = "chunk"          // hash of a chunk of a file
 	LabelRootOfFile    Label = "file root"      // root of a file
 	LabelSealedChunk   Label = "sealed chunk"   // bound data of a chunk
@@ -97,7 +99,7 @@ func Labels() []Label {
 		LabelStep, LabelHeader, LabelKeys, LabelBody, LabelCheck,
 		LabelDay, LabelTransport, LabelRepairHello, LabelLinkHello, LabelReseed, LabelBeacon, LabelDHT, LabelDHTRecord, LabelDHTShift,
 		LabelFingerprint, LabelHost, LabelPair, LabelStamp, LabelEpoch, LabelTopic,
-		LabelPost, LabelGroup, LabelGroupTag, LabelGroupBody, LabelOperation, LabelOperationID, LabelLeave, LabelGroupProfile, LabelGroupHint, LabelMember, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
+		LabelPost, LabelGroup, LabelGroupTag, LabelGroupBody, LabelOperation, LabelOperationID, LabelLeave, LabelGroupProfile, LabelGroupHint, LabelMember, LabelStock, LabelAdmission, LabelChunk, LabelRootOfFile, LabelSealedChunk, LabelPart,
 	}
 }
 

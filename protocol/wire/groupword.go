@@ -31,6 +31,25 @@ type GroupStock []StockedKey
 type StockedKey struct {
 	Nonce [16]byte
 	Key   identity.MemberKey
+	// Signature is the key's, so that nobody gives somebody else's for their own.
+	Signature identity.Signature
+}
+
+// NewStockedKey makes a key that an account gives another one.
+func NewStockedKey(account identity.AccountSeed, to identity.AccountPublic, nonce [16]byte) StockedKey {
+	seed := account.Member(to, nonce)
+	k := StockedKey{Nonce: nonce, Key: seed.Public()}
+	k.Signature = seed.Sign(k.signed(account.Public(), to))
+	return k
+}
+
+// Verify reports whether an account has given the key to another one.
+func (k *StockedKey) Verify(by, to identity.AccountPublic) bool {
+	return k.Key.Verify(k.signed(by, to), k.Signature)
+}
+
+func (k *StockedKey) signed(by, to identity.AccountPublic) []byte {
+	return identity.LabelStock.Join(by[:], to[:], k.Nonce[:])
 }
 
 // GroupAdmission says to a contact that the sender has added them to a group.
@@ -41,6 +60,25 @@ type GroupAdmission struct {
 	Nonce [16]byte
 	// By is the sender's key in the group.
 	By identity.MemberKey
+	// Signature is that of By.
+	Signature identity.Signature
+}
+
+// NewGroupAdmission makes the word of a member, whose secret seed is, to whom they have added by a key.
+func NewGroupAdmission(first GroupOperation, seed identity.MemberSeed, nonce [16]byte, whom identity.MemberKey) GroupAdmission {
+	a := GroupAdmission{First: first, Nonce: nonce, By: seed.Public()}
+	a.Signature = seed.Sign(a.signed(whom))
+	return a
+}
+
+// Verify reports whether By has said so to the owner of a key.
+func (a *GroupAdmission) Verify(whom identity.MemberKey) bool {
+	return a.By.Verify(a.signed(whom), a.Signature)
+}
+
+func (a *GroupAdmission) signed(whom identity.MemberKey) []byte {
+	group := a.First.ID()
+	return identity.LabelAdmission.Join(group[:], whom[:])
 }
 
 // The kinds of words.
@@ -116,12 +154,12 @@ func parsed[T any](v T, err error) (*T, error) { return &v, err }
 
 func (s GroupStock) append(dst []byte) []byte {
 	for _, k := range s {
-		dst = append(append(dst, k.Nonce[:]...), k.Key[:]...)
+		dst = append(append(append(dst, k.Nonce[:]...), k.Key[:]...), k.Signature[:]...)
 	}
 	return dst
 }
 
-const stockedSize = 16 + 32
+const stockedSize = 16 + 32 + 64
 
 func parseStock(b []byte) (GroupStock, error) {
 	if len(b) == 0 || len(b)%stockedSize != 0 || len(b) > GroupStockMax*stockedSize {
@@ -129,13 +167,13 @@ func parseStock(b []byte) (GroupStock, error) {
 	}
 	var out GroupStock
 	for one := range slices.Chunk(b, stockedSize) {
-		out = append(out, StockedKey{Nonce: [16]byte(one), Key: identity.MemberKey(one[16:])})
+		out = append(out, StockedKey{Nonce: [16]byte(one), Key: identity.MemberKey(one[16:48]), Signature: identity.Signature(one[48:])})
 	}
 	return out, nil
 }
 
 func (a *GroupAdmission) append(dst []byte) []byte {
-	dst = append(append(dst, a.Nonce[:]...), a.By[:]...)
+	dst = append(append(append(dst, a.Nonce[:]...), a.By[:]...), a.Signature[:]...)
 	return a.First.Append(dst)
 }
 
@@ -143,6 +181,7 @@ func parseAdmission(b []byte) (a GroupAdmission, err error) {
 	r := reader{b: b}
 	r.bytes(a.Nonce[:])
 	r.bytes(a.By[:])
+	r.bytes(a.Signature[:])
 	if r.failed() {
 		return a, ErrGroupSync
 	}

@@ -13,15 +13,16 @@ func groupContents(t testing.TB) []Content {
 	t.Helper()
 	operation := sampleOperations(t)[1]
 	leave := NewGroupLeave(operation.Group, memberSeed(1), 9)
+	admission := NewGroupAdmission(sampleOperations(t)[0], memberSeed(1), [16]byte{1}, memberSeed(2).Public())
 	profile, sync, ranges, holding, message := sampleProfile(t), sampleSync(), sampleRanges(), sampleHolding(), sampleMessages(t)[0]
 	var out []Content
 	for _, w := range []GroupWord{
 		{Operation: &operation}, {Leave: &leave}, {Profile: &profile}, {Sync: &sync}, {Want: &ranges}, {Absent: &ranges}, {Holding: &holding},
 		{Stock: GroupStock{
-			{Nonce: [16]byte{1}, Key: identity.AccountSeed{1}.Member(identity.AccountSeed{2}.Public(), [16]byte{1}).Public()},
-			{Nonce: [16]byte{2}, Key: identity.AccountSeed{1}.Member(identity.AccountSeed{2}.Public(), [16]byte{2}).Public()},
+			NewStockedKey(identity.AccountSeed{1}, identity.AccountSeed{2}.Public(), [16]byte{1}),
+			NewStockedKey(identity.AccountSeed{1}, identity.AccountSeed{2}.Public(), [16]byte{2}),
 		}},
-		{Admission: &GroupAdmission{First: sampleOperations(t)[0], Nonce: [16]byte{1}, By: memberSeed(1).Public()}},
+		{Admission: &admission},
 		{other: []byte{200, 1, 2}},
 	} {
 		out = append(out, Content{Type: ContentGroup, Word: &w})
@@ -66,8 +67,8 @@ func TestGroupWordLimits(t *testing.T) {
 		"no stock":                 stock(0),
 		"stock of half a key":      stock(stockedSize + 1),
 		"too much stock":           stock(stockedSize * (GroupStockMax + 1)),
-		"admission cut":            append([]byte{wordAdmission}, make([]byte, 47)...),
-		"admission to a title":     title.Append(append([]byte{wordAdmission}, make([]byte, 48)...)),
+		"admission cut":            append([]byte{wordAdmission}, make([]byte, 111)...),
+		"admission to a title":     title.Append(append([]byte{wordAdmission}, make([]byte, 112)...)),
 		"admission with more than": append((&GroupAdmission{First: sampleOperations(t)[0]}).append([]byte{wordAdmission}), 1),
 	} {
 		if w, err := parseGroupWord(b); err == nil {
@@ -140,5 +141,25 @@ func TestLargestGroupWordsTravel(t *testing.T) {
 		if _, _, err := DecodeContent(b); err != nil {
 			t.Errorf("a content of type %d, %d bytes: %v", c.Type, len(b), err)
 		}
+	}
+}
+
+func TestStockAndAdmissionAreSigned(t *testing.T) {
+	mina, jiwoo, haru := identity.AccountSeed{1}, identity.AccountSeed{2}.Public(), identity.AccountSeed{3}.Public()
+	k := NewStockedKey(mina, jiwoo, [16]byte{1})
+	if !k.Verify(mina.Public(), jiwoo) || k.Verify(jiwoo, haru) || k.Verify(mina.Public(), haru) {
+		t.Error("a key counts for whom it was not given by, or to")
+	}
+	other := k
+	other.Nonce[0]++
+	if other.Verify(mina.Public(), jiwoo) {
+		t.Error("a key counts with another nonce")
+	}
+	operations := sampleOperations(t)
+	a := NewGroupAdmission(operations[0], memberSeed(1), [16]byte{1}, k.Key)
+	claimed := a
+	claimed.By = memberSeed(2).Public()
+	if !a.Verify(k.Key) || a.Verify(memberSeed(3).Public()) || claimed.Verify(k.Key) {
+		t.Error("an admission counts for another member, or to another key")
 	}
 }
