@@ -174,6 +174,14 @@ const (
 	CodeTooManyReactions     Code = "too_many_reactions"
 	CodeEditWindowClosed     Code = "edit_window_closed"
 	CodeTooManyEdits         Code = "too_many_edits"
+	CodeNotAdmin             Code = "not_admin"
+	CodeAlreadyMember        Code = "already_member"
+	CodeLastAdmin            Code = "last_admin"
+	CodeGroupClosed          Code = "group_closed"
+	CodeGroupFull            Code = "group_full"
+	CodeNotInGroup           Code = "not_in_group"
+	CodeNoMemberKey          Code = "no_member_key"
+	CodeUnsupportedInGroup   Code = "unsupported_in_group"
 	CodeTokenTooStrong       Code = "token_too_strong"
 	CodeApprovalRequired     Code = "approval_required"    // of a token whose messages wait for the owner
 	CodeForeignAddress       Code = "foreign_address"      // of a webhook
@@ -322,6 +330,14 @@ var codeTable = map[Code]codeInfo{
 	CodeTooManyReactions:     {http.StatusConflict, "You have put as many emojis on the message as there may be", false},
 	CodeEditWindowClosed:     {http.StatusConflict, "A message can be edited for 24 hours", false},
 	CodeTooManyEdits:         {http.StatusConflict, "A message can be edited 50 times", false},
+	CodeNotAdmin:             {http.StatusForbidden, "Only an admin of the group may do this", false},
+	CodeAlreadyMember:        {http.StatusConflict, "Already a member of the group", false},
+	CodeLastAdmin:            {http.StatusConflict, "Somebody else must become an admin first", false},
+	CodeGroupClosed:          {http.StatusConflict, "The group has ended", false},
+	CodeGroupFull:            {http.StatusConflict, "The group takes no more changes", false},
+	CodeNotInGroup:           {http.StatusConflict, "No member of the group", false},
+	CodeNoMemberKey:          {http.StatusConflict, "The contact must be on first", false},
+	CodeUnsupportedInGroup:   {http.StatusUnprocessableEntity, "Not possible in a group", false},
 	CodeTokenTooStrong:       {http.StatusForbidden, "A token can only make weaker tokens", false},
 	CodeApprovalRequired:     {http.StatusForbidden, "The messages of this token wait for the owner, and this cannot wait", false},
 	CodeForeignAddress:       {http.StatusUnprocessableEntity, "A webhook can only be on this machine", false},
