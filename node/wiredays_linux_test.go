@@ -114,7 +114,8 @@ func watchTwoDays(t *testing.T, network string) {
 	}
 	s.hidden.check(t, "on the wire", slices.Concat(seen[0], seen[1])...)
 	alike := common(constants.cut(seen[0]), constants.cut(seen[1]))
-	if i := slices.IndexFunc(alike, func(b []byte) bool { return bytes.Equal(b, mark) }); i < 0 {
+	// A byte beside it may be the same on both days by chance.
+	if i := slices.IndexFunc(alike, func(b []byte) bool { return bytes.Contains(b, mark) && len(b) <= len(mark)+2 }); i < 0 {
 		t.Error("what was planted on both days is not found")
 	} else {
 		alike = slices.Delete(alike, i, i+1)

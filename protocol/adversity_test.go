@@ -602,3 +602,26 @@ func TestRemovedStaysRemoved(t *testing.T) {
 		}
 	}
 }
+
+// TestLateNameOfBefore has a name that was given up come late by a courier, behind a session by a link that says the same name as
+// before: the name stays.
+func TestLateNameOfBefore(t *testing.T) {
+	w, a, b, _ := metWith(t)
+	name := func(sequence uint64, text string) *wire.Content {
+		return &wire.Content{Type: wire.ContentProfile, Sequence: sequence, Text: text}
+	}
+	c := b.of(a)
+	b.p.out = new(Output)
+	b.p.profileReceived(c, name(3, "Mina"))
+	c.startAnew()
+	b.p.profileReceived(c, name(3, "Mina"))
+	b.p.profileReceived(c, name(2, "Rob"))
+	if c.row.Name != "Mina" {
+		t.Errorf("it is called %s", c.row.Name)
+	}
+	b.p.profileReceived(c, name(4, "Rob"))
+	if c.row.Name != "Rob" {
+		t.Errorf("a later name does not count: %s", c.row.Name)
+	}
+	w.run()
+}

@@ -552,12 +552,18 @@ func (p *Peer) closeGap(v *conversation, first, last uint64) bool {
 
 func (p *Peer) profileReceived(c *contact, content *wire.Content) {
 	name, err := cleanName(content.Text)
-	if err != nil || content.Sequence < c.state.TheirName || name == c.row.Name {
+	if err != nil || content.Sequence < c.state.TheirName {
 		return
 	}
-	c.row.Name, c.state.TheirName = name, content.Sequence
-	p.touchContact(c)
-	p.contactEvent(ContactUpdated, c)
+	if content.Sequence > c.state.TheirName { // also if it is the same: one of before must not come behind it
+		c.state.TheirName = content.Sequence
+		p.touchContact(c)
+	}
+	if name != c.row.Name {
+		c.row.Name = name
+		p.touchContact(c)
+		p.contactEvent(ContactUpdated, c)
+	}
 }
 
 func (p *Peer) recordReceived(c *contact, record *wire.AddressRecord) {
