@@ -183,11 +183,6 @@ func (p *Peer) keepMembership(m *membership) {
 	p.groupsByID[m.x.Log().ID()] = m.v.row.ID
 }
 
-func (p *Peer) loseMembership(m *membership) {
-	delete(p.groups, m.v.row.ID)
-	delete(p.groupsByID, m.x.Log().ID())
-}
-
 // membershipsInOrder returns the memberships by conversation.
 func (p *Peer) membershipsInOrder() []*membership {
 	out := make([]*membership, 0, len(p.groups))

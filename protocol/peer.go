@@ -50,7 +50,7 @@ type Peer struct {
 	invites       map[InviteID]*invitation
 	requests      map[RequestID]*request
 	conversations map[ConversationID]*conversation
-	groups        map[ConversationID]*membership // changed by keepMembership and loseMembership
+	groups        map[ConversationID]*membership // changed by keepMembership
 	groupsByID    map[wire.OperationID]ConversationID
 	conns         map[ConnID]*conn
 	dials         map[uint64]*dialing

@@ -80,9 +80,7 @@ func storedRows(version int64) (Batch, []protocol.PutMessage) {
 		b.Writes = append(b.Writes, m)
 	}
 	if version >= groupsSince {
-		for _, w := range storedGroup(f) {
-			b.Writes = append(b.Writes, w)
-		}
+		b.Writes = append(b.Writes, storedGroup(f)...)
 	}
 	if version >= filesSince {
 		b.Writes = append(b.Writes, f.manifest(1, protocol.In, map[protocol.FileID]wire.File{storedFile: {
