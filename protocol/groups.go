@@ -476,27 +476,32 @@ func (p *Peer) scanGroups(now time.Time) error {
 	return nil
 }
 
+// memberIn returns the group of a conversation, and a member of it.
+func (p *Peer) memberIn(conversation ConversationID, member ContactID) (*membership, identity.MemberKey, error) {
+	m, err := p.membership(conversation)
+	if err != nil {
+		return nil, identity.MemberKey{}, err
+	}
+	key, ok := m.memberOf(member)
+	if !ok {
+		return nil, key, refuse(CodeNotFound)
+	}
+	return m, key, nil
+}
+
 func (p *Peer) removeMember(now time.Time, in RemoveMember) error {
-	m, err := p.membership(in.Conversation)
+	m, key, err := p.memberIn(in.Conversation, in.Member)
 	if err != nil {
 		return err
-	}
-	key, ok := m.memberOf(in.Member)
-	if !ok {
-		return refuse(CodeNotFound)
 	}
 	op := wire.GroupOperation{Kind: wire.OperationRemove, Subject: key, Last: m.x.Whole(key)}
 	return p.replyOperation(now, m, in.Ref, op)
 }
 
 func (p *Peer) setRole(now time.Time, in SetRole) error {
-	m, err := p.membership(in.Conversation)
+	m, key, err := p.memberIn(in.Conversation, in.Member)
 	if err != nil {
 		return err
-	}
-	key, ok := m.memberOf(in.Member)
-	if !ok {
-		return refuse(CodeNotFound)
 	}
 	role := wire.RoleMember
 	if in.Admin {
